@@ -1,0 +1,720 @@
+#include "connectors/memory/memory_store.h"
+
+#include "connectors/memory/memory_data.h"
+
+#include <assert.h>
+#include <pthread.h>
+#include <stdlib.h>
+
+/* A commit whose sender has given up, and which is still on its way. */
+struct late_commit {
+    struct vf_arena *arena;
+    struct vf_commit *commit; /* in the arena */
+    struct late_commit *next;
+};
+
+struct vf_memory_server {
+    pthread_mutex_t lock; /* recursive: an observer reads */
+    char *name;
+    struct vf_memory_server *next_named;
+    size_t open_stores;
+
+    struct vf_memory_data data;
+    uint64_t commits;
+    struct late_commit *late; /* oldest first */
+
+    unsigned connections; /* a store that was opened under another number is cut off */
+    bool down;
+    bool touch;
+    unsigned fail_in; /* 0: no call is to fail; 1: the next */
+    bool break_prepare;
+    enum vf_memory_commit_fault commit_fault;
+
+    vf_memory_observer *observer;
+    void *observer_self;
+};
+
+struct vf_memory_snapshot {
+    struct vf_memory_data data;
+};
+
+struct vf_store {
+    struct vf_memory_server *server;
+    unsigned connection;
+    bool broken;
+    const struct vf_commit *sent; /* not applied yet: VF_MEMORY_AT_WAIT */
+    bool in_flight;
+    struct vf_commit_result result;
+};
+
+/* Servers that have a name. */
+static pthread_mutex_t named_lock = PTHREAD_MUTEX_INITIALIZER;
+static struct vf_memory_server *named_servers;
+
+/* ---- the commit ---- */
+
+static bool progress_holds(struct vf_memory_generation *generation, const struct vf_progress_change *change)
+{
+    static const struct vf_progress none = {0};
+    const struct vf_memory_progress *item = vf_memory_find_progress(generation, change->partition, false);
+    const struct vf_progress *held = item ? &item->value.progress : &none;
+    if (!held->exists || !change->from.exists)
+        return held->exists == change->from.exists;
+    return vf_progress_equal(held, &change->from);
+}
+
+static bool document_holds(struct vf_memory_generation *generation, const struct vf_document_change *change)
+{
+    const struct vf_memory_document *held = vf_memory_find_document(generation, change->next.id);
+    enum vf_presence presence = held ? held->value.presence : VF_ABSENT;
+    /* GUARD memory-document-absent: what was absent and is there now, or the other way round, has changed */
+    if (presence != change->base)
+        return false;
+    /* GUARD memory-document-stamp: what another commit has written has changed */
+    if (held && held->value.stamp != change->base_stamp)
+        return false;
+    return true;
+}
+
+static bool aggregate_holds(struct vf_memory_generation *generation, const struct vf_aggregate_change *change)
+{
+    const struct vf_memory_aggregate *held = vf_memory_find_aggregate(generation, change->next.aggregate);
+    /* GUARD memory-aggregate-absent: as for documents */
+    if ((held != NULL) != change->base_exists)
+        return false;
+    /* GUARD memory-aggregate-stamp: as for documents */
+    if (held && held->value.stamp != change->base_stamp)
+        return false;
+    return true;
+}
+
+/* The conditions on what the commit writes, or on what it only consulted: VF_FAILED_ bits. */
+static unsigned check_changes(struct vf_memory_generation *generation, const struct vf_commit *commit, bool written,
+                              bool leave_own)
+{
+    unsigned failed = 0;
+    for (size_t i = 0; i < commit->document_count; i++) {
+        if ((commit->documents[i].intent == VF_WRITE) == written && !document_holds(generation, &commit->documents[i]))
+            failed |= VF_FAILED_DOCUMENT;
+    }
+    for (size_t i = 0; i < commit->aggregate_count; i++) {
+        if (leave_own && commit->aggregates[i].intent == VF_CONSULT_OWN)
+            continue;
+        if ((commit->aggregates[i].intent == VF_WRITE) == written &&
+            !aggregate_holds(generation, &commit->aggregates[i]))
+            failed |= VF_FAILED_AGGREGATE;
+    }
+    return failed;
+}
+
+static unsigned check_progress(struct vf_memory_generation *generation, const struct vf_commit *commit)
+{
+    unsigned failed = 0;
+    for (size_t i = 0; i < commit->progress_count; i++) {
+        /* GUARD memory-progress: another worker has dealt with these records, or the store went back */
+        if (!progress_holds(generation, &commit->progress[i]))
+            failed |= VF_FAILED_PROGRESS;
+    }
+    return failed;
+}
+
+static void write_progress(struct vf_memory_generation *generation, const struct vf_progress_change *change)
+{
+    if (!change->to.exists)
+        return;
+    struct vf_memory_progress *item = vf_memory_find_progress(generation, change->partition, true);
+    bool moves = !item->value.progress.exists || !vf_progress_equal(&item->value.progress, &change->to);
+    item->value.progress = change->to;
+    if (moves) {
+        free((void *)(uintptr_t)item->value.stopped);
+        item->value.stopped = NULL;
+    }
+}
+
+static void write_all(struct vf_memory_generation *generation, const struct vf_commit *commit, bool touch)
+{
+    for (size_t i = 0; i < commit->document_count; i++) {
+        const struct vf_document_change *change = &commit->documents[i];
+        struct vf_memory_document *held = vf_memory_find_document(generation, change->next.id);
+        if (change->intent == VF_WRITE) {
+            struct vf_document next = change->next;
+            next.stamp = commit->stamp;
+            vf_memory_put_document(generation, &next);
+        } else if (held && touch) {
+            held->value.stamp = commit->stamp;
+        }
+    }
+    for (size_t i = 0; i < commit->aggregate_count; i++) {
+        const struct vf_aggregate_change *change = &commit->aggregates[i];
+        struct vf_memory_aggregate *held = vf_memory_find_aggregate(generation, change->next.aggregate);
+        if (change->intent == VF_WRITE) {
+            struct vf_aggregate next = change->next;
+            next.exists = true;
+            next.stamp = commit->stamp;
+            vf_memory_put_aggregate(generation, &next);
+        } else if (held && touch && change->intent == VF_CONSULT) {
+            held->value.stamp = commit->stamp;
+        }
+    }
+    for (size_t i = 0; i < commit->progress_count; i++)
+        write_progress(generation, &commit->progress[i]);
+}
+
+static enum vf_outcome apply(struct vf_memory_server *server, const struct vf_commit *commit, unsigned *ret_failed)
+{
+    struct vf_memory_generation *generation = vf_memory_data_generation(&server->data, commit->view, true);
+    /* GUARD memory-frozen: while readers are switched nothing of this generation changes */
+    if (generation->frozen)
+        return VF_FROZEN;
+    unsigned failed = check_progress(generation, commit);
+    failed |= check_changes(generation, commit, true, server->touch);
+    /* GUARD memory-consulted: a decision rests on what was only looked at too */
+    failed |= check_changes(generation, commit, false, server->touch);
+    *ret_failed = failed;
+    /* GUARD memory-all-or-nothing: all conditions come before the first write */
+    if (failed != 0)
+        return VF_CONFLICT;
+    write_all(generation, commit, server->touch);
+    server->commits++;
+    if (server->observer)
+        server->observer(server->observer_self, commit);
+    return VF_COMMITTED;
+}
+
+static void keep_late(struct vf_memory_server *server, const struct vf_commit *commit)
+{
+    struct late_commit *late = vf_calloc(1, sizeof(*late));
+    late->arena = vf_arena_new();
+    late->commit = vf_memory_copy_commit(late->arena, commit);
+    struct late_commit **end = &server->late;
+    while (*end)
+        end = &(*end)->next;
+    *end = late;
+}
+
+static void free_late(struct late_commit *late)
+{
+    vf_arena_free(late->arena);
+    free(late);
+}
+
+/* ---- calls ---- */
+
+/* Whether this call gets through to the server, which is locked. On failure the store is unusable from now on. */
+static enum vf_code begin_call(struct vf_store *store, const char *what, struct vf_error *error)
+{
+    struct vf_memory_server *server = store->server;
+    bool fails = server->fail_in > 0 && --server->fail_in == 0;
+    if (fails || server->down || store->connection != server->connections)
+        store->broken = true;
+    if (!store->broken)
+        return VF_OK;
+    return vf_fail_retriable(error, VF_E_UNAVAILABLE, "memory store %s: %s: the connection is gone",
+                             server->name ? server->name : "(no name)", what);
+}
+
+enum vf_code vf_memory_store_open_on(struct vf_memory_server *server, struct vf_store **ret_store,
+                                     struct vf_error *error)
+{
+    struct vf_store *store = vf_calloc(1, sizeof(*store));
+    pthread_mutex_lock(&server->lock);
+    store->server = server;
+    store->connection = server->connections;
+    enum vf_code code = begin_call(store, "open", error);
+    if (code == VF_OK) {
+        server->open_stores++;
+        *ret_store = store;
+    } else {
+        free(store);
+    }
+    pthread_mutex_unlock(&server->lock);
+    return code;
+}
+
+static enum vf_code store_open(const struct vf_store_config *config, struct vf_store **ret_store,
+                               struct vf_error *error)
+{
+    static const char scheme[] = "memory:";
+    if (!config->url || strncmp(config->url, scheme, strlen(scheme)) != 0)
+        return vf_fail(error, VF_E_CONFIG, "store %s: a memory store's URL is memory:NAME", config->name);
+    const char *name = config->url + strlen(scheme);
+    pthread_mutex_lock(&named_lock);
+    struct vf_memory_server *server = named_servers;
+    while (server && strcmp(server->name, name) != 0)
+        server = server->next_named;
+    pthread_mutex_unlock(&named_lock);
+    if (!server)
+        return vf_fail_retriable(error, VF_E_UNAVAILABLE, "store %s: there is no memory server %s", config->name, name);
+    return vf_memory_store_open_on(server, ret_store, error);
+}
+
+static void store_close(struct vf_store *store)
+{
+    if (!store)
+        return;
+    pthread_mutex_lock(&store->server->lock);
+    store->server->open_stores--;
+    pthread_mutex_unlock(&store->server->lock);
+    free(store);
+}
+
+static enum vf_code prepare_locked(struct vf_store *store, const char *view, const struct vf_generation *proposed,
+                                   struct vf_arena *arena, struct vf_generation *ret_generation, bool *ret_created,
+                                   struct vf_error *error)
+{
+    struct vf_memory_server *server = store->server;
+    struct vf_view first = {view, 1};
+    struct vf_memory_generation *generation = vf_memory_data_generation(&server->data, first, true);
+    bool created = !generation->registered;
+    if (created) {
+        vf_memory_copy_generation(NULL, proposed, &generation->entry);
+        generation->entry.number = 1;
+        generation->registered = true;
+    }
+    if (generation->entry.format > VF_FORMAT)
+        return vf_fail(error, VF_E_CONFIG, "view %s has format %d, this program knows %d: upgrade it", view,
+                       generation->entry.format, VF_FORMAT);
+    if (server->break_prepare) {
+        server->break_prepare = false;
+        store->broken = true;
+        return vf_fail_retriable(error, VF_E_UNAVAILABLE, "memory store: prepare: the connection broke half-way");
+    }
+    if (!vf_memory_data_pointer(&server->data, view, false))
+        vf_memory_data_pointer(&server->data, view, true)->active = 1;
+    vf_memory_copy_generation(arena, &generation->entry, ret_generation);
+    *ret_created = created;
+    return VF_OK;
+}
+
+static enum vf_code store_prepare(struct vf_store *store, const char *view, const struct vf_generation *proposed,
+                                  struct vf_arena *arena, struct vf_generation *ret_generation, bool *ret_created,
+                                  struct vf_error *error)
+{
+    pthread_mutex_lock(&store->server->lock);
+    enum vf_code code = begin_call(store, "prepare", error);
+    if (code == VF_OK)
+        code = prepare_locked(store, view, proposed, arena, ret_generation, ret_created, error);
+    pthread_mutex_unlock(&store->server->lock);
+    return code;
+}
+
+static enum vf_code store_generation(struct vf_store *store, struct vf_view view, struct vf_arena *arena,
+                                     struct vf_generation *ret_generation, struct vf_error *error)
+{
+    pthread_mutex_lock(&store->server->lock);
+    enum vf_code code = begin_call(store, "generation", error);
+    if (code == VF_OK) {
+        const struct vf_memory_generation *generation = vf_memory_data_generation(&store->server->data, view, false);
+        if (generation && generation->registered)
+            vf_memory_copy_generation(arena, &generation->entry, ret_generation);
+        else
+            code = vf_fail(error, VF_E_NOT_FOUND, "view %s has no generation %d", view.name, view.generation);
+    }
+    pthread_mutex_unlock(&store->server->lock);
+    return code;
+}
+
+static enum vf_code store_state(struct vf_store *store, const char *view, struct vf_view_state *ret_state,
+                                struct vf_error *error)
+{
+    pthread_mutex_lock(&store->server->lock);
+    enum vf_code code = begin_call(store, "state", error);
+    if (code == VF_OK) {
+        struct vf_memory_data *data = &store->server->data;
+        const struct vf_memory_pointer *pointer = vf_memory_data_pointer(data, view, false);
+        struct vf_view_state state = {.active = pointer ? pointer->active : 0};
+        const struct vf_memory_generation *generation =
+            vf_memory_data_generation(data, (struct vf_view){view, state.active}, false);
+        state.frozen = generation && generation->frozen;
+        *ret_state = state;
+    }
+    pthread_mutex_unlock(&store->server->lock);
+    return code;
+}
+
+static enum vf_code store_load(struct vf_store *store, struct vf_view view, const struct vf_bytes *ids, size_t id_count,
+                               const struct vf_bytes *aggregates, size_t aggregate_count, struct vf_arena *arena,
+                               struct vf_document *ret_documents, struct vf_aggregate *ret_aggregates,
+                               struct vf_error *error)
+{
+    pthread_mutex_lock(&store->server->lock);
+    enum vf_code code = begin_call(store, "load", error);
+    struct vf_memory_generation *generation = vf_memory_data_generation(&store->server->data, view, false);
+    for (size_t i = 0; code == VF_OK && i < id_count; i++) {
+        const struct vf_memory_document *held = generation ? vf_memory_find_document(generation, ids[i]) : NULL;
+        if (held)
+            vf_memory_copy_document(arena, &held->value, &ret_documents[i]);
+        else
+            ret_documents[i] = (struct vf_document){.id = ids[i], .presence = VF_ABSENT};
+    }
+    for (size_t i = 0; code == VF_OK && i < aggregate_count; i++) {
+        const struct vf_memory_aggregate *held =
+            generation ? vf_memory_find_aggregate(generation, aggregates[i]) : NULL;
+        if (held)
+            vf_memory_copy_aggregate(arena, &held->value, &ret_aggregates[i]);
+        else
+            ret_aggregates[i] = (struct vf_aggregate){.aggregate = aggregates[i]};
+    }
+    pthread_mutex_unlock(&store->server->lock);
+    return code;
+}
+
+/* Rows whose progress and note are both gone stay in the table, and are not rows. */
+static bool row_shows(const struct vf_memory_progress *item)
+{
+    return item->value.progress.exists || item->value.stopped;
+}
+
+static struct vf_progress_row *copy_rows(struct vf_memory_generation *generation, struct vf_arena *arena,
+                                         size_t *ret_count)
+{
+    size_t count = 0;
+    struct vf_progress_row *rows = vf_arena_calloc(arena, HASH_COUNT(generation->progress), sizeof(*rows));
+    for (struct vf_memory_progress *item = generation->progress; item; item = item->hh.next) {
+        if (row_shows(item))
+            vf_memory_copy_row(arena, &item->value, &rows[count++]);
+    }
+    *ret_count = count;
+    return rows;
+}
+
+static enum vf_code store_progress(struct vf_store *store, struct vf_view view, struct vf_arena *arena,
+                                   struct vf_progress_row **ret_rows, size_t *ret_count, struct vf_error *error)
+{
+    pthread_mutex_lock(&store->server->lock);
+    enum vf_code code = begin_call(store, "progress", error);
+    if (code == VF_OK) {
+        struct vf_memory_generation *generation = vf_memory_data_generation(&store->server->data, view, false);
+        *ret_count = 0;
+        *ret_rows = generation ? copy_rows(generation, arena, ret_count) : NULL;
+    }
+    pthread_mutex_unlock(&store->server->lock);
+    return code;
+}
+
+static void finish_commit(struct vf_store *store, const struct vf_commit *commit)
+{
+    store->result.outcome = apply(store->server, commit, &store->result.failed);
+}
+
+static void lose_reply(struct vf_store *store)
+{
+    store->broken = true;
+    store->result.outcome = VF_UNKNOWN;
+    store->result.failed = 0;
+    vf_fail_retriable(&store->result.error, VF_E_UNAVAILABLE, "memory store: commit: the reply was lost");
+}
+
+static void store_commit_send(struct vf_store *store, const struct vf_commit *commit)
+{
+    struct vf_memory_server *server = store->server;
+    assert(!store->in_flight);
+    /* GUARD memory-lock: nobody writes between a commit's conditions and its writes */
+    pthread_mutex_lock(&server->lock);
+    store->in_flight = true;
+    store->sent = NULL;
+    store->result = (struct vf_commit_result){.outcome = VF_UNKNOWN};
+    if (begin_call(store, "commit", &store->result.error) == VF_OK) {
+        enum vf_memory_commit_fault fault = server->commit_fault;
+        server->commit_fault = VF_MEMORY_NONE;
+        if (fault == VF_MEMORY_NONE || fault == VF_MEMORY_LOSE_AFTER)
+            finish_commit(store, commit);
+        if (fault == VF_MEMORY_AT_WAIT)
+            store->sent = commit;
+        if (fault == VF_MEMORY_DELAY)
+            keep_late(server, commit);
+        if (fault == VF_MEMORY_LOSE_BEFORE || fault == VF_MEMORY_LOSE_AFTER || fault == VF_MEMORY_DELAY)
+            lose_reply(store);
+        if (fault == VF_MEMORY_REFUSE) {
+            store->result.outcome = VF_REFUSED;
+            vf_fail_retriable(&store->result.error, VF_E_UNAVAILABLE, "memory store: commit: the server is full");
+        }
+    }
+    pthread_mutex_unlock(&server->lock);
+}
+
+static void store_commit_wait(struct vf_store *store, struct vf_commit_result *ret_result)
+{
+    assert(store->in_flight);
+    pthread_mutex_lock(&store->server->lock);
+    if (store->sent) {
+        if (store->connection == store->server->connections && !store->server->down)
+            finish_commit(store, store->sent);
+        else
+            lose_reply(store);
+    }
+    pthread_mutex_unlock(&store->server->lock);
+    store->sent = NULL;
+    store->in_flight = false;
+    *ret_result = store->result;
+}
+
+static enum vf_code store_note_stopped(struct vf_store *store, struct vf_view view, struct vf_partition partition,
+                                       const char *reason, struct vf_error *error)
+{
+    pthread_mutex_lock(&store->server->lock);
+    enum vf_code code = begin_call(store, "note", error);
+    if (code == VF_OK) {
+        struct vf_memory_generation *generation = vf_memory_data_generation(&store->server->data, view, true);
+        struct vf_memory_progress *item = vf_memory_find_progress(generation, partition, true);
+        free((void *)(uintptr_t)item->value.stopped);
+        item->value.stopped = vf_memory_copy_text(NULL, reason);
+    }
+    pthread_mutex_unlock(&store->server->lock);
+    return code;
+}
+
+static enum vf_code store_freeze(struct vf_store *store, struct vf_view view, const struct vf_partition *partitions,
+                                 size_t partition_count, int64_t duration_ms, struct vf_error *error)
+{
+    (void)partitions;
+    (void)partition_count;
+    pthread_mutex_lock(&store->server->lock);
+    enum vf_code code = begin_call(store, "freeze", error);
+    if (code == VF_OK)
+        vf_memory_data_generation(&store->server->data, view, true)->frozen = duration_ms > 0;
+    pthread_mutex_unlock(&store->server->lock);
+    return code;
+}
+
+const struct vf_store_type vf_memory_store_type = {
+    .name = "memory",
+    .open = store_open,
+    .close = store_close,
+    .prepare = store_prepare,
+    .generation = store_generation,
+    .state = store_state,
+    .load = store_load,
+    .progress = store_progress,
+    .commit_send = store_commit_send,
+    .commit_wait = store_commit_wait,
+    .note_stopped = store_note_stopped,
+    .freeze = store_freeze,
+};
+
+/* ---- the server ---- */
+
+struct vf_memory_server *vf_memory_server_new(const char *name)
+{
+    struct vf_memory_server *server = vf_calloc(1, sizeof(*server));
+    pthread_mutexattr_t attributes;
+    pthread_mutexattr_init(&attributes);
+    pthread_mutexattr_settype(&attributes, PTHREAD_MUTEX_RECURSIVE);
+    pthread_mutex_init(&server->lock, &attributes);
+    pthread_mutexattr_destroy(&attributes);
+    if (name) {
+        server->name = vf_strdup(name);
+        pthread_mutex_lock(&named_lock);
+        for (const struct vf_memory_server *other = named_servers; other; other = other->next_named)
+            assert(strcmp(other->name, name) != 0);
+        server->next_named = named_servers;
+        named_servers = server;
+        pthread_mutex_unlock(&named_lock);
+    }
+    return server;
+}
+
+void vf_memory_server_free(struct vf_memory_server *server)
+{
+    if (!server)
+        return;
+    assert(server->open_stores == 0);
+    if (server->name) {
+        pthread_mutex_lock(&named_lock);
+        struct vf_memory_server **link = &named_servers;
+        while (*link != server)
+            link = &(*link)->next_named;
+        *link = server->next_named;
+        pthread_mutex_unlock(&named_lock);
+    }
+    vf_memory_server_forget_late(server);
+    vf_memory_data_done(&server->data);
+    pthread_mutex_destroy(&server->lock);
+    free(server->name);
+    free(server);
+}
+
+void vf_memory_server_fail_call(struct vf_memory_server *server, unsigned n)
+{
+    pthread_mutex_lock(&server->lock);
+    server->fail_in = n;
+    pthread_mutex_unlock(&server->lock);
+}
+
+void vf_memory_server_fault_commit(struct vf_memory_server *server, enum vf_memory_commit_fault fault)
+{
+    pthread_mutex_lock(&server->lock);
+    server->commit_fault = fault;
+    pthread_mutex_unlock(&server->lock);
+}
+
+void vf_memory_server_break_prepare(struct vf_memory_server *server)
+{
+    pthread_mutex_lock(&server->lock);
+    server->break_prepare = true;
+    pthread_mutex_unlock(&server->lock);
+}
+
+void vf_memory_server_cut_connections(struct vf_memory_server *server)
+{
+    pthread_mutex_lock(&server->lock);
+    server->connections++;
+    pthread_mutex_unlock(&server->lock);
+}
+
+void vf_memory_server_set_down(struct vf_memory_server *server, bool down)
+{
+    pthread_mutex_lock(&server->lock);
+    if (down)
+        server->connections++;
+    server->down = down;
+    pthread_mutex_unlock(&server->lock);
+}
+
+void vf_memory_server_set_touch(struct vf_memory_server *server, bool touch)
+{
+    pthread_mutex_lock(&server->lock);
+    server->touch = touch;
+    pthread_mutex_unlock(&server->lock);
+}
+
+size_t vf_memory_server_late_count(struct vf_memory_server *server)
+{
+    size_t count = 0;
+    pthread_mutex_lock(&server->lock);
+    for (const struct late_commit *late = server->late; late; late = late->next)
+        count++;
+    pthread_mutex_unlock(&server->lock);
+    return count;
+}
+
+enum vf_outcome vf_memory_server_land(struct vf_memory_server *server, size_t i)
+{
+    pthread_mutex_lock(&server->lock);
+    struct late_commit **link = &server->late;
+    while (i-- > 0) {
+        assert(*link);
+        link = &(*link)->next;
+    }
+    struct late_commit *late = *link;
+    assert(late);
+    *link = late->next;
+    unsigned failed;
+    enum vf_outcome outcome = apply(server, late->commit, &failed);
+    free_late(late);
+    pthread_mutex_unlock(&server->lock);
+    return outcome;
+}
+
+void vf_memory_server_forget_late(struct vf_memory_server *server)
+{
+    pthread_mutex_lock(&server->lock);
+    while (server->late) {
+        struct late_commit *late = server->late;
+        server->late = late->next;
+        free_late(late);
+    }
+    pthread_mutex_unlock(&server->lock);
+}
+
+struct vf_memory_snapshot *vf_memory_server_snapshot(struct vf_memory_server *server)
+{
+    struct vf_memory_snapshot *snapshot = vf_calloc(1, sizeof(*snapshot));
+    pthread_mutex_lock(&server->lock);
+    vf_memory_data_copy(&server->data, &snapshot->data);
+    pthread_mutex_unlock(&server->lock);
+    return snapshot;
+}
+
+void vf_memory_server_restore(struct vf_memory_server *server, const struct vf_memory_snapshot *snapshot)
+{
+    pthread_mutex_lock(&server->lock);
+    vf_memory_data_done(&server->data);
+    vf_memory_data_copy(&snapshot->data, &server->data);
+    pthread_mutex_unlock(&server->lock);
+}
+
+void vf_memory_snapshot_free(struct vf_memory_snapshot *snapshot)
+{
+    if (!snapshot)
+        return;
+    vf_memory_data_done(&snapshot->data);
+    free(snapshot);
+}
+
+void vf_memory_server_wipe(struct vf_memory_server *server)
+{
+    pthread_mutex_lock(&server->lock);
+    vf_memory_data_done(&server->data);
+    pthread_mutex_unlock(&server->lock);
+}
+
+void vf_memory_server_set_frozen(struct vf_memory_server *server, struct vf_view view, bool frozen)
+{
+    pthread_mutex_lock(&server->lock);
+    vf_memory_data_generation(&server->data, view, true)->frozen = frozen;
+    pthread_mutex_unlock(&server->lock);
+}
+
+/* ---- looking ---- */
+
+void vf_memory_server_observe(struct vf_memory_server *server, vf_memory_observer *observer, void *self)
+{
+    pthread_mutex_lock(&server->lock);
+    server->observer = observer;
+    server->observer_self = self;
+    pthread_mutex_unlock(&server->lock);
+}
+
+uint64_t vf_memory_server_commits(struct vf_memory_server *server)
+{
+    pthread_mutex_lock(&server->lock);
+    uint64_t commits = server->commits;
+    pthread_mutex_unlock(&server->lock);
+    return commits;
+}
+
+static int compare_documents(const void *a, const void *b)
+{
+    return vf_bytes_compare(((const struct vf_document *)a)->id, ((const struct vf_document *)b)->id);
+}
+
+static int compare_aggregates(const void *a, const void *b)
+{
+    return vf_bytes_compare(((const struct vf_aggregate *)a)->aggregate, ((const struct vf_aggregate *)b)->aggregate);
+}
+
+static int compare_rows(const void *a, const void *b)
+{
+    const struct vf_partition *left = &((const struct vf_progress_row *)a)->partition;
+    const struct vf_partition *right = &((const struct vf_progress_row *)b)->partition;
+    int order = strcmp(left->topic, right->topic);
+    return order ? order : (left->partition > right->partition) - (left->partition < right->partition);
+}
+
+void vf_memory_server_read(struct vf_memory_server *server, struct vf_view view, struct vf_arena *arena,
+                           struct vf_memory_contents *ret_contents)
+{
+    struct vf_memory_contents contents = {0};
+    pthread_mutex_lock(&server->lock);
+    struct vf_memory_generation *generation = vf_memory_data_generation(&server->data, view, false);
+    if (generation) {
+        struct vf_document *documents =
+            vf_arena_calloc(arena, HASH_COUNT(generation->documents), sizeof(struct vf_document));
+        for (struct vf_memory_document *one = generation->documents; one; one = one->hh.next)
+            vf_memory_copy_document(arena, &one->value, &documents[contents.document_count++]);
+        struct vf_aggregate *aggregates =
+            vf_arena_calloc(arena, HASH_COUNT(generation->aggregates), sizeof(struct vf_aggregate));
+        for (struct vf_memory_aggregate *one = generation->aggregates; one; one = one->hh.next)
+            vf_memory_copy_aggregate(arena, &one->value, &aggregates[contents.aggregate_count++]);
+        struct vf_progress_row *rows = copy_rows(generation, arena, &contents.row_count);
+        qsort(documents, contents.document_count, sizeof(*documents), compare_documents);
+        qsort(aggregates, contents.aggregate_count, sizeof(*aggregates), compare_aggregates);
+        qsort(rows, contents.row_count, sizeof(*rows), compare_rows);
+        contents.documents = documents;
+        contents.aggregates = aggregates;
+        contents.rows = rows;
+    }
+    pthread_mutex_unlock(&server->lock);
+    *ret_contents = contents;
+}

@@ -1,0 +1,354 @@
+#include "connectors/mongodb/mongodb_internal.h"
+
+void vf_mongodb_append_stamp(bson_t *into, const char *key, uint64_t stamp)
+{
+    char text[VF_STAMP_TEXT_BYTES];
+
+    vf_stamp_print(text, stamp);
+    bson_append_utf8(into, key, -1, text, VF_STAMP_TEXT_BYTES - 1);
+}
+
+static void append_versions(bson_t *view, const struct vf_version *versions, size_t count)
+{
+    bson_t list, entry;
+    char buffer[16];
+    const char *key;
+    size_t i;
+
+    BSON_APPEND_ARRAY_BEGIN(view, "versions", &list);
+    for (i = 0; i < count; i++) {
+        size_t size = bson_uint32_to_string((uint32_t)i, &key, buffer, sizeof(buffer));
+
+        bson_append_document_begin(&list, key, (int)size, &entry);
+        vf_mongodb_append_text(&entry, "a", versions[i].aggregate);
+        BSON_APPEND_INT64(&entry, "v", versions[i].version);
+        bson_append_document_end(&list, &entry);
+    }
+    bson_append_array_end(view, &list);
+}
+
+void vf_mongodb_append_document(bson_t *into, const struct vf_document *document, uint64_t stamp)
+{
+    bson_t body, view;
+
+    vf_mongodb_append_text(into, "_id", document->id);
+    if (document->presence == VF_PRESENT && document->body.size > 0 &&
+        bson_init_static(&body, (const uint8_t *)document->body.data, document->body.size))
+        bson_concat(into, &body); /* byte for byte: no name or value in it is looked at */
+    BSON_APPEND_DOCUMENT_BEGIN(into, "_view", &view);
+    BSON_APPEND_INT64(&view, "rev", document->revision);
+    vf_mongodb_append_stamp(&view, "stamp", stamp);
+    if (document->version_count > 0)
+        append_versions(&view, document->versions, document->version_count);
+    if (document->presence == VF_HUSK_NEW)
+        BSON_APPEND_UTF8(&view, "husk", "new");
+    bson_append_document_end(into, &view);
+}
+
+void vf_mongodb_append_aggregate(bson_t *into, const struct vf_aggregate *aggregate, uint64_t stamp)
+{
+    vf_mongodb_append_text(into, "_id", aggregate->aggregate);
+    vf_mongodb_append_stamp(into, "stamp", stamp);
+    if (aggregate->has_link && aggregate->link_is_none)
+        BSON_APPEND_NULL(into, "link");
+    else if (aggregate->has_link)
+        vf_mongodb_append_text(into, "link", aggregate->link);
+    if (aggregate->has_version)
+        BSON_APPEND_INT64(into, "version", aggregate->version);
+}
+
+void vf_mongodb_append_progress(bson_t *into, const struct vf_progress *progress, uint64_t stamp)
+{
+    bson_t last;
+
+    if (progress->exists) {
+        BSON_APPEND_INT64(into, "next", progress->next);
+        BSON_APPEND_INT64(into, "of", progress->of);
+        if (progress->has_last) {
+            BSON_APPEND_ARRAY_BEGIN(into, "last", &last);
+            BSON_APPEND_INT64(&last, "0", progress->last_offset);
+            BSON_APPEND_INT64(&last, "1", progress->last_timestamp_ms);
+            vf_mongodb_append_stamp(&last, "2", progress->last_hash);
+            bson_append_array_end(into, &last);
+        }
+        BSON_APPEND_INT64(into, "aside", progress->aside);
+    }
+    vf_mongodb_append_stamp(into, "stamp", stamp);
+}
+
+/* --- reading --------------------------------------------------------------------------------------------------------- */
+
+static bool iter_text(const bson_iter_t *iter, struct vf_bytes *ret_text)
+{
+    uint32_t size;
+    const char *text;
+
+    if (!BSON_ITER_HOLDS_UTF8(iter))
+        return false;
+    text = bson_iter_utf8(iter, &size);
+    *ret_text = vf_bytes(text, size);
+    return true;
+}
+
+static bool iter_int(const bson_iter_t *iter, int64_t *ret_number)
+{
+    if (!BSON_ITER_HOLDS_INT64(iter) && !BSON_ITER_HOLDS_INT32(iter))
+        return false;
+    *ret_number = bson_iter_as_int64(iter);
+    return true;
+}
+
+static bool iter_stamp(const bson_iter_t *iter, uint64_t *ret_stamp)
+{
+    struct vf_bytes text;
+
+    return iter_text(iter, &text) && vf_stamp_parse(text, ret_stamp);
+}
+
+bool vf_mongodb_text_at(const bson_t *bson, const char *key, struct vf_bytes *ret_text)
+{
+    bson_iter_t iter;
+
+    return bson_iter_init_find(&iter, bson, key) && iter_text(&iter, ret_text);
+}
+
+static enum vf_code not_ours(const char *what, const bson_t *bson, const char *why, struct vf_error *error)
+{
+    struct vf_bytes id = VF_LITERAL("(no string)");
+
+    (void)vf_mongodb_text_at(bson, "_id", &id);
+    return vf_fail(
+        error, VF_E_CONFIG,
+        "the %s with _id \"%.*s\" was not written by this viewfold (%s): remove it, or read with the viewfold "
+        "that wrote it",
+        what, (int)id.size, id.data, why);
+}
+
+static bool read_versions(const bson_iter_t *value, struct vf_arena *arena, struct vf_document *document)
+{
+    bson_iter_t iter, entry;
+    struct vf_version *versions;
+    size_t count = 0;
+
+    if (!BSON_ITER_HOLDS_ARRAY(value) || !bson_iter_recurse(value, &iter))
+        return false;
+    while (bson_iter_next(&iter))
+        count++;
+    versions = vf_arena_calloc(arena, count, sizeof(*versions));
+    bson_iter_recurse(value, &iter);
+    for (count = 0; bson_iter_next(&iter); count++) {
+        struct vf_bytes aggregate = {0};
+        bool has_version = false;
+
+        if (!BSON_ITER_HOLDS_DOCUMENT(&iter) || !bson_iter_recurse(&iter, &entry))
+            return false;
+        while (bson_iter_next(&entry)) {
+            if (strcmp(bson_iter_key(&entry), "a") == 0)
+                iter_text(&entry, &aggregate);
+            else if (strcmp(bson_iter_key(&entry), "v") == 0)
+                has_version = iter_int(&entry, &versions[count].version);
+        }
+        if (aggregate.size == 0 || !has_version)
+            return false;
+        versions[count].aggregate = vf_arena_copy(arena, aggregate);
+    }
+    document->versions = versions;
+    document->version_count = count;
+    return true;
+}
+
+/* Reads `_view`; NULL, or why it cannot be read. */
+static const char *read_view(const bson_iter_t *value, struct vf_arena *arena, struct vf_document *document)
+{
+    bson_iter_t iter;
+    struct vf_bytes husk;
+    bool has_stamp = false, has_revision = false;
+
+    if (!BSON_ITER_HOLDS_DOCUMENT(value) || !bson_iter_recurse(value, &iter))
+        return "_view is no document";
+    while (bson_iter_next(&iter)) {
+        const char *key = bson_iter_key(&iter);
+
+        if (strcmp(key, "stamp") == 0) {
+            has_stamp = iter_stamp(&iter, &document->stamp);
+        } else if (strcmp(key, "rev") == 0) {
+            has_revision = iter_int(&iter, &document->revision);
+        } else if (strcmp(key, "versions") == 0) {
+            if (!read_versions(&iter, arena, document))
+                return "_view.versions cannot be read";
+        } else if (strcmp(key, "husk") == 0) {
+            if (!iter_text(&iter, &husk) || !vf_bytes_is(husk, "new"))
+                return "a husk of a kind that is not built yet";
+            document->presence = VF_HUSK_NEW;
+        }
+    }
+    if (!has_stamp)
+        return "_view.stamp is missing or no stamp";
+    return has_revision ? NULL : "_view.rev is missing or no integer";
+}
+
+/* Copies the body's bytes [from, to) of `bson`, elements as they lie there. */
+static void body_add(struct vf_arena *arena, const bson_t *bson, uint32_t from, uint32_t to, char **body, size_t *size)
+{
+    if (!*body)
+        *body = vf_arena_alloc(arena, bson->len);
+    memcpy(*body + *size, bson_get_data(bson) + from, to - from);
+    *size += to - from;
+}
+
+enum vf_code vf_mongodb_read_document(const bson_t *bson, struct vf_arena *arena, struct vf_document *ret_document,
+                                      struct vf_error *error)
+{
+    struct vf_document document = {.presence = VF_PRESENT};
+    const char *why = "_view is missing";
+    bool has_id = false;
+    bson_iter_t iter;
+    char *body = NULL;
+    size_t size = sizeof(int32_t);
+    uint32_t run_from = 0; /* where a run of body elements began; 0: in none */
+    uint32_t length;
+
+    if (!bson_iter_init(&iter, bson))
+        return vf_fail(error, VF_E_CONFIG, "a document is no BSON");
+    while (bson_iter_next(&iter)) {
+        const char *key = bson_iter_key(&iter);
+        bool is_id = strcmp(key, "_id") == 0;
+        bool is_view = strcmp(key, "_view") == 0;
+        uint32_t at = bson_iter_offset(&iter);
+
+        if (!is_id && !is_view) {
+            if (run_from == 0)
+                run_from = at;
+            continue;
+        }
+        if (run_from > 0)
+            body_add(arena, bson, run_from, at, &body, &size);
+        run_from = 0;
+        if (is_id)
+            has_id = iter_text(&iter, &document.id);
+        else
+            why = read_view(&iter, arena, &document);
+    }
+    if (!has_id || why)
+        return not_ours("document", bson, why ? why : "its _id is no string", error);
+    body_add(arena, bson, run_from ? run_from : bson->len - 1, bson->len, &body, &size); /* and the NUL that ends it */
+    length = BSON_UINT32_TO_LE((uint32_t)size);
+    memcpy(body, &length, sizeof(length));
+    document.id = vf_arena_copy(arena, document.id);
+    if (document.presence == VF_PRESENT)
+        document.body = vf_bytes(body, size);
+    *ret_document = document;
+    return VF_OK;
+}
+
+enum vf_code vf_mongodb_read_aggregate(const bson_t *bson, struct vf_arena *arena, struct vf_aggregate *ret_aggregate,
+                                       struct vf_error *error)
+{
+    struct vf_aggregate aggregate = {.exists = true};
+    bool has_id = false, has_stamp = false, readable = true;
+    bson_iter_t iter;
+
+    if (!bson_iter_init(&iter, bson))
+        return vf_fail(error, VF_E_CONFIG, "an aggregate record is no BSON");
+    while (bson_iter_next(&iter)) {
+        const char *key = bson_iter_key(&iter);
+
+        if (strcmp(key, "_id") == 0) {
+            has_id = iter_text(&iter, &aggregate.aggregate);
+        } else if (strcmp(key, "stamp") == 0) {
+            has_stamp = iter_stamp(&iter, &aggregate.stamp);
+        } else if (strcmp(key, "link") == 0) {
+            aggregate.has_link = true;
+            aggregate.link_is_none = BSON_ITER_HOLDS_NULL(&iter);
+            readable = readable && (aggregate.link_is_none || iter_text(&iter, &aggregate.link));
+        } else if (strcmp(key, "version") == 0) {
+            aggregate.has_version = iter_int(&iter, &aggregate.version);
+            readable = readable && aggregate.has_version;
+        } else {
+            readable = false; /* set-aside events, which this build would not keep in order */
+        }
+    }
+    if (!has_id || !has_stamp || !readable)
+        return not_ours("aggregate record", bson, "a field is missing, unknown or of the wrong type", error);
+    aggregate.aggregate = vf_arena_copy(arena, aggregate.aggregate);
+    aggregate.link = vf_arena_copy(arena, aggregate.link);
+    *ret_aggregate = aggregate;
+    return VF_OK;
+}
+
+static bool read_last(const bson_iter_t *value, struct vf_progress *progress)
+{
+    bson_iter_t iter;
+
+    progress->has_last = true;
+    return BSON_ITER_HOLDS_ARRAY(value) && bson_iter_recurse(value, &iter) &&        /* */
+           bson_iter_next(&iter) && iter_int(&iter, &progress->last_offset) &&       /* */
+           bson_iter_next(&iter) && iter_int(&iter, &progress->last_timestamp_ms) && /* */
+           bson_iter_next(&iter) && iter_stamp(&iter, &progress->last_hash);
+}
+
+/* "customer_orders.g1 orders/3" into topic and partition. */
+static bool read_partition(struct vf_bytes id, const struct vf_mongodb_names *names, struct vf_arena *arena,
+                           struct vf_partition *ret_partition)
+{
+    size_t prefix = strlen(names->documents) + 1;
+    int64_t number = 0;
+    size_t slash, i;
+
+    if (id.size <= prefix)
+        return false;
+    id = vf_bytes(id.data + prefix, id.size - prefix);
+    slash = id.size - 1;
+    while (slash > 0 && id.data[slash] != '/')
+        slash--;
+    if (slash == 0 || slash == id.size - 1)
+        return false;
+    for (i = slash + 1; i < id.size; i++) {
+        if (id.data[i] < '0' || id.data[i] > '9' || number > INT32_MAX)
+            return false;
+        number = number * 10 + (id.data[i] - '0');
+    }
+    if (number > INT32_MAX)
+        return false;
+    ret_partition->topic = vf_arena_bytes(arena, id.data, slash).data;
+    ret_partition->partition = (int32_t)number;
+    return true;
+}
+
+enum vf_code vf_mongodb_read_progress(const bson_t *bson, const struct vf_mongodb_names *names, struct vf_arena *arena,
+                                      struct vf_progress_row *ret_row, struct vf_error *error)
+{
+    struct vf_progress_row row = {0};
+    struct vf_bytes text = {0};
+    bool readable = true;
+    int64_t of = 0;
+    bson_iter_t iter;
+
+    if (!vf_mongodb_text_at(bson, "_id", &text) || !read_partition(text, names, arena, &row.partition))
+        return not_ours("progress", bson, "its _id names no partition", error);
+    if (!bson_iter_init(&iter, bson))
+        return vf_fail(error, VF_E_CONFIG, "progress is no BSON");
+    while (bson_iter_next(&iter)) {
+        const char *key = bson_iter_key(&iter);
+
+        if (strcmp(key, "next") == 0) {
+            row.progress.exists = true;
+            readable = readable && iter_int(&iter, &row.progress.next);
+        } else if (strcmp(key, "of") == 0) {
+            readable = readable && iter_int(&iter, &of) && of >= 0 && of <= INT32_MAX;
+        } else if (strcmp(key, "last") == 0) {
+            readable = readable && read_last(&iter, &row.progress);
+        } else if (strcmp(key, "aside") == 0) {
+            readable = readable && iter_int(&iter, &row.progress.aside);
+        } else if (strcmp(key, "stopped") == 0) {
+            readable = readable && iter_text(&iter, &text);
+            if (readable)
+                row.stopped = vf_arena_copy(arena, text).data;
+        }
+    }
+    if (!readable)
+        return not_ours("progress", bson, "a field is of the wrong type", error);
+    row.progress.of = (int32_t)of;
+    *ret_row = row;
+    return VF_OK;
+}

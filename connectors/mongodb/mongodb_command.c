@@ -1,0 +1,31 @@
+#include "connectors/mongodb/mongodb_internal.h"
+
+bool vf_mongodb_write(struct vf_store *store, const bson_t *command, bson_t *reply, bson_error_t *failure)
+{
+    bson_t options = BSON_INITIALIZER;
+    bool done;
+
+    BSON_APPEND_INT64(&options, "maxTimeMS", store->command_timeout_ms);
+    mongoc_write_concern_append(store->concern, &options);
+    done = mongoc_client_write_command_with_opts(store->client, store->database, command, &options, reply, failure);
+    bson_destroy(&options);
+    return done && !vf_mongodb_write_error(reply, failure);
+}
+
+mongoc_cursor_t *vf_mongodb_find(struct vf_store *store, const char *collection, const bson_t *filter,
+                                 int64_t batch_size, const char *level)
+{
+    mongoc_collection_t *handle = mongoc_client_get_collection(store->client, store->database, collection);
+    bson_t options = BSON_INITIALIZER, concern;
+    mongoc_cursor_t *cursor;
+
+    BSON_APPEND_INT64(&options, "batchSize", batch_size);
+    BSON_APPEND_INT64(&options, "maxTimeMS", store->command_timeout_ms);
+    BSON_APPEND_DOCUMENT_BEGIN(&options, "readConcern", &concern);
+    BSON_APPEND_UTF8(&concern, "level", level);
+    bson_append_document_end(&options, &concern);
+    cursor = mongoc_collection_find_with_opts(handle, filter, &options, NULL);
+    bson_destroy(&options);
+    mongoc_collection_destroy(handle);
+    return cursor;
+}

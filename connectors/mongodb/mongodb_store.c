@@ -1,0 +1,19 @@
+#include "connectors/mongodb/mongodb_store.h"
+
+#include "connectors/mongodb/mongodb_internal.h"
+
+const struct vf_store_type vf_mongodb_store_type = {
+    .name = "mongodb",
+    .touches = true,
+    .open = vf_mongodb_open,
+    .close = vf_mongodb_close,
+    .prepare = vf_mongodb_prepare,
+    .generation = vf_mongodb_generation,
+    .state = vf_mongodb_state,
+    .load = vf_mongodb_load,
+    .progress = vf_mongodb_progress,
+    .commit_send = vf_mongodb_commit_send,
+    .commit_wait = vf_mongodb_commit_wait,
+    .note_stopped = vf_mongodb_note_stopped,
+    .freeze = vf_mongodb_freeze,
+};

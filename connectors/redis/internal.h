@@ -1,0 +1,142 @@
+/*
+ * What the Redis connector's own files share. Nobody else includes this but its tests.
+ */
+#ifndef VF_REDIS_INTERNAL_H
+#define VF_REDIS_INTERNAL_H
+
+#include "connectors/redis/connection.h"
+#include "connectors/redis/keys.h"
+#include "store.h"
+
+#include "core/body.h"
+#include "core/json.h"
+
+/* What one commit may be at most; beyond it, VF_REFUSED with VF_E_LIMIT. Redis itself takes 1 GB of input a client. */
+#define VF_REDIS_COMMIT_BYTES_MAX      ((size_t)64 << 20)
+#define VF_REDIS_COMMIT_ARGUMENTS_MAX  ((size_t)1 << 20)
+#define VF_REDIS_COMMIT_PARTITIONS_MAX 4000 /* fields of one HMGET */
+
+/* How often a function is loaded again for one call before the server is taken to be refusing it. */
+#define VF_REDIS_RELOADS_MAX 3
+
+enum vf_redis_commit_state {
+    VF_REDIS_COMMIT_NONE,
+    VF_REDIS_COMMIT_SENT, /* its reply is the next one to arrive */
+    VF_REDIS_COMMIT_DONE, /* `result` is there */
+};
+
+/* Where a commit's keys begin: an answer names a key by its place (library.lua). */
+struct vf_redis_layout {
+    size_t absent, absent_documents; /* of the first, so many are documents' */
+    size_t written, written_documents;
+    size_t consulted, consulted_documents;
+};
+
+struct vf_redis_field; /* load.c */
+
+struct vf_store {
+    char *label; /* "store cache: redis 127.0.0.1:6379" */
+    char *prefix;
+    char *username; /* for advice; NULL: none */
+    int64_t command_timeout_ms;
+    struct vf_redis_connection *connection;
+    char function_commit[40], function_prepare[40], function_freeze[40];
+
+    struct vf_redis_request request; /* of every call but the commit */
+    struct vf_redis_keys keys;
+
+    enum vf_redis_commit_state commit_state;
+    struct vf_redis_request commit_request; /* kept until the reply is there: it may have to be sent again */
+    struct vf_redis_layout commit_layout;
+    struct vf_commit_result commit_result;
+    size_t *commit_places; /* for each document and aggregate of a commit, the place of the key it is written to */
+    size_t commit_places_size;
+    uint64_t publishes_refused; /* since the connection was made */
+
+    struct vf_json_parser *parser, *types_parser;
+    struct vf_buffer value, types; /* being printed */
+    struct vf_redis_field *fields; /* being sorted */
+    size_t fields_size;
+    bson_t body; /* being built */
+};
+
+/* When a call that begins now has to have ended. */
+int64_t vf_redis_deadline(const struct vf_store *store);
+
+/* Every call but commit_wait begins with this: takes in the reply to the commit in flight, and makes the request empty.
+ * A commit that fails thereby is told by commit_wait; the call goes on where the connection lives. */
+void vf_redis_begin(struct vf_store *store);
+
+/* Sends the store's request, whose replies are then to be received. */
+VF_MUSTCHECK enum vf_code vf_redis_send(struct vf_store *store, int64_t deadline_ms, struct vf_error *error);
+VF_MUSTCHECK enum vf_code vf_redis_receive(struct vf_store *store, int64_t deadline_ms, redisReply **ret_reply,
+                                           struct vf_error *error);
+
+/* Sends the store's request of one command and receives its reply. An error reply is a failure: `what` says in its text
+ * what was asked ("FUNCTION LOAD"). */
+VF_MUSTCHECK enum vf_code vf_redis_ask(struct vf_store *store, const char *what, int64_t deadline_ms,
+                                       redisReply **ret_reply, struct vf_error *error);
+
+/* The same for an FCALL of one of our functions, which is loaded again where the server has lost it. */
+VF_MUSTCHECK enum vf_code vf_redis_ask_function(struct vf_store *store, const char *what, int64_t deadline_ms,
+                                                redisReply **ret_reply, struct vf_error *error);
+
+/* True for "Function not found": nothing was run. */
+bool vf_redis_function_missing(const redisReply *reply);
+
+/* An error reply as a failure. */
+enum vf_code vf_redis_fail_reply(struct vf_store *store, const char *what, const redisReply *reply,
+                                 struct vf_error *error);
+
+/* An answer of our functions that says why they did not begin: `word` is "wrong" (a key, or nothing, and the reason) or
+ * "denied" (a command, and the key). VF_E_DENIED, VF_E_CONFIG, or VF_E_BUG where it is about the arguments. */
+enum vf_code vf_redis_fail_answer(struct vf_store *store, struct vf_bytes word, struct vf_bytes first,
+                                  struct vf_bytes second, struct vf_error *error);
+
+/* A reply that is not of the expected form. */
+enum vf_code vf_redis_fail_form(struct vf_store *store, const char *what, struct vf_error *error);
+
+/* A string reply's bytes; empty for others. */
+struct vf_bytes vf_redis_bytes(const redisReply *reply);
+
+/* All of a text as an int64, in its canonical form. */
+bool vf_redis_parse_int(struct vf_bytes text, int64_t *ret_number);
+
+/* load.c */
+VF_MUSTCHECK enum vf_code vf_redis_load(struct vf_store *store, struct vf_view view, const struct vf_bytes *ids,
+                                        size_t id_count, const struct vf_bytes *aggregates, size_t aggregate_count,
+                                        struct vf_arena *arena, struct vf_document *ret_documents,
+                                        struct vf_aggregate *ret_aggregates, struct vf_error *error);
+
+/* commit.c */
+void vf_redis_commit_send(struct vf_store *store, const struct vf_commit *commit);
+void vf_redis_commit_wait(struct vf_store *store, struct vf_commit_result *ret_result);
+void vf_redis_commit_settle(struct vf_store *store); /* receives the reply of a commit in flight */
+
+/* commit_build.c: the commit as one FCALL in store->commit_request, and its layout. VF_E_LIMIT; VF_E_BUG where a document
+ * is not what the contract says. */
+VF_MUSTCHECK enum vf_code vf_redis_commit_build(struct vf_store *store, const struct vf_commit *commit,
+                                                struct vf_error *error);
+
+/* registry.c */
+VF_MUSTCHECK enum vf_code vf_redis_prepare(struct vf_store *store, const char *view,
+                                           const struct vf_generation *proposed, struct vf_arena *arena,
+                                           struct vf_generation *ret_generation, bool *ret_created,
+                                           struct vf_error *error);
+VF_MUSTCHECK enum vf_code vf_redis_generation(struct vf_store *store, struct vf_view view, struct vf_arena *arena,
+                                              struct vf_generation *ret_generation, struct vf_error *error);
+
+/* progress.c */
+VF_MUSTCHECK enum vf_code vf_redis_state(struct vf_store *store, const char *view, struct vf_view_state *ret_state,
+                                         struct vf_error *error);
+VF_MUSTCHECK enum vf_code vf_redis_progress(struct vf_store *store, struct vf_view view, struct vf_arena *arena,
+                                            struct vf_progress_row **ret_rows, size_t *ret_count,
+                                            struct vf_error *error);
+VF_MUSTCHECK enum vf_code vf_redis_note_stopped(struct vf_store *store, struct vf_view view,
+                                                struct vf_partition partition, const char *reason,
+                                                struct vf_error *error);
+VF_MUSTCHECK enum vf_code vf_redis_freeze(struct vf_store *store, struct vf_view view,
+                                          const struct vf_partition *partitions, size_t partition_count,
+                                          int64_t duration_ms, struct vf_error *error);
+
+#endif

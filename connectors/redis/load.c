@@ -1,0 +1,315 @@
+/*
+ * Reading documents and aggregate records: one pipeline of HGETALL, a document's and its husk's together. The answers are
+ * not of one moment; the condition of the commit catches what changes in between (PROTOCOL.md 1).
+ */
+#include "connectors/redis/internal.h"
+
+#include <stdlib.h>
+
+enum field_kind { FIELD_STRING, FIELD_JSON, FIELD_DATE };
+
+/* A top-level field of a body. */
+struct vf_redis_field {
+    struct vf_bytes name;
+    struct vf_bytes text;
+    enum field_kind kind;
+};
+
+/* A hash, taken apart: what is the engine's, and the body's fields in store->fields. */
+struct hash {
+    struct vf_bytes id, stamp, revision, versions, types, husk, link, none, version;
+    size_t field_count;
+    struct vf_bytes unknown; /* a field of the engine's that this build does not know */
+};
+
+static int by_name(const void *a, const void *b)
+{
+    return vf_bytes_compare(((const struct vf_redis_field *)a)->name, ((const struct vf_redis_field *)b)->name);
+}
+
+/* What lies at a key is not what viewfold writes. Quotes the key, at most a hundred bytes of its id. */
+static enum vf_code fail_foreign(struct vf_store *store, struct vf_bytes head, struct vf_bytes tail, const char *what,
+                                 struct vf_error *error)
+{
+    return vf_fail(error, VF_E_CONFIG, "%s: key %.*s%.*s%s: %s; it was not written by this viewfold", store->label,
+                   (int)head.size, head.data, tail.size < 100 ? (int)tail.size : 100, tail.data,
+                   tail.size < 100 ? "" : "...", what);
+}
+
+/* Of the engine's own fields, where the one of this name goes; NULL for a field of the body. */
+static struct vf_bytes *own_field(struct hash *hash, struct vf_bytes name, bool document)
+{
+    if (vf_bytes_is(name, "_stamp"))
+        return &hash->stamp;
+    if (document && vf_bytes_is(name, "id"))
+        return &hash->id;
+    if (vf_bytes_is(name, "_rev"))
+        return &hash->revision;
+    if (vf_bytes_is(name, "_versions"))
+        return &hash->versions;
+    if (document && vf_bytes_is(name, "_types"))
+        return &hash->types;
+    if (document)
+        return name.size > 0 && name.data[0] == '_' ? &hash->unknown : NULL;
+    if (vf_bytes_is(name, "husk"))
+        return &hash->husk;
+    if (vf_bytes_is(name, "link"))
+        return &hash->link;
+    if (vf_bytes_is(name, "none"))
+        return &hash->none;
+    if (vf_bytes_is(name, "version"))
+        return &hash->version;
+    return &hash->unknown;
+}
+
+static struct hash take_apart(struct vf_store *store, const redisReply *reply, bool document)
+{
+    size_t pairs = reply->elements / 2;
+    if (pairs > store->fields_size) {
+        store->fields = vf_realloc(store->fields, pairs * sizeof(*store->fields));
+        store->fields_size = pairs;
+    }
+    struct hash hash = {0};
+    for (size_t i = 0; i < pairs; i++) {
+        struct vf_bytes name = vf_redis_bytes(reply->element[2 * i]);
+        struct vf_bytes text = vf_redis_bytes(reply->element[2 * i + 1]);
+        struct vf_bytes *own = own_field(&hash, name, document);
+        if (own == &hash.unknown)
+            hash.unknown = name;
+        else if (own)
+            *own = text;
+        else
+            store->fields[hash.field_count++] = (struct vf_redis_field){name, text, FIELD_STRING};
+    }
+    if (hash.field_count > 1)
+        qsort(store->fields, hash.field_count, sizeof(*store->fields), by_name);
+    return hash;
+}
+
+/* Reads _types into the kinds of store->fields. What is wrong, or NULL. */
+static const char *read_types(struct vf_store *store, const struct hash *hash, struct vf_error *error)
+{
+    struct vf_json root, value;
+    if (hash->types.size == 0)
+        return NULL;
+    if (vf_json_parse(store->types_parser, hash->types, &root, error) != VF_OK || vf_json_type(root) != VF_JSON_OBJECT)
+        return "_types is no JSON object";
+    struct vf_json_iterator iterator = vf_json_iterate(root);
+    struct vf_redis_field wanted = {0};
+    while (vf_json_next(&iterator, &wanted.name, &value)) {
+        struct vf_redis_field *field =
+            hash->field_count ? bsearch(&wanted, store->fields, hash->field_count, sizeof(wanted), by_name) : NULL;
+        if (!field)
+            return "_types names a field that is not there";
+        struct vf_bytes kind =
+            vf_json_type(value) == VF_JSON_STRING ? vf_json_string(value) : (struct vf_bytes){NULL, 0};
+        if (vf_bytes_is(kind, "json"))
+            field->kind = FIELD_JSON;
+        else if (vf_bytes_is(kind, "date"))
+            field->kind = FIELD_DATE;
+        else
+            return "_types names a type that is neither json nor date";
+    }
+    return NULL;
+}
+
+static const char *append_field(struct vf_store *store, const struct vf_redis_field *field, struct vf_error *error)
+{
+    int64_t time_ms;
+    struct vf_json value;
+    bool fine = true;
+    if (memchr(field->name.data, '\0', field->name.size))
+        return "a field's name holds NUL";
+    if (field->name.size > INT32_MAX || field->text.size > INT32_MAX)
+        return "a field is too long";
+    switch (field->kind) {
+    case FIELD_STRING:
+        fine = bson_append_utf8(&store->body, field->name.data, (int)field->name.size, field->text.data,
+                                (int)field->text.size);
+        break;
+    case FIELD_DATE:
+        if (!vf_time_parse(field->text, &time_ms))
+            return "a date is not RFC 3339";
+        fine = bson_append_date_time(&store->body, field->name.data, (int)field->name.size, time_ms);
+        break;
+    case FIELD_JSON:
+        fine = vf_json_parse(store->parser, field->text, &value, error) == VF_OK &&
+               vf_body_append_json(&store->body, field->name, value, error) == VF_OK;
+        break;
+    }
+    return fine ? NULL : "a field cannot be read";
+}
+
+/* What documents and husks share. What is wrong, or NULL. */
+static const char *read_head(struct vf_store *store, const struct hash *hash, struct vf_arena *arena,
+                             struct vf_document *document, struct vf_error *error)
+{
+    if (hash->unknown.size > 0)
+        return "it has a field of viewfold's that this build does not know";
+    if (!vf_stamp_parse(hash->stamp, &document->stamp))
+        return "_stamp is not 16 hex digits";
+    if (!vf_redis_parse_int(hash->revision, &document->revision))
+        return "_rev is no integer";
+    if (hash->versions.size > 0 && vf_versions_parse(hash->versions, store->parser, arena, &document->versions,
+                                                     &document->version_count, error) != VF_OK)
+        return "_versions cannot be read";
+    return NULL;
+}
+
+static const char *read_document(struct vf_store *store, const redisReply *reply, struct vf_arena *arena,
+                                 struct vf_document *document, struct vf_error *error)
+{
+    struct hash hash = take_apart(store, reply, true);
+    const char *wrong = read_head(store, &hash, arena, document, error);
+    if (wrong)
+        return wrong;
+    if (!vf_bytes_equal(hash.id, document->id))
+        return "its id is another one";
+    wrong = read_types(store, &hash, error);
+    bson_reinit(&store->body);
+    for (size_t i = 0; !wrong && i < hash.field_count; i++)
+        wrong = append_field(store, &store->fields[i], error);
+    if (wrong)
+        return wrong;
+    document->presence = VF_PRESENT;
+    document->body = vf_arena_bytes(arena, bson_get_data(&store->body), store->body.len);
+    return NULL;
+}
+
+static const char *read_husk(struct vf_store *store, const redisReply *reply, struct vf_arena *arena,
+                             struct vf_document *document, struct vf_error *error)
+{
+    struct hash hash = take_apart(store, reply, false);
+    const char *wrong = read_head(store, &hash, arena, document, error);
+    if (wrong)
+        return wrong;
+    if (!vf_bytes_is(hash.husk, "new"))
+        return "it is a husk of a kind that this build does not know";
+    document->presence = VF_HUSK_NEW;
+    return NULL;
+}
+
+static const char *read_aggregate(struct vf_store *store, const redisReply *reply, struct vf_arena *arena,
+                                  struct vf_aggregate *aggregate)
+{
+    struct hash hash = take_apart(store, reply, false);
+    if (hash.unknown.size > 0 || hash.husk.data)
+        return "it has a field of viewfold's that this build does not know";
+    if (!vf_stamp_parse(hash.stamp, &aggregate->stamp))
+        return "_stamp is not 16 hex digits";
+    if (hash.version.data && !vf_redis_parse_int(hash.version, &aggregate->version))
+        return "version is no integer";
+    aggregate->exists = true;
+    aggregate->has_version = hash.version.data != NULL;
+    aggregate->has_link = hash.link.data != NULL || hash.none.data != NULL;
+    aggregate->link_is_none = hash.none.data != NULL;
+    if (hash.link.data)
+        aggregate->link = vf_arena_copy(arena, hash.link);
+    return NULL;
+}
+
+/* Receives one answer to HGETALL. A reply that is an error or of another form is remembered as the call's first failure,
+ * and the rest is still received, so that the connection stays in step. False: the connection is lost. */
+static bool receive_hash(struct vf_store *store, int64_t deadline_ms, struct vf_bytes head, struct vf_bytes tail,
+                         redisReply **ret_reply, enum vf_code *code, struct vf_error *error)
+{
+    struct vf_error lost;
+    redisReply *reply = NULL;
+    if (vf_redis_receive(store, deadline_ms, &reply, &lost) != VF_OK) {
+        if (error)
+            *error = lost;
+        *code = lost.code;
+        return false;
+    }
+    if (reply->type != REDIS_REPLY_ARRAY && *code == VF_OK) {
+        if (reply->type == REDIS_REPLY_ERROR) {
+            *code = vf_redis_fail_reply(store, "HGETALL", reply, error);
+            if (*code == VF_E_CONFIG)
+                *code = fail_foreign(store, head, tail, "it is no hash", error);
+        } else {
+            *code = vf_redis_fail_form(store, "HGETALL", error);
+        }
+    }
+    *ret_reply = reply;
+    return true;
+}
+
+static bool is_hash(const redisReply *reply)
+{
+    return reply->type == REDIS_REPLY_ARRAY && reply->elements > 0;
+}
+
+/* The two answers about one document. False: the connection is lost. */
+static bool receive_document(struct vf_store *store, struct vf_bytes id, int64_t deadline_ms, struct vf_arena *arena,
+                             struct vf_document *ret_document, enum vf_code *code, struct vf_error *error)
+{
+    const struct vf_redis_keys *keys = &store->keys;
+    *ret_document = (struct vf_document){.id = vf_arena_copy(arena, id), .presence = VF_ABSENT};
+    for (int husk = 0; husk < 2; husk++) {
+        struct vf_bytes head = husk ? keys->husk : keys->document;
+        redisReply *reply = NULL;
+        if (!receive_hash(store, deadline_ms, head, id, &reply, code, error))
+            return false;
+        /* The document was asked for first: where a husk has become a document meanwhile, the commit will tell. */
+        if (*code == VF_OK && is_hash(reply) && ret_document->presence == VF_ABSENT) {
+            struct vf_error detail = {0};
+            const char *wrong = (husk ? read_husk : read_document)(store, reply, arena, ret_document, &detail);
+            if (wrong)
+                *code = fail_foreign(store, head, id, wrong, error);
+        }
+        freeReplyObject(reply);
+    }
+    return true;
+}
+
+static bool receive_aggregate(struct vf_store *store, struct vf_bytes name, int64_t deadline_ms, struct vf_arena *arena,
+                              struct vf_aggregate *ret_aggregate, enum vf_code *code, struct vf_error *error)
+{
+    *ret_aggregate = (struct vf_aggregate){.aggregate = vf_arena_copy(arena, name)};
+    redisReply *reply = NULL;
+    if (!receive_hash(store, deadline_ms, store->keys.aggregate, name, &reply, code, error))
+        return false;
+    if (*code == VF_OK && is_hash(reply)) {
+        const char *wrong = read_aggregate(store, reply, arena, ret_aggregate);
+        if (wrong)
+            *code = fail_foreign(store, store->keys.aggregate, name, wrong, error);
+    }
+    freeReplyObject(reply);
+    return true;
+}
+
+static void add_hgetall(struct vf_store *store, struct vf_bytes head, struct vf_bytes tail)
+{
+    vf_redis_request_begin(&store->request, 2);
+    vf_redis_request_add_text(&store->request, "HGETALL");
+    vf_redis_request_add_joined(&store->request, head, tail);
+}
+
+enum vf_code vf_redis_load(struct vf_store *store, struct vf_view view, const struct vf_bytes *ids, size_t id_count,
+                           const struct vf_bytes *aggregates, size_t aggregate_count, struct vf_arena *arena,
+                           struct vf_document *ret_documents, struct vf_aggregate *ret_aggregates,
+                           struct vf_error *error)
+{
+    int64_t deadline_ms = vf_redis_deadline(store);
+    vf_redis_begin(store);
+    vf_redis_keys_set(&store->keys, store->prefix, view.name, view.generation);
+    for (size_t i = 0; i < id_count; i++) {
+        add_hgetall(store, store->keys.document, ids[i]);
+        add_hgetall(store, store->keys.husk, ids[i]);
+    }
+    for (size_t i = 0; i < aggregate_count; i++)
+        add_hgetall(store, store->keys.aggregate, aggregates[i]);
+    if (id_count + aggregate_count == 0)
+        return VF_OK;
+
+    enum vf_code code = vf_redis_send(store, deadline_ms, error);
+    if (code != VF_OK)
+        return code;
+    for (size_t i = 0; i < id_count; i++)
+        if (!receive_document(store, ids[i], deadline_ms, arena, &ret_documents[i], &code, error))
+            return code;
+    for (size_t i = 0; i < aggregate_count; i++)
+        if (!receive_aggregate(store, aggregates[i], deadline_ms, arena, &ret_aggregates[i], &code, error))
+            return code;
+    return code;
+}

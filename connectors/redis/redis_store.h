@@ -1,0 +1,14 @@
+/*
+ * Views in Redis: one hash a document (FORMAT.md), and a batch as one call of a server-side function (PROTOCOL.md 7).
+ *
+ * Wants one Redis 7.0 or later that is a master, is no cluster and evicts nothing. A store is one connection, used by one
+ * thread at a time; nothing is shared between stores. Failures as in store.h.
+ */
+#ifndef VF_REDIS_STORE_H
+#define VF_REDIS_STORE_H
+
+#include "store.h"
+
+extern const struct vf_store_type vf_redis_store_type;
+
+#endif

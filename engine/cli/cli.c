@@ -1,0 +1,175 @@
+#include "cli/cli.h"
+
+#include "cli/output.h"
+#include "run/log.h"
+#include "run/supervisor.h"
+
+#include <errno.h>
+#include <signal.h>
+#include <stdarg.h>
+#include <stdlib.h>
+#include <unistd.h>
+
+/* What a shell shows for a program that SIGPIPE ended; viewfold ignores the signal, as a store's socket may raise it. */
+#define STATUS_BROKEN_PIPE (128 + SIGPIPE)
+
+int vf_cli_fail(struct vf_cli *cli, const struct vf_error *error)
+{
+    struct vf_buffer text;
+    vf_buffer_init(&text);
+    /* "viewfold get wants ..." says already who speaks. */
+    vf_buffer_add_text(&text, strncmp(error->text, "viewfold ", 9) == 0 ? "" : "viewfold: ");
+    vf_output_plain(&text, vf_bytes_from(error->text), VF_ERROR_TEXT_BYTES, true);
+    vf_buffer_add_char(&text, '\n');
+    fwrite(text.data, 1, text.size, cli->err);
+    vf_buffer_done(&text);
+    return vf_code_exit_status(error->code);
+}
+
+void vf_cli_note(struct vf_cli *cli, const char *format, ...)
+{
+    if (cli->quiet) {
+        return;
+    }
+    va_list arguments;
+    va_start(arguments, format);
+    vfprintf(cli->err, format, arguments);
+    va_end(arguments);
+    fputc('\n', cli->err);
+}
+
+static const char *config_path(const struct vf_cli *cli, struct vf_error *error)
+{
+    static const char *const places[] = {"viewfold.yaml", "/etc/viewfold/viewfold.yaml"};
+    const char *given = vf_options_text(cli->options, "config");
+    if (given) {
+        return given;
+    }
+    for (size_t i = 0; i < sizeof places / sizeof places[0]; i++) {
+        if (access(places[i], F_OK) == 0) {
+            return places[i];
+        }
+    }
+    vf_fail(error, VF_E_NOT_FOUND, "no configuration: neither ./%s nor %s is there; name one with --config FILE",
+            places[0], places[1]);
+    return NULL;
+}
+
+struct vf_config *vf_cli_config(struct vf_cli *cli, int *ret_status)
+{
+    struct vf_config *config = NULL;
+    struct vf_error error;
+    const char *path = config_path(cli, &error);
+    if (!path) {
+        *ret_status = vf_cli_fail(cli, &error);
+        return NULL;
+    }
+    struct vf_findings *findings = vf_findings_new(path);
+    if (vf_config_read(path, &cli->registry->properties, findings, &config, &error) != VF_OK) {
+        struct vf_buffer text;
+        vf_buffer_init(&text);
+        vf_findings_print(findings, &text);
+        *ret_status = vf_code_exit_status(error.code);
+        if (text.size > 0) {
+            fwrite(text.data, 1, text.size, cli->err);
+        } else {
+            vf_cli_fail(cli, &error);
+        }
+        vf_buffer_done(&text);
+    } else {
+        vf_log_setup(cli->quiet     ? VF_LOG_ERROR
+                     : cli->verbose ? VF_LOG_DEBUG
+                                    : config->log_level,
+                     config->log_format, STDERR_FILENO);
+    }
+    vf_findings_free(findings);
+    return config;
+}
+
+const struct vf_store_type *vf_cli_store_type(const struct vf_cli *cli, const char *name)
+{
+    for (const struct vf_store_type *const *type = cli->registry->stores; *type; type++) {
+        if (strcmp((*type)->name, name) == 0) {
+            return *type;
+        }
+    }
+    return NULL;
+}
+
+enum vf_code vf_cli_open_store(const struct vf_cli *cli, const struct vf_store_entry *entry,
+                               const struct vf_store_type **ret_type, struct vf_store **ret_store,
+                               struct vf_error *error)
+{
+    const struct vf_store_type *type = vf_cli_store_type(cli, entry->type);
+    struct vf_store_config config = vf_store_config_of(entry);
+    if (!type) {
+        return vf_fail(error, VF_E_BUG, "no connector is called %s", entry->type);
+    }
+    enum vf_code code = type->open(&config, ret_store, error);
+    if (code == VF_OK) {
+        *ret_type = type;
+    }
+    return code;
+}
+
+static bool wants_color(const struct vf_options *options, bool terminal)
+{
+    switch (vf_options_number(options, "color", 0)) {
+    case 1: return true;
+    case 2: return false;
+    default: {
+        const char *no_color = getenv("NO_COLOR"); /* https://no-color.org: present and not empty */
+        const char *term = getenv("TERM");
+        return terminal && !(no_color && no_color[0]) && !(term && strcmp(term, "dumb") == 0);
+    }
+    }
+}
+
+/* What was printed must have arrived: a full disk is no success. */
+static int end_output(struct vf_cli *cli, int status)
+{
+    int flushed = fflush(cli->out);
+    int reason = errno;
+    if (flushed == 0 && !ferror(cli->out)) {
+        return status;
+    }
+    if (flushed != 0 && reason == EPIPE) {
+        return STATUS_BROKEN_PIPE;
+    }
+    fprintf(cli->err, "viewfold: cannot write to standard output%s%s\n", flushed != 0 ? ": " : "",
+            flushed != 0 ? strerror(reason) : "");
+    return vf_code_exit_status(VF_E_UNAVAILABLE);
+}
+
+static int print_help(struct vf_cli *cli)
+{
+    struct vf_buffer help;
+    vf_buffer_init(&help);
+    vf_options_help(vf_options_verb(cli->options), &help);
+    fwrite(help.data, 1, help.size, cli->out);
+    vf_buffer_done(&help);
+    return 0;
+}
+
+int vf_cli_main(int argc, char *const *argv, const struct vf_registry *registry, FILE *out, FILE *err)
+{
+    struct vf_options *options = NULL;
+    struct vf_error error;
+    struct vf_cli cli = {.registry = registry, .out = out, .err = err};
+
+    signal(SIGPIPE, SIG_IGN);
+    if (vf_options_parse(argc, argv, &options, &error) != VF_OK) {
+        return vf_cli_fail(&cli, &error);
+    }
+    int fd = fileno(out);
+    cli.options = options;
+    cli.terminal = fd >= 0 && isatty(fd);
+    cli.color = wants_color(options, cli.terminal);
+    cli.json = vf_options_has(options, "json");
+    cli.quiet = vf_options_has(options, "quiet");
+    cli.verbose = vf_options_has(options, "verbose");
+    int status = vf_options_has(options, "help") ? print_help(&cli) : vf_options_verb(options)->run(&cli);
+    status = end_output(&cli, status);
+    vf_options_free(options);
+    return status;
+}

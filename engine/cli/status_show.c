@@ -1,0 +1,284 @@
+#include "cli/output.h"
+#include "cli/status.h"
+#include "core/body.h"
+
+#include <stdio.h>
+
+size_t vf_status_idle(const struct vf_status_row *row)
+{
+    return row->members > row->partitions_most ? row->members - row->partitions_most : 0;
+}
+
+bool vf_status_lag(const struct vf_status_partition *partition, int64_t *ret_lag)
+{
+    if (!partition->end_known) {
+        return false;
+    }
+    int64_t from = partition->progress.exists ? partition->progress.next : partition->low;
+    *ret_lag = partition->end > from ? partition->end - from : 0;
+    return true;
+}
+
+const char *vf_status_state(const struct vf_status_row *row)
+{
+    bool stopped = false;
+    bool begun = false;
+    for (size_t i = 0; i < row->partition_count; i++) {
+        if (row->partitions[i].stopped && row->partitions[i].why.degraded) {
+            return "degraded";
+        }
+        stopped |= row->partitions[i].stopped != NULL;
+        begun |= row->partitions[i].progress.exists;
+    }
+    if (stopped) {
+        return "stopped";
+    }
+    if (row->frozen) {
+        return "frozen";
+    }
+    if (!row->store_known || !row->kafka_known) {
+        return "waiting";
+    }
+    if (row->members == 0) {
+        return "stopped";
+    }
+    return begun ? "running" : "starting";
+}
+
+/* --- JSON: keys sorted, as everywhere ----------------------------------------------------------------------------- */
+
+static void add_number(struct vf_buffer *out, const char *key, bool known, int64_t number)
+{
+    vf_buffer_printf(out, "\"%s\":", key);
+    if (known) {
+        vf_buffer_add_int(out, number);
+    } else {
+        vf_buffer_add_text(out, "null");
+    }
+}
+
+static void add_text(struct vf_buffer *out, const char *key, const char *text)
+{
+    vf_buffer_printf(out, "\"%s\":", key);
+    vf_json_print_string(out, vf_bytes_from(text));
+}
+
+static void add_partition(struct vf_buffer *out, const struct vf_status_partition *partition)
+{
+    add_number(out, "end", partition->end_known, partition->end);
+    vf_buffer_add_text(out, ",\"error\":");
+    /* The store's own text: an object if it is whole, and it was parsed to tell. */
+    if (!partition->stopped) {
+        vf_buffer_add_text(out, "null");
+    } else if (partition->why.at.size > 0) {
+        vf_buffer_add_text(out, partition->stopped);
+    } else {
+        vf_json_print_string(out, vf_bytes_from(partition->stopped));
+    }
+    vf_buffer_add_char(out, ',');
+    add_number(out, "lag", partition->lag_known, partition->lag);
+    vf_buffer_add_char(out, ',');
+    add_number(out, "partition", true, partition->partition.partition);
+    vf_buffer_add_char(out, ',');
+    add_number(out, "progress", partition->progress.exists, partition->progress.next);
+    vf_buffer_add_char(out, ',');
+    add_text(out, "topic", partition->partition.topic);
+}
+
+static void add_row(struct vf_buffer *out, const struct vf_status_row *row)
+{
+    vf_buffer_add_char(out, '{');
+    add_number(out, "generation", row->generation > 0, row->generation);
+    /* Nothing is set aside before parking is built. */
+    vf_buffer_add_text(out, ",\"held\":0,");
+    add_number(out, "idle", row->kafka_known, (int64_t)vf_status_idle(row));
+    vf_buffer_add_char(out, ',');
+    add_number(out, "members", row->kafka_known, (int64_t)row->members);
+    vf_buffer_add_text(out, ",\"parked\":0,\"partitions\":[");
+    for (size_t i = 0; i < row->partition_count; i++) {
+        vf_buffer_add_text(out, i > 0 ? ",{" : "{");
+        add_partition(out, &row->partitions[i]);
+        vf_buffer_add_char(out, '}');
+    }
+    vf_buffer_add_text(out, "],");
+    add_text(out, "projection", row->entry->projection);
+    vf_buffer_add_char(out, ',');
+    add_text(out, "state", row->state);
+    vf_buffer_add_char(out, ',');
+    add_text(out, "store", row->entry->store->name);
+    vf_buffer_add_char(out, ',');
+    add_text(out, "view", row->entry->view);
+    vf_buffer_add_char(out, '}');
+}
+
+void vf_status_print_json(const struct vf_status_row *rows, size_t count, struct vf_buffer *out)
+{
+    vf_buffer_add_text(out, "{\"projections\":[");
+    for (size_t i = 0; i < count; i++) {
+        vf_buffer_add_text(out, i > 0 ? "," : "");
+        add_row(out, &rows[i]);
+    }
+    vf_buffer_add_text(out, "]}\n");
+}
+
+/* --- the table ---------------------------------------------------------------------------------------------------- */
+
+/* The sum of what is known; false where a partition's lag is not, or none is known of. */
+static bool sum_lag(const struct vf_status_row *row, int64_t *ret_sum)
+{
+    int64_t sum = 0;
+    for (size_t i = 0; i < row->partition_count; i++) {
+        if (!row->partitions[i].lag_known) {
+            return false;
+        }
+        sum += row->partitions[i].lag;
+    }
+    *ret_sum = sum;
+    return row->partition_count > 0;
+}
+
+static enum vf_color color_of(const char *state)
+{
+    if (strcmp(state, "running") == 0) {
+        return VF_COLOR_GREEN;
+    }
+    return strcmp(state, "stopped") == 0 || strcmp(state, "degraded") == 0 ? VF_COLOR_RED : VF_COLOR_YELLOW;
+}
+
+#define WHY_BYTES_MAX 300
+
+static void add_why(struct vf_buffer *out, const struct vf_status_partition *partition)
+{
+    const struct vf_stopped *why = &partition->why;
+    const char *line_end = why->error.size ? memchr(why->error.data, '\n', why->error.size) : NULL;
+    struct vf_bytes first = line_end ? vf_bytes(why->error.data, (size_t)(line_end - why->error.data)) : why->error;
+    vf_buffer_add_text(out, why->degraded ? "degraded" : "stopped");
+    if (why->at.size > 0) {
+        vf_buffer_add_text(out, " at ");
+        vf_output_plain(out, why->at, WHY_BYTES_MAX, false);
+    }
+    bool said = why->aggregate.size > 0 && why->aggregate.size <= first.size &&
+                memcmp(first.data, why->aggregate.data, why->aggregate.size) == 0;
+    if (why->aggregate.size > 0 && !said) { /* many an error begins with the aggregate */
+        vf_buffer_add_text(out, ", ");
+        vf_output_plain(out, why->aggregate, WHY_BYTES_MAX, false);
+    }
+    vf_buffer_add_text(out, ": ");
+    vf_output_plain(out, first, WHY_BYTES_MAX, false);
+}
+
+static void add_partition_line(struct vf_buffer *out, bool color, bool store_known,
+                               const struct vf_status_partition *partition)
+{
+    vf_buffer_printf(out, "  %s/%d", partition->partition.topic, (int)partition->partition.partition);
+    if (partition->progress.exists) {
+        vf_buffer_printf(out, "  at %lld", (long long)partition->progress.next);
+    } else {
+        vf_buffer_add_text(out, store_known ? "  not begun" : "  progress unknown");
+    }
+    if (partition->end_known) {
+        vf_buffer_printf(out, " of %lld", (long long)partition->end);
+    }
+    if (partition->lag_known && partition->lag > 0) {
+        vf_buffer_printf(out, ", %lld behind", (long long)partition->lag);
+    }
+    if (partition->stopped) {
+        struct vf_buffer why;
+        vf_buffer_init(&why);
+        add_why(&why, partition);
+        vf_buffer_add_text(out, "\n    ");
+        vf_output_add(out, color, VF_COLOR_RED, why.data);
+        vf_buffer_done(&why);
+    }
+    vf_buffer_add_char(out, '\n');
+}
+
+static int widest(const struct vf_status_row *rows, size_t count, const char *title, bool store)
+{
+    size_t width = strlen(title);
+    for (size_t i = 0; i < count; i++) {
+        size_t size = strlen(store ? rows[i].entry->store->name : rows[i].entry->view);
+        width = size > width ? size : width;
+    }
+    return (int)width;
+}
+
+void vf_status_print_table(const struct vf_status_row *rows, size_t count, bool color, bool all, struct vf_buffer *out)
+{
+    int view_width = widest(rows, count, "view", false);
+    int store_width = widest(rows, count, "store", true);
+    struct vf_buffer head;
+    vf_buffer_init(&head);
+    vf_buffer_printf(&head, "%-*s  %-*s  gen  %-10s  %7s  %10s  %10s", view_width, "view", store_width, "store",
+                     "state", "members", "partitions", "lag");
+    vf_output_add(out, color, VF_COLOR_DIM, head.data);
+    vf_buffer_done(&head);
+    vf_buffer_add_char(out, '\n');
+    for (size_t i = 0; i < count; i++) {
+        const struct vf_status_row *row = &rows[i];
+        char members[32] = "?";
+        char lag[32] = "?";
+        char generation[16] = "-";
+        char state[16];
+        int64_t sum = 0;
+        snprintf(state, sizeof state, "%-10s", row->state);
+        if (row->kafka_known) {
+            snprintf(members, sizeof members, "%zu", row->members);
+        }
+        if (sum_lag(row, &sum)) {
+            snprintf(lag, sizeof lag, "%lld", (long long)sum);
+        }
+        if (row->generation > 0) {
+            snprintf(generation, sizeof generation, "%d", (int)row->generation);
+        }
+        vf_buffer_printf(out, "%-*s  %-*s  %3s  ", view_width, row->entry->view, store_width, row->entry->store->name,
+                         generation);
+        vf_output_add(out, color, color_of(row->state), state);
+        vf_buffer_printf(out, "  %7s  %10zu  %10s\n", members, row->partition_count, lag);
+        if (row->kafka_known && vf_status_idle(row) > 0) {
+            vf_buffer_printf(out, "  %zu idle: more members than partitions\n", vf_status_idle(row));
+        }
+        for (size_t p = 0; p < row->partition_count; p++) {
+            const struct vf_status_partition *partition = &row->partitions[p];
+            if (all || partition->stopped || !partition->lag_known || partition->lag > 0) {
+                add_partition_line(out, color, row->store_known, partition);
+            }
+        }
+    }
+}
+
+/* --- --check ------------------------------------------------------------------------------------------------------ */
+
+void vf_status_check(const struct vf_status_row *rows, size_t count, int64_t lag_max, struct vf_buffer *out)
+{
+    for (size_t i = 0; i < count; i++) {
+        const struct vf_status_row *row = &rows[i];
+        const char *view = row->entry->view;
+        const char *store = row->entry->store->name;
+        bool said = false;
+        for (size_t p = 0; p < row->partition_count; p++) {
+            const struct vf_status_partition *partition = &row->partitions[p];
+            const char *topic = partition->partition.topic;
+            int number = (int)partition->partition.partition;
+            if (partition->stopped) {
+                vf_buffer_printf(out, "%s in %s: %s/%d ", view, store, topic, number);
+                add_why(out, partition);
+                vf_buffer_add_char(out, '\n');
+                said = true;
+            } else if (!partition->lag_known || partition->lag > lag_max) {
+                vf_buffer_printf(out, "%s in %s: %s/%d ", view, store, topic, number);
+                if (partition->lag_known) {
+                    vf_buffer_printf(out, "lags %lld behind, %lld allowed\n", (long long)partition->lag,
+                                     (long long)lag_max);
+                } else {
+                    vf_buffer_add_text(out, "lags nobody knows how far\n");
+                }
+            }
+        }
+        if (strcmp(row->state, "stopped") == 0 && !said) {
+            vf_buffer_printf(out, "%s in %s: no worker runs\n", view, store);
+        } else if (strcmp(row->state, "waiting") == 0) {
+            vf_buffer_printf(out, "%s in %s: a server could not be asked\n", view, store);
+        }
+    }
+}

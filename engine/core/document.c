@@ -1,0 +1,219 @@
+#include "core/document.h"
+
+#include "core/arena.h"
+#include "core/body.h"
+#include "core/json.h"
+
+#include <stdlib.h>
+
+/* ---- stamps: 16 lower-case hex digits ---- */
+
+static void print_hex(char text[VF_STAMP_TEXT_BYTES], uint64_t number)
+{
+    static const char hex[] = "0123456789abcdef";
+    for (int i = 15; i >= 0; i--) {
+        text[i] = hex[number & 15];
+        number >>= 4;
+    }
+    text[16] = '\0';
+}
+
+static bool parse_hex(struct vf_bytes text, uint64_t *ret_number)
+{
+    uint64_t number = 0;
+    if (text.size != 16)
+        return false;
+    for (size_t i = 0; i < 16; i++) {
+        char c = text.data[i];
+        unsigned digit;
+        if (c >= '0' && c <= '9')
+            digit = (unsigned)(c - '0');
+        else if (c >= 'a' && c <= 'f')
+            digit = (unsigned)(c - 'a') + 10;
+        else
+            return false;
+        number = number << 4 | digit;
+    }
+    *ret_number = number;
+    return true;
+}
+
+void vf_stamp_print(char text[VF_STAMP_TEXT_BYTES], uint64_t stamp)
+{
+    print_hex(text, stamp);
+}
+
+bool vf_stamp_parse(struct vf_bytes text, uint64_t *ret_stamp)
+{
+    return parse_hex(text, ret_stamp);
+}
+
+/* ---- versions ---- */
+
+void vf_versions_print(struct vf_buffer *out, const struct vf_version *versions, size_t count)
+{
+    vf_buffer_add_char(out, '{');
+    for (size_t i = 0; i < count; i++) {
+        if (i)
+            vf_buffer_add_char(out, ',');
+        vf_json_print_string(out, versions[i].aggregate);
+        vf_buffer_add_char(out, ':');
+        vf_buffer_add_int(out, versions[i].version);
+    }
+    vf_buffer_add_char(out, '}');
+}
+
+static int order_of_versions(const void *a, const void *b)
+{
+    const struct vf_version *left = a, *right = b;
+    return vf_bytes_compare(left->aggregate, right->aggregate);
+}
+
+static enum vf_code read_versions(struct vf_json object, struct vf_arena *arena, struct vf_version *versions,
+                                  struct vf_error *error)
+{
+    struct vf_json_iterator iterator = vf_json_iterate(object);
+    struct vf_bytes key;
+    struct vf_json value;
+    for (size_t i = 0; vf_json_next(&iterator, &key, &value); i++) {
+        if (vf_json_type(value) != VF_JSON_INT)
+            return vf_fail(error, VF_E_DATA, "the version of %.*s is no integer", key.size < 200 ? (int)key.size : 200,
+                           key.data);
+        versions[i] = (struct vf_version){vf_arena_copy(arena, key), vf_json_int(value)};
+    }
+    return VF_OK;
+}
+
+enum vf_code vf_versions_parse(struct vf_bytes json, struct vf_json_parser *parser, struct vf_arena *arena,
+                               const struct vf_version **ret_versions, size_t *ret_count, struct vf_error *error)
+{
+    struct vf_json root, value;
+    enum vf_code code = vf_json_parse(parser, json, &root, error);
+    if (code) {
+        (void)vf_error_prefix(error, "a document's versions");
+        return code;
+    }
+    if (vf_json_type(root) != VF_JSON_OBJECT)
+        return vf_fail(error, VF_E_DATA, "a document's versions are no JSON object");
+
+    size_t count = 0;
+    struct vf_json_iterator iterator = vf_json_iterate(root);
+    while (vf_json_next(&iterator, NULL, &value))
+        count++;
+    struct vf_version *versions = vf_arena_alloc(arena, count * sizeof *versions);
+    code = read_versions(root, arena, versions, error);
+    if (code) {
+        (void)vf_error_prefix(error, "a document's versions");
+        return code;
+    }
+
+    bool sorted = true;
+    for (size_t i = 1; i < count && sorted; i++)
+        sorted = order_of_versions(&versions[i - 1], &versions[i]) < 0;
+    if (!sorted) {
+        qsort(versions, count, sizeof *versions, order_of_versions);
+        /* viewfold writes each aggregate once. Twice, nobody can say which number is right: a guess could skip events. */
+        for (size_t i = 1; i < count; i++) {
+            if (order_of_versions(&versions[i - 1], &versions[i]) == 0)
+                return vf_fail(error, VF_E_DATA, "a document's versions name an aggregate twice");
+        }
+    }
+    *ret_versions = versions;
+    *ret_count = count;
+    return VF_OK;
+}
+
+/* ---- progress ---- */
+
+bool vf_progress_equal(const struct vf_progress *a, const struct vf_progress *b)
+{
+    if (a->exists != b->exists)
+        return false;
+    if (!a->exists)
+        return true;
+    if (a->next != b->next || a->of != b->of || a->aside != b->aside || a->has_last != b->has_last)
+        return false;
+    return !a->has_last || (a->last_offset == b->last_offset && a->last_timestamp_ms == b->last_timestamp_ms &&
+                            a->last_hash == b->last_hash);
+}
+
+void vf_progress_print(struct vf_buffer *out, const struct vf_progress *progress)
+{
+    vf_buffer_reserve(out, 0);
+    if (!progress->exists)
+        return; /* absent progress compares as empty (PROTOCOL.md 5) */
+    vf_buffer_add_text(out, "{\"next\":");
+    vf_buffer_add_int(out, progress->next);
+    vf_buffer_add_text(out, ",\"of\":");
+    vf_buffer_add_int(out, progress->of);
+    if (progress->has_last) {
+        char hash[VF_STAMP_TEXT_BYTES];
+        print_hex(hash, progress->last_hash);
+        vf_buffer_add_text(out, ",\"last\":[");
+        vf_buffer_add_int(out, progress->last_offset);
+        vf_buffer_add_char(out, ',');
+        vf_buffer_add_int(out, progress->last_timestamp_ms);
+        vf_buffer_add_text(out, ",\"");
+        vf_buffer_add_text(out, hash);
+        vf_buffer_add_text(out, "\"]");
+    }
+    vf_buffer_add_text(out, ",\"aside\":");
+    vf_buffer_add_int(out, progress->aside);
+    vf_buffer_add_char(out, '}');
+}
+
+static bool read_int(struct vf_json object, const char *pointer, int64_t low, int64_t high, int64_t *ret_number)
+{
+    struct vf_json value;
+    if (!vf_json_at(object, pointer, &value) || vf_json_type(value) != VF_JSON_INT)
+        return false;
+    int64_t number = vf_json_int(value);
+    if (number < low || number > high)
+        return false;
+    *ret_number = number;
+    return true;
+}
+
+static bool read_progress(struct vf_json root, struct vf_progress *progress)
+{
+    int64_t of;
+    if (!read_int(root, "/next", 0, INT64_MAX, &progress->next) || !read_int(root, "/of", 0, INT32_MAX, &of) ||
+        !read_int(root, "/aside", 0, INT64_MAX, &progress->aside))
+        return false;
+    progress->of = (int32_t)of;
+
+    struct vf_json last, hash;
+    progress->has_last = vf_json_at(root, "/last", &last);
+    if (!progress->has_last)
+        return true;
+    return read_int(last, "/0", 0, INT64_MAX, &progress->last_offset) &&
+           read_int(last, "/1", INT64_MIN, INT64_MAX, &progress->last_timestamp_ms) && vf_json_at(last, "/2", &hash) &&
+           vf_json_type(hash) == VF_JSON_STRING && parse_hex(vf_json_string(hash), &progress->last_hash);
+}
+
+enum vf_code vf_progress_parse(struct vf_bytes json, struct vf_json_parser *parser, struct vf_progress *ret_progress,
+                               struct vf_error *error)
+{
+    struct vf_json root;
+    struct vf_progress progress = {.exists = true};
+    enum vf_code code = vf_json_parse(parser, json, &root, error);
+    if (code) {
+        (void)vf_error_prefix(error, "a partition's progress");
+        return code;
+    }
+
+    bool readable = read_progress(root, &progress);
+    if (readable) {
+        /* Commits compare the text. One that viewfold would print in another way could never be matched again. */
+        struct vf_buffer canonical;
+        vf_buffer_init(&canonical);
+        vf_progress_print(&canonical, &progress);
+        readable = vf_bytes_equal(vf_bytes(canonical.data, canonical.size), json);
+        vf_buffer_done(&canonical);
+    }
+    if (!readable)
+        return vf_fail(error, VF_E_DATA, "a partition's progress is not as viewfold writes it: %.*s",
+                       json.size < 200 ? (int)json.size : 200, json.data);
+    *ret_progress = progress;
+    return VF_OK;
+}

@@ -1,0 +1,126 @@
+/*
+ * The projector seam: a projection's script, and the documents it works on. One `struct vf_projector` belongs to one worker
+ * thread. It does no I/O and knows no store: a document comes as BSON and goes as BSON; in between it is kept warm as the
+ * script language's own value behind a handle.
+ *
+ * Nothing that a script does may harm the worker: every call runs under limits and ends with a code.
+ */
+#ifndef VF_PROJECTOR_H
+#define VF_PROJECTOR_H
+
+#include "core/arena.h"
+#include "core/error.h"
+#include "core/event.h"
+#include "store.h" /* struct vf_file */
+
+struct vf_projector;
+
+/* A document kept warm. 0 is none. */
+typedef int vf_warm; /* the one typedef: an index, not a struct */
+
+enum vf_route_kind {
+    VF_ROUTE_OWN,
+    VF_ROUTE_FIELD,
+    VF_ROUTE_FUNCTION,
+    VF_ROUTE_LINK,
+};
+
+/* What `key` says for one kind. */
+struct vf_route {
+    const char *kind;
+    enum vf_route_kind route;
+    const char *link_type; /* of a link route: the event type that says which document */
+};
+
+/* Where the last version of each aggregate lives (PROTOCOL.md 2). */
+enum vf_versions_mode { VF_VERSIONS_DOCUMENT, VF_VERSIONS_RECORD, VF_VERSIONS_NONE };
+
+/* What a script says about itself. Owned by the projector. */
+struct vf_projection {
+    const char *name;
+    int64_t version;
+    const char *const *topics; /* names under topics: in viewfold.yaml */
+    size_t topic_count;
+    const struct vf_route *routes;
+    size_t route_count;
+    enum vf_versions_mode versions;
+};
+
+struct vf_projector_limits {
+    size_t memory_bytes_max;       /* the script heap's cap: warm documents and all */
+    int64_t instructions_max;      /* a call */
+    int64_t handler_ms_max;        /* a call, wall clock, as a last resort */
+    size_t document_bytes_max;     /* a body's BSON */
+};
+
+/* Where script files come from: the disk when a projection is proposed, the store's copy when workers run it. */
+struct vf_script_reader {
+    /* `name` is relative to the script's folder ("lib/money.lua"). The text stays valid while the projector is opened.
+     * VF_E_NOT_FOUND. */
+    VF_MUSTCHECK enum vf_code (*read)(void *self, const char *name, struct vf_bytes *ret_text, struct vf_error *error);
+    void *self;
+};
+
+/* The ids that a route gave for an event; in the arena. */
+struct vf_routed {
+    const struct vf_bytes *ids; /* none: not for this view; no id repeats */
+    size_t count;
+};
+
+enum vf_handled {
+    VF_HANDLED,   /* the document has changed, perhaps */
+    VF_UNHANDLED, /* the projection has no handler for this type; nothing was touched */
+};
+
+typedef void vf_projector_log(void *self, const struct vf_event *event, struct vf_bytes line); /* log(...) in a script */
+
+struct vf_projector_type {
+    const char *name; /* "lua" */
+
+    /* Loads the script `main_name` and what it requires. VF_E_CONFIG with file:line and what to do for anything wrong in
+     * it, also for what LUA.md has and this build does not yet ("... is not built yet"). `log` may be NULL. */
+    VF_MUSTCHECK enum vf_code (*open)(const char *main_name, const struct vf_script_reader *reader,
+                                      const struct vf_projector_limits *limits, vf_projector_log *log, void *log_self,
+                                      struct vf_projector **ret_projector, struct vf_error *error);
+    void (*close)(struct vf_projector *projector); /* NULL is fine */
+
+    const struct vf_projection *(*describe)(const struct vf_projector *projector);
+
+    /* The files that loading read, main first, then sorted by name: what the registry stores. Owned by the projector. */
+    void (*files)(const struct vf_projector *projector, const struct vf_file **ret_files, size_t *ret_count);
+
+    /* The documents that this event's route says: of a link route, what the linking event says (call it only for those).
+     * `kind_route` is the one of describe() for event->kind. VF_E_SCRIPT, VF_E_LIMIT, VF_E_MEMORY with the traceback
+     * (file:line first); a field that is missing, an id that is empty, too long or no string or integer is VF_E_SCRIPT. */
+    VF_MUSTCHECK enum vf_code (*route)(struct vf_projector *projector, const struct vf_route *kind_route,
+                                       const struct vf_event *event, struct vf_arena *arena, struct vf_routed *ret_routed,
+                                       struct vf_error *error);
+
+    /* Whether the projection has a handler for the event's type. */
+    bool (*handles)(const struct vf_projector *projector, const struct vf_event *event);
+
+    /* A warm document from a body's BSON, or from `initial` where body.size is 0. VF_E_MEMORY when the heap is full,
+     * VF_E_DATA for BSON that is broken or that no body holds. */
+    VF_MUSTCHECK enum vf_code (*warm)(struct vf_projector *projector, struct vf_bytes body, vf_warm *ret_document,
+                                      struct vf_error *error);
+    void (*cool)(struct vf_projector *projector, vf_warm document); /* lets it go; 0 is fine */
+
+    /* Runs the handler of event->type on the document whose id is `id`. On failure the document is in no defined state:
+     * cool it. Codes as route's. */
+    VF_MUSTCHECK enum vf_code (*handle)(struct vf_projector *projector, const struct vf_event *event, struct vf_bytes id,
+                                        vf_warm document, enum vf_handled *ret_handled, struct vf_error *error);
+
+    /* The document's body as BSON in the arena, keys sorted. VF_E_SCRIPT for what cannot be kept (a function, a cycle, NaN,
+     * no UTF-8, integer keys outside array, a name that belongs to the engine: with the path), VF_E_LIMIT beyond
+     * document_bytes_max. *ret_aliased: some table is reachable twice, or from the script or another document too; the BSON
+     * is right, but the warm document would not behave as one that is loaded from it: cool it, and fold the batch again
+     * with each handler's result taken through BSON (DESIGN: a document shares no table). */
+    VF_MUSTCHECK enum vf_code (*body)(struct vf_projector *projector, vf_warm document, struct vf_arena *arena,
+                                      struct vf_bytes *ret_bson, bool *ret_aliased, struct vf_error *error);
+
+    /* Bytes that the script's heap holds now; after collect() those that are really in use. */
+    size_t (*memory_bytes)(const struct vf_projector *projector);
+    void (*collect)(struct vf_projector *projector);
+};
+
+#endif

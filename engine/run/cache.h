@@ -1,0 +1,95 @@
+/*
+ * A worker's cache: the documents and aggregate records that it has read or written lately, as they will be once the
+ * commits that it has sent have taken hold. Only a cache (DESIGN.md, the one rule, 5): anything in it may be dropped at any
+ * moment, and is dropped when a condition that concerns it fails. There is no undo: what a failed batch touched is dropped
+ * and read again.
+ *
+ * One worker's thread owns a cache. Entries are plain data for the fold to work on; they stay where they are until dropped
+ * or evicted, and what a batch that has not settled has touched is never evicted.
+ */
+#ifndef VF_RUN_CACHE_H
+#define VF_RUN_CACHE_H
+
+#include "core/document.h"
+#include "projector.h"
+
+#include <stdbool.h>
+#include <uthash.h>
+
+/* What documents and aggregate records have in common. The first member of both. */
+struct vf_cached {
+    struct vf_cached *older;
+    struct vf_cached *newer;
+    struct vf_bytes key; /* document id or aggregate; owned */
+    bool is_document;
+    uint64_t batch;      /* number of the last batch that consulted it */
+    bool changed;        /* that batch has changed it */
+    uint64_t base_stamp; /* what the store holds, or will once the commit in flight has taken hold */
+    size_t bytes;        /* estimate of what it takes */
+};
+
+struct vf_cached_document {
+    struct vf_cached head;
+    UT_hash_handle hh;
+    enum vf_presence base_presence; /* with base_stamp: what the condition tests */
+    enum vf_presence presence;      /* as folded so far */
+    int64_t revision;
+    struct vf_version *versions; /* sorted by aggregate; names and array owned */
+    size_t version_count;
+    size_t version_capacity;
+    vf_warm warm;         /* 0 where nothing has been warmed yet */
+    struct vf_bytes cold; /* the body as read, until it is warmed; owned */
+    size_t body_bytes;    /* size of the body's BSON when it was last seen */
+};
+
+struct vf_cached_aggregate {
+    struct vf_cached head;
+    UT_hash_handle hh;
+    bool base_exists;
+    bool exists;
+    bool has_link;
+    bool link_is_none;
+    struct vf_bytes link; /* owned */
+    bool has_version;
+    int64_t version;
+};
+
+struct vf_cache;
+
+/* bytes_max: beyond it, the entries that were used longest ago go. The projector's documents are cooled with them. */
+struct vf_cache *vf_cache_new(const struct vf_projector_type *type, struct vf_projector *projector, size_t bytes_max);
+void vf_cache_free(struct vf_cache *cache);
+
+/* What is there, or NULL. */
+struct vf_cached_document *vf_cache_document(struct vf_cache *cache, struct vf_bytes id);
+struct vf_cached_aggregate *vf_cache_aggregate(struct vf_cache *cache, struct vf_bytes aggregate);
+
+/* Takes in what a store answered (copied). There must be no entry of that key yet. */
+struct vf_cached_document *vf_cache_put_document(struct vf_cache *cache, const struct vf_document *document);
+struct vf_cached_aggregate *vf_cache_put_aggregate(struct vf_cache *cache, const struct vf_aggregate *aggregate);
+
+/* Marks an entry as used by a batch, and the most recent. True when it is the batch's first use. */
+bool vf_cache_use(struct vf_cache *cache, struct vf_cached *entry, uint64_t batch);
+
+/* The version of an aggregate in a document's versions: NULL where it has none. The pointer lives until the next set. */
+const int64_t *vf_cached_version(const struct vf_cached_document *document, struct vf_bytes aggregate);
+void vf_cached_set_version(struct vf_cached_document *document, struct vf_bytes aggregate, int64_t version);
+void vf_cached_set_link(struct vf_cached_aggregate *aggregate, struct vf_bytes link, bool is_none);
+
+/* Makes a document warm: from its cold body, or from `initial` where it has no body. */
+VF_MUSTCHECK enum vf_code vf_cache_warm(struct vf_cache *cache, struct vf_cached_document *document,
+                                        struct vf_error *error);
+void vf_cache_cool(struct vf_cache *cache, struct vf_cached_document *document);
+
+/* Drops everything that a batch numbered `batch` or later has used. */
+void vf_cache_drop_since(struct vf_cache *cache, uint64_t batch);
+void vf_cache_drop_all(struct vf_cache *cache);
+
+/* Evicts the oldest until the estimate is within bytes_max, sparing what batches numbered `in_use` or later have used.
+ * Returns how many went. */
+int64_t vf_cache_evict(struct vf_cache *cache, uint64_t in_use);
+
+/* Re-estimates an entry after the fold has changed it. */
+void vf_cache_weigh(struct vf_cache *cache, struct vf_cached *entry);
+
+#endif

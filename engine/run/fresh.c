@@ -1,0 +1,271 @@
+#include "run/fresh.h"
+
+#include "core/json.h"
+
+struct look {
+    const struct vf_store_type *type;
+    struct vf_store *store;
+    struct vf_view view;
+    struct vf_arena *arena;
+    const struct vf_token *tokens;
+    size_t token_count;
+    const struct vf_bytes *ids;
+    size_t id_count;
+
+    struct vf_progress_row *rows;
+    size_t row_count;
+    struct vf_aggregate *records;  /* tokens[i]'s, where it is a version token */
+    struct vf_document *elsewhere; /* for tokens[i]: the document its record links to, or else that of its own id */
+    struct vf_document *documents;
+};
+
+void vf_stopped_parse(const char *reason, struct vf_arena *arena, struct vf_stopped *ret_stopped)
+{
+    struct vf_json_parser *parser = vf_json_parser_new();
+    struct vf_stopped stopped = {.error = vf_bytes_from(reason)};
+    struct vf_error error;
+    struct vf_json root;
+    struct vf_json member;
+    if (vf_json_parse(parser, vf_bytes_from(reason), &root, &error) == VF_OK) {
+        struct {
+            const char *name;
+            struct vf_bytes *text;
+        } const parts[] = {{"aggregate", &stopped.aggregate}, {"at", &stopped.at}, {"error", &stopped.error}};
+        for (size_t i = 0; i < 3; i++) {
+            if (vf_json_member(root, vf_bytes_from(parts[i].name), &member) && vf_json_type(member) == VF_JSON_STRING) {
+                *parts[i].text = vf_arena_copy(arena, vf_json_string(member));
+            }
+        }
+        stopped.degraded = vf_json_member(root, VF_LITERAL("degraded"), &member) &&
+                           vf_json_type(member) == VF_JSON_BOOL && vf_json_bool(member);
+    }
+    vf_json_parser_free(parser);
+    *ret_stopped = stopped;
+}
+
+static enum vf_code load_records(struct look *look, struct vf_error *error)
+{
+    struct vf_bytes *names = vf_arena_calloc(look->arena, look->token_count, sizeof *names);
+    size_t *of_token = vf_arena_calloc(look->arena, look->token_count, sizeof *of_token);
+    size_t count = 0;
+    for (size_t i = 0; i < look->token_count; i++) {
+        if (look->tokens[i].kind != VF_TOKEN_VERSION) {
+            continue;
+        }
+        size_t at = 0;
+        while (at < count && !vf_bytes_equal(names[at], look->tokens[i].aggregate)) {
+            at++;
+        }
+        names[at] = look->tokens[i].aggregate;
+        of_token[i] = at;
+        count = at == count ? count + 1 : count;
+    }
+    look->records = vf_arena_calloc(look->arena, look->token_count, sizeof *look->records);
+    if (count == 0) {
+        return VF_OK;
+    }
+    struct vf_aggregate *loaded = vf_arena_calloc(look->arena, count, sizeof *loaded);
+    enum vf_code code =
+        look->type->load(look->store, look->view, NULL, 0, names, count, look->arena, NULL, loaded, error);
+    for (size_t i = 0; code == VF_OK && i < look->token_count; i++) {
+        if (look->tokens[i].kind == VF_TOKEN_VERSION) {
+            look->records[i] = loaded[of_token[i]];
+        }
+    }
+    return code;
+}
+
+/* The aggregate's events go to one document, and its versions are there; otherwise its own record may say the version. */
+static bool is_linked(const struct vf_aggregate *record)
+{
+    return record->exists && record->has_link && !record->link_is_none;
+}
+
+/* Which document's versions hold the token's aggregate, as far as its record and its name tell. False: none. */
+static bool document_of(const struct look *look, size_t token, struct vf_bytes *ret_id)
+{
+    const struct vf_aggregate *record = &look->records[token];
+    if (look->tokens[token].kind != VF_TOKEN_VERSION) {
+        return false;
+    }
+    if (is_linked(record)) {
+        *ret_id = record->link;
+        return true;
+    }
+    if (record->exists && (record->has_version || record->has_link)) {
+        return false;
+    }
+    /* No record: an `own` route, so the document has the aggregate's own id (a kind has no '/'). */
+    struct vf_bytes aggregate = look->tokens[token].aggregate;
+    const char *slash = memchr(aggregate.data, '/', aggregate.size);
+    *ret_id = slash ? vf_bytes(slash + 1, aggregate.size - (size_t)(slash + 1 - aggregate.data)) : aggregate;
+    return ret_id->size > 0;
+}
+
+/* Documents to be read before those asked for. */
+static enum vf_code load_elsewhere(struct look *look, struct vf_error *error)
+{
+    struct vf_bytes *ids = vf_arena_calloc(look->arena, look->token_count, sizeof *ids);
+    size_t *of_token = vf_arena_calloc(look->arena, look->token_count, sizeof *of_token);
+    size_t count = 0;
+    look->elsewhere = vf_arena_calloc(look->arena, look->token_count, sizeof *look->elsewhere);
+    for (size_t i = 0; i < look->token_count; i++) {
+        struct vf_bytes id;
+        of_token[i] = SIZE_MAX;
+        if (!document_of(look, i, &id)) {
+            continue;
+        }
+        size_t at = 0;
+        while (at < count && !vf_bytes_equal(ids[at], id)) {
+            at++;
+        }
+        ids[at] = id;
+        of_token[i] = at;
+        count = at == count ? count + 1 : count;
+    }
+    if (count == 0) {
+        return VF_OK;
+    }
+    struct vf_document *loaded = vf_arena_calloc(look->arena, count, sizeof *loaded);
+    enum vf_code code =
+        look->type->load(look->store, look->view, ids, count, NULL, 0, look->arena, loaded, NULL, error);
+    for (size_t i = 0; code == VF_OK && i < look->token_count; i++) {
+        if (of_token[i] != SIZE_MAX) {
+            look->elsewhere[i] = loaded[of_token[i]];
+        }
+    }
+    return code;
+}
+
+/* The version of the aggregate that this document has taken in; a husk counts. */
+static bool version_in(const struct vf_document *document, struct vf_bytes aggregate, int64_t *version)
+{
+    for (size_t i = 0; document->presence != VF_ABSENT && i < document->version_count; i++) {
+        if (vf_bytes_equal(document->versions[i].aggregate, aggregate)) {
+            *version = document->versions[i].version;
+            return true;
+        }
+    }
+    return false;
+}
+
+static enum vf_freshness judge_version(const struct look *look, size_t index, const char **ret_why)
+{
+    const struct vf_token *token = &look->tokens[index];
+    const struct vf_aggregate *record = &look->records[index];
+    int64_t version = 0;
+    bool known = false;
+    if (!is_linked(record) && record->exists && record->has_version) {
+        version = record->version;
+        known = true;
+    } else {
+        known = version_in(&look->elsewhere[index], token->aggregate, &version);
+        for (size_t i = 0; !known && i < look->id_count; i++) {
+            known = version_in(&look->documents[i], token->aggregate, &version);
+        }
+    }
+    /* GUARD fresh-version: a version token is fresh only once the aggregate's last version has reached it */
+    if (known && version >= token->version) {
+        return VF_FRESH;
+    }
+    for (size_t i = 0; i < look->row_count; i++) {
+        struct vf_stopped stopped;
+        if (!look->rows[i].stopped) {
+            continue;
+        }
+        vf_stopped_parse(look->rows[i].stopped, look->arena, &stopped);
+        if (vf_bytes_equal(stopped.aggregate, token->aggregate)) {
+            *ret_why =
+                vf_arena_printf(look->arena, "%.*s stopped at %.*s: %.*s", (int)token->aggregate.size,
+                                token->aggregate.data, (int)stopped.at.size, stopped.at.data ? stopped.at.data : "",
+                                (int)stopped.error.size, stopped.error.data)
+                    .data;
+            return VF_STOPPED;
+        }
+    }
+    *ret_why = known ? vf_arena_printf(look->arena, "%.*s is at version %lld, wanted %lld", (int)token->aggregate.size,
+                                       token->aggregate.data, (long long)version, (long long)token->version)
+                           .data
+                     : vf_arena_printf(look->arena, "no version of %.*s has been taken in, wanted %lld",
+                                       (int)token->aggregate.size, token->aggregate.data, (long long)token->version)
+                           .data;
+    return VF_PENDING;
+}
+
+static enum vf_freshness judge_offset(const struct look *look, const struct vf_token *token, const char **ret_why)
+{
+    const struct vf_progress_row *row = NULL;
+    for (size_t i = 0; i < look->row_count; i++) {
+        bool same = vf_bytes_is(token->topic, look->rows[i].partition.topic) &&
+                    look->rows[i].partition.partition == token->partition;
+        row = same ? &look->rows[i] : row;
+    }
+    /* GUARD fresh-offset: an offset token is fresh only once progress has passed its record */
+    if (row && row->progress.exists && row->progress.next > token->offset) {
+        return VF_FRESH;
+    }
+    if (row && row->stopped) {
+        struct vf_stopped stopped;
+        vf_stopped_parse(row->stopped, look->arena, &stopped);
+        *ret_why =
+            vf_arena_printf(look->arena, "%s/%d %s: %.*s", row->partition.topic, (int)row->partition.partition,
+                            stopped.degraded ? "is degraded" : "stopped", (int)stopped.error.size, stopped.error.data)
+                .data;
+        return VF_STOPPED;
+    }
+    if (row && row->progress.exists) {
+        *ret_why =
+            vf_arena_printf(look->arena, "%s/%d is at %lld, wanted beyond %lld", row->partition.topic,
+                            (int)row->partition.partition, (long long)row->progress.next, (long long)token->offset)
+                .data;
+    } else {
+        *ret_why = vf_arena_printf(look->arena, "%.*s/%d has no progress in this view yet", (int)token->topic.size,
+                                   token->topic.data, (int)token->partition)
+                       .data;
+    }
+    return VF_PENDING;
+}
+
+enum vf_code vf_fresh_look(const struct vf_store_type *type, struct vf_store *store, struct vf_view view,
+                           const struct vf_token *tokens, size_t token_count, const struct vf_bytes *ids,
+                           size_t id_count, struct vf_arena *arena, struct vf_fresh_look *ret_look,
+                           struct vf_error *error)
+{
+    struct look look = {.type = type,
+                        .store = store,
+                        .view = view,
+                        .arena = arena,
+                        .tokens = tokens,
+                        .token_count = token_count,
+                        .ids = ids,
+                        .id_count = id_count};
+    struct vf_fresh_look answer = {.freshness = VF_FRESH};
+    enum vf_code code = VF_OK;
+    if (token_count > 0) {
+        code = type->progress(store, view, arena, &look.rows, &look.row_count, error);
+    }
+    if (code == VF_OK) {
+        code = load_records(&look, error);
+    }
+    if (code == VF_OK) {
+        code = load_elsewhere(&look, error);
+    }
+    if (code == VF_OK) {
+        look.documents = vf_arena_calloc(arena, id_count, sizeof *look.documents);
+        code = type->load(store, view, ids, id_count, NULL, 0, arena, look.documents, NULL, error);
+    }
+    if (code != VF_OK) {
+        return code;
+    }
+    for (size_t i = 0; i < token_count; i++) {
+        const char *why = NULL;
+        enum vf_freshness found =
+            tokens[i].kind == VF_TOKEN_OFFSET ? judge_offset(&look, &tokens[i], &why) : judge_version(&look, i, &why);
+        if (found > answer.freshness) { /* what will not come outweighs what has not come yet */
+            answer = (struct vf_fresh_look){.freshness = found, .token = i, .why = why};
+        }
+    }
+    answer.documents = look.documents;
+    *ret_look = answer;
+    return VF_OK;
+}

@@ -1,0 +1,42 @@
+/*
+ * Is a view fresh enough for a reader's tokens? One look, without waiting: who waits looks again (PROTOCOL.md 10). It needs
+ * no projection: where an aggregate's last version lives shows in what the store holds.
+ *
+ * The order of reads makes the answer safe while workers write: progress and aggregate records first, then the documents
+ * that records link to, then the documents asked for. What was seen fresh can only have become fresher in what is read
+ * later. The caller reads the view's pointer before.
+ */
+#ifndef VF_RUN_FRESH_H
+#define VF_RUN_FRESH_H
+
+#include "core/token.h"
+#include "store.h"
+
+enum vf_freshness {
+    VF_FRESH,
+    VF_PENDING, /* not yet */
+    VF_STOPPED, /* nor will it be by itself: the partition that brings it has stopped, or is degraded */
+};
+
+struct vf_fresh_look {
+    enum vf_freshness freshness;
+    size_t token;                        /* which one is not fresh */
+    const char *why;                     /* unless fresh: in the arena */
+    const struct vf_document *documents; /* answers ids[i]; in the arena */
+};
+
+VF_MUSTCHECK enum vf_code vf_fresh_look(const struct vf_store_type *type, struct vf_store *store, struct vf_view view,
+                                        const struct vf_token *tokens, size_t token_count, const struct vf_bytes *ids,
+                                        size_t id_count, struct vf_arena *arena, struct vf_fresh_look *ret_look,
+                                        struct vf_error *error);
+
+/* A stopped partition's reason (store.h, progress rows) taken apart. What it does not say is empty. */
+struct vf_stopped {
+    struct vf_bytes aggregate;
+    struct vf_bytes at;
+    struct vf_bytes error; /* all of it, traceback too */
+    bool degraded;
+};
+void vf_stopped_parse(const char *reason, struct vf_arena *arena, struct vf_stopped *ret_stopped);
+
+#endif

@@ -1,0 +1,130 @@
+/*
+ * A worker's inside, shared by the files that make it: worker.c (the loop, the group, opening and closing), settling.c
+ * (folding, writing, what failed) and positions.c (the store lost and found, where to read on, partitions that stop).
+ * Nobody else includes it. One thread.
+ */
+#ifndef VF_RUN_WORKER_STATE_H
+#define VF_RUN_WORKER_STATE_H
+
+#include "run/cache.h"
+#include "run/fold.h"
+#include "run/log.h"
+#include "run/worker.h"
+
+/* Rows in hand. settled <= taken: what lies between is folded or in flight. */
+struct vf_chunk {
+    struct vf_chunk *next;
+    struct vf_polled *polled;
+    size_t settled;
+    size_t taken;
+};
+
+struct vf_worker {
+    struct vf_worker_setup setup;
+    struct vf_source *source;
+    struct vf_store *store; /* NULL while waiting for it */
+    struct vf_projector *projector;
+    struct vf_generation generation; /* as registered; strings in generation_arena */
+    struct vf_arena *generation_arena;
+    struct vf_arena *scratch; /* for one call's answers */
+    struct vf_json_parser *parser;
+    struct vf_cache *cache;
+
+    struct vf_readings readings;
+    bool assigned;   /* the group has given an assignment, perhaps an empty one */
+    bool positioned; /* the source reads from the store's progress */
+    uint64_t assignment;
+    struct vf_chunk *chunks; /* oldest first */
+
+    struct vf_fold folds[2]; /* one in flight, one being folded */
+    int turn;
+    uint64_t batch; /* number of the last fold */
+    struct vf_fold *in_flight;
+    size_t in_flight_rows;
+
+    size_t document_bytes_typical; /* of a body, as lately loaded */
+    size_t rows_max;               /* a batch's rows: less than configured after conflicts */
+    int32_t conflicts;             /* in a row */
+    bool careful;
+    bool always_careful; /* the script shares tables: never again without */
+
+    bool prepare_due;   /* progress was found absent: the registry may be gone too */
+    bool emptied_said;  /* that the store was found emptied */
+    bool store_trouble; /* said in the log, and not yet that it is over */
+    bool refused;       /* with store_trouble: the store answers, and says no */
+    int64_t backoff_ms;
+    int64_t retry_at_ms;
+    bool source_trouble;
+    int64_t source_retry_at_ms;
+
+    struct vf_progress_change *unknown; /* the commit whose reply was lost; owned */
+    size_t unknown_count;
+
+    int64_t looked_at_ms;    /* when progress was last known to be in the store */
+    int64_t committed_at_ms; /* Kafka's offsets */
+    struct vf_log_rate script_log;
+    struct vf_counts counts;
+};
+
+/* worker.c */
+int64_t vf_worker_now_ms(const struct vf_worker *worker);
+void vf_worker_sleep_ms(const struct vf_worker *worker, int64_t duration_ms);
+struct vf_view vf_worker_view(const struct vf_worker *worker);
+struct vf_log_about vf_worker_about(const struct vf_worker *worker);
+void vf_worker_say(const struct vf_worker *worker, enum vf_log_level level, const struct vf_partition *partition,
+                   const struct vf_error *error, const char *text);
+
+/* settling.c */
+
+/* The oldest rows in hand that no fold has taken yet, or NULL. */
+struct vf_chunk *vf_worker_untaken(struct vf_worker *worker);
+void vf_worker_add_chunk(struct vf_worker *worker, struct vf_polled *polled);
+
+/* Nothing is in flight any more. What folds numbered `since` and later have touched is dropped, decisions included; their
+ * rows are in hand again. */
+void vf_worker_discard(struct vf_worker *worker, uint64_t since);
+
+/* Everything in hand goes: rows, warm documents, what was folded. A commit that is in flight is waited for and its outcome
+ * ignored: progress will tell. Positions have to be taken again. */
+void vf_worker_drop_everything(struct vf_worker *worker);
+
+/* Waits for the commit in flight. False when it did not take hold: what was folded since is thrown away. */
+bool vf_worker_settle(struct vf_worker *worker);
+
+/* Folds the next rows in hand while the last commit is in flight, then waits for that one and sends this one. */
+void vf_worker_fold_and_send(struct vf_worker *worker, struct vf_chunk *chunk);
+
+/* Tells the group how far the store is: for lag tools. */
+void vf_worker_commit_offsets(struct vf_worker *worker, bool wait);
+
+/* positions.c */
+
+/* From here on the worker waits for its store: it reads nothing, polls on, and tries to open it again. refused: the store
+ * answers, and says no. */
+void vf_worker_lose_store(struct vf_worker *worker, const struct vf_error *error, bool refused);
+void vf_worker_try_store(struct vf_worker *worker);
+void vf_worker_store_is_well(struct vf_worker *worker);
+void vf_worker_read_nothing(struct vf_worker *worker);
+
+/* Takes the positions from the store and reads on from them. Whatever is missing for it is tried again at the next turn,
+ * with polling in between. */
+void vf_worker_position(struct vf_worker *worker);
+
+/* Is what the store holds what this worker believes? False: it is not, and positions are to be taken again, or, with
+ * *ret_lost, the store is gone. */
+bool vf_worker_progress_is_ours(struct vf_worker *worker, struct vf_error *error, bool *ret_lost);
+
+/* The log does not hold a position that was asked for. */
+void vf_worker_answer_out_of_range(struct vf_worker *worker, const struct vf_record *row);
+
+/* Everything of the partition before `offset` is still dealt with; then it is left out until the next assignment, or until
+ * its progress in the store has moved. Nothing stops when progress is not what this worker believes: positions are taken
+ * again instead. Nothing may be in flight. */
+void vf_worker_begin_stop(struct vf_worker *worker, struct vf_reading *reading, int64_t offset,
+                          struct vf_bytes aggregate, const struct vf_error *error, bool degraded);
+bool vf_worker_is_stopping(const struct vf_worker *worker);
+
+/* What came before is in the store: notes why, and reads on without the stopped partitions. */
+void vf_worker_finish_stops(struct vf_worker *worker);
+
+#endif

@@ -1,0 +1,236 @@
+#include "lua/event.h"
+
+#include "core/body.h"
+#include "lua/convert.h"
+#include "lua/names.h"
+
+#include <lauxlib.h>
+
+static const char *const names[VF_EVENT_FIELDS + 1] = {
+    [VF_EVENT_AGGREGATE] = "aggregate",
+    [VF_EVENT_BEFORE] = "before",
+    [VF_EVENT_DATA] = "data",
+    [VF_EVENT_EVENT_ID] = "event_id",
+    [VF_EVENT_HEADERS] = "headers",
+    [VF_EVENT_ID] = "id",
+    [VF_EVENT_KEY] = "key",
+    [VF_EVENT_KIND] = "kind",
+    [VF_EVENT_OFFSET] = "offset",
+    [VF_EVENT_PARTITION] = "partition",
+    [VF_EVENT_SCHEMA] = "schema",
+    [VF_EVENT_TIME] = "time",
+    [VF_EVENT_TIME_MS] = "time_ms",
+    [VF_EVENT_TOPIC] = "topic",
+    [VF_EVENT_TYPE] = "type",
+    [VF_EVENT_VERSION] = "version",
+    [VF_EVENT_FIELDS] = NULL,
+};
+
+/* The user values of `e`: what would cost too much to make at each read, and what is the call's own. */
+enum { CACHED_DATA = 1, CACHED_HEADERS = 2 };
+
+static void push_bytes(lua_State *L, struct vf_bytes bytes)
+{
+    lua_pushlstring(L, bytes.data ? bytes.data : "", bytes.size);
+}
+
+static void make_data(lua_State *L, const struct vf_event *event)
+{
+    struct vf_projector *projector = vf_lua_projector(L);
+    struct vf_error error;
+    struct vf_json root, data;
+    if (!event->data_pointer) {
+        lua_pushnil(L);
+        return;
+    }
+    if (vf_json_parse(projector->parser, event->record->value, &root, &error) != VF_OK)
+        luaL_error(L, "e.data: %s", error.text);
+    if (vf_json_at(root, event->data_pointer, &data))
+        vf_lua_push_json(L, data);
+    else
+        lua_pushnil(L);
+}
+
+static void make_headers(lua_State *L, const struct vf_event *event)
+{
+    const struct vf_record *record = event->record;
+    size_t count = record->header_count;
+    lua_createtable(L, 0, count < 1024 ? (int)count : 1024);
+    for (size_t i = 0; i < count; i++) {
+        const struct vf_header *header = &record->headers[i];
+        vf_lua_spend(L, 1 + vf_lua_bytes_cost(header->name.size + header->value.size));
+        push_bytes(L, header->name);
+        if (header->is_null)
+            lua_pushlightuserdata(L, &vf_lua_projector(L)->null_token);
+        else
+            push_bytes(L, header->value);
+        lua_rawset(L, -3); /* of repeated names the last counts */
+    }
+}
+
+/* Pushes what `make` makes, or what it has made before in this call. `self` is the index of `e`. */
+static void push_cached(lua_State *L, int self, int slot, void (*make)(lua_State *, const struct vf_event *))
+{
+    struct vf_projector *projector = vf_lua_projector(L);
+    unsigned bit = 1u << slot;
+    if (projector->event_cached & bit) {
+        lua_getiuservalue(L, self, slot);
+        return;
+    }
+    make(L, projector->event);
+    lua_pushvalue(L, -1);
+    lua_setiuservalue(L, self, slot);
+    projector->event_cached |= bit;
+}
+
+static void push_time(lua_State *L, int64_t time_ms)
+{
+    char text[VF_TIME_TEXT_BYTES];
+    vf_time_print(text, time_ms);
+    lua_pushlstring(L, text, VF_TIME_TEXT_BYTES - 1);
+}
+
+static void push_field(lua_State *L, int self, enum vf_lua_event_field field)
+{
+    struct vf_projector *projector = vf_lua_projector(L);
+    const struct vf_event *event = projector->event;
+    switch (field) {
+    case VF_EVENT_AGGREGATE: push_bytes(L, event->aggregate); return;
+    case VF_EVENT_BEFORE: lua_pushnil(L); return; /* no envelope that is built maps one */
+    case VF_EVENT_DATA: push_cached(L, self, CACHED_DATA, make_data); return;
+    case VF_EVENT_EVENT_ID:
+        if (event->event_id.size == 0)
+            lua_pushnil(L);
+        else
+            push_bytes(L, event->event_id);
+        return;
+    case VF_EVENT_HEADERS: push_cached(L, self, CACHED_HEADERS, make_headers); return;
+    case VF_EVENT_ID: push_bytes(L, event->id); return;
+    case VF_EVENT_KEY:
+        if (!projector->document_id.data)
+            lua_pushnil(L);
+        else
+            push_bytes(L, projector->document_id);
+        return;
+    case VF_EVENT_KIND: push_bytes(L, event->kind); return;
+    case VF_EVENT_OFFSET: lua_pushinteger(L, event->record->offset); return;
+    case VF_EVENT_PARTITION: lua_pushinteger(L, event->record->partition); return;
+    case VF_EVENT_SCHEMA: lua_pushinteger(L, event->schema); return;
+    case VF_EVENT_TIME: push_time(L, event->time_ms); return;
+    case VF_EVENT_TIME_MS: lua_pushinteger(L, event->time_ms); return;
+    case VF_EVENT_TOPIC: lua_pushstring(L, event->record->topic); return;
+    case VF_EVENT_TYPE: push_bytes(L, event->type); return;
+    case VF_EVENT_VERSION: lua_pushinteger(L, event->version); return;
+    case VF_EVENT_FIELDS: break;
+    }
+    lua_pushnil(L);
+}
+
+static const struct vf_event *shown_event(lua_State *L)
+{
+    const struct vf_event *event = vf_lua_projector(L)->event;
+    if (!event)
+        luaL_error(L, "this event's call is over: a handler keeps no event, only what it puts into the document");
+    return event;
+}
+
+static int unknown_field(lua_State *L)
+{
+    const char *near = lua_type(L, 2) == LUA_TSTRING ? vf_lua_nearest(lua_tostring(L, 2), names) : NULL;
+    if (lua_type(L, 2) != LUA_TSTRING)
+        return luaL_error(L, "an event has no field that is a %s", luaL_typename(L, 2));
+    if (near)
+        return luaL_error(L, "an event has no field `%s`: did you mean `%s`?", lua_tostring(L, 2), near);
+    return luaL_error(L, "an event has no field `%s` (what the producer sent is in e.data)", lua_tostring(L, 2));
+}
+
+static int event_index(lua_State *L)
+{
+    struct vf_projector *projector = vf_lua_projector(L);
+    shown_event(L);
+    /* Names are short strings, which Lua keeps once each: the same address is the same name. */
+    const char *name = lua_type(L, 2) == LUA_TSTRING ? lua_tostring(L, 2) : NULL;
+    for (int field = 0; name && field < VF_EVENT_FIELDS; field++) {
+        if (projector->event_names[field] == name) {
+            push_field(L, 1, (enum vf_lua_event_field)field);
+            return 1;
+        }
+    }
+    return unknown_field(L);
+}
+
+static int event_newindex(lua_State *L)
+{
+    return luaL_error(L, "an event cannot be changed (e.data is this call's own copy and can)");
+}
+
+void vf_lua_open_event(lua_State *L)
+{
+    struct vf_projector *projector = vf_lua_projector(L);
+    lua_newuserdatauv(L, 0, 2);
+    lua_createtable(L, VF_EVENT_FIELDS + 1, 4);
+    lua_pushcfunction(L, event_index);
+    lua_setfield(L, -2, "__index");
+    lua_pushcfunction(L, event_newindex);
+    lua_setfield(L, -2, "__newindex");
+    for (int field = 0; field < VF_EVENT_FIELDS; field++) { /* fields 2 and up: the names, kept for their addresses */
+        projector->event_names[field] = lua_pushstring(L, names[field]);
+        lua_rawseti(L, -2, field + 2);
+    }
+    projector->event_mark = lua_topointer(L, -1);
+    lua_setmetatable(L, -2);
+    projector->event_object = luaL_ref(L, LUA_REGISTRYINDEX);
+}
+
+void vf_lua_show_event(struct vf_projector *projector, const struct vf_event *event, struct vf_bytes document_id)
+{
+    projector->event = event;
+    projector->document_id = document_id;
+}
+
+void vf_lua_hide_event(struct vf_projector *projector)
+{
+    lua_State *L = projector->lua;
+    projector->event = NULL;
+    projector->document_id = vf_bytes(NULL, 0);
+    if (!projector->event_cached)
+        return;
+    lua_rawgeti(L, LUA_REGISTRYINDEX, projector->event_object);
+    for (int slot = CACHED_DATA; slot <= CACHED_HEADERS; slot++) {
+        lua_pushnil(L);
+        lua_setiuservalue(L, -2, slot);
+    }
+    lua_pop(L, 1);
+    projector->event_cached = 0;
+}
+
+void vf_lua_push_event(lua_State *L)
+{
+    lua_rawgeti(L, LUA_REGISTRYINDEX, vf_lua_projector(L)->event_object);
+}
+
+bool vf_lua_is_event(lua_State *L, int index)
+{
+    if (lua_type(L, index) != LUA_TUSERDATA || !lua_getmetatable(L, index))
+        return false;
+    bool is = lua_topointer(L, -1) == vf_lua_projector(L)->event_mark;
+    lua_pop(L, 1);
+    return is;
+}
+
+void vf_lua_push_event_keys(lua_State *L)
+{
+    const struct vf_event *event = shown_event(L);
+    struct vf_projector *projector = vf_lua_projector(L);
+    lua_Integer count = 0;
+    lua_createtable(L, VF_EVENT_FIELDS, 0);
+    for (int field = 0; field < VF_EVENT_FIELDS; field++) {
+        bool absent = field == VF_EVENT_BEFORE || (field == VF_EVENT_DATA && !event->data_pointer) ||
+                      (field == VF_EVENT_EVENT_ID && event->event_id.size == 0) ||
+                      (field == VF_EVENT_KEY && !projector->document_id.data);
+        if (absent)
+            continue;
+        lua_pushstring(L, names[field]);
+        lua_rawseti(L, -2, ++count);
+    }
+}

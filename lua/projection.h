@@ -1,0 +1,17 @@
+/*
+ * The table that a projection's file returns: read and checked once, at load. What is wrong is said with file and line,
+ * what LUA.md has and this build does not yet is refused by name, and a mistyped field is told the nearest right one.
+ */
+#ifndef VF_LUA_PROJECTION_H
+#define VF_LUA_PROJECTION_H
+
+#include "lua/host.h"
+
+/* Reads the table at `index` into the projector. Raises; what was read until then is the projector's to free. */
+void vf_lua_read_projection(lua_State *L, int index);
+void vf_lua_free_projection(struct vf_projector *projector);
+
+/* The handler of an event type, or NULL. */
+const struct vf_lua_handler *vf_lua_handler_of(const struct vf_projector *projector, struct vf_bytes type);
+
+#endif

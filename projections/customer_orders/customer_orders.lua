@@ -1,0 +1,29 @@
+-- customer_orders.lua: a customer with all orders. findOrdersForCustomer() is one read.
+local function becomes(state)
+  return function(doc, e) doc.orders[e.id].state = state end
+end
+
+return {
+  name = "customer_orders", version = 1, topics = { "customers", "orders" },
+
+  key = {
+    customer = own,                                     -- customer/7 is the document "7"
+    order    = link { OrderCreated = "customerId" },    -- OrderCreated says whose order it is; its later
+  },                                                    -- events carry no customer, and follow
+
+  initial = { orders = {} },                            -- an order may come before its customer
+
+  on = {
+    CustomerCreated = function(doc, e)
+      doc.name, doc.creditLimit = e.data.name, e.data.creditLimit
+    end,
+
+    OrderCreated = function(doc, e)
+      doc.orders[e.id] = { orderId = e.id, orderTotal = e.data.orderTotal, state = "PENDING" }
+    end,
+    OrderApproved  = becomes "APPROVED",
+    OrderRejected  = becomes "REJECTED",
+    OrderShipped   = becomes "SHIPPED",
+    OrderCancelled = becomes "CANCELLED",
+  },
+}

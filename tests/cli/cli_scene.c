@@ -1,0 +1,415 @@
+#include "cli/cli_scene.h"
+
+#include "core/body.h"
+
+#include <stdlib.h>
+#include <unistd.h>
+
+/* The registry is made of constant tables, so what they act on is here. */
+static struct scene *current;
+
+/* --- stores: memory under the real ones' names -------------------------------------------------------------------- */
+
+static enum vf_code open_redis(const struct vf_store_config *config, struct vf_store **ret_store,
+                               struct vf_error *error)
+{
+    assert_string_equal(config->url, "redis://r:1/0");
+    return vf_memory_store_open_on(current->redis, ret_store, error);
+}
+
+static enum vf_code open_mongodb(const struct vf_store_config *config, struct vf_store **ret_store,
+                                 struct vf_error *error)
+{
+    assert_string_equal(config->url, "mongodb://m/d");
+    return vf_memory_store_open_on(current->mongodb, ret_store, error);
+}
+
+/* --- a projector: "NAME VERSIONS TOPIC... key:KIND..." ------------------------------------------------------------------------ */
+
+struct vf_projector {
+    char text[256];
+    const char *topics[8];
+    struct vf_route routes[8];
+    struct vf_projection projection;
+    struct vf_file file;
+};
+
+static enum vf_code projector_open(const char *main_name, const struct vf_script_reader *reader,
+                                   const struct vf_projector_limits *limits, vf_projector_log *log, void *log_self,
+                                   struct vf_projector **ret_projector, struct vf_error *error)
+{
+    (void)limits;
+    (void)log;
+    (void)log_self;
+    struct vf_bytes text;
+    enum vf_code code = reader->read(reader->self, main_name, &text, error);
+    if (code != VF_OK) {
+        return code;
+    }
+    if (text.size == 0 || text.size >= sizeof(((struct vf_projector *)0)->text) || memchr(text.data, '!', text.size)) {
+        return vf_fail(error, VF_E_CONFIG, "%s:1: that is no projection", main_name);
+    }
+    struct vf_projector *projector = vf_calloc(1, sizeof *projector);
+    memcpy(projector->text, text.data, text.size);
+    char *rest = NULL;
+    projector->projection.name = strtok_r(projector->text, " \n", &rest);
+    const char *versions = strtok_r(NULL, " \n", &rest);
+    projector->projection.versions = strcmp(versions, "none") == 0     ? VF_VERSIONS_NONE
+                                     : strcmp(versions, "record") == 0 ? VF_VERSIONS_RECORD
+                                                                       : VF_VERSIONS_DOCUMENT;
+    projector->projection.version = 1;
+    projector->projection.topics = projector->topics;
+    projector->projection.routes = projector->routes;
+    for (char *word; (word = strtok_r(NULL, " \n", &rest)) != NULL;) {
+        if (strncmp(word, "key:", 4) == 0) {
+            projector->routes[projector->projection.route_count++].kind = word + 4;
+        } else {
+            projector->topics[projector->projection.topic_count++] = word;
+        }
+    }
+    projector->file = (struct vf_file){VF_LITERAL("p.lua"), VF_LITERAL("x")};
+    *ret_projector = projector;
+    return VF_OK;
+}
+
+static void projector_close(struct vf_projector *projector)
+{
+    free(projector);
+}
+
+static const struct vf_projection *projector_describe(const struct vf_projector *projector)
+{
+    return &projector->projection;
+}
+
+static void projector_files(const struct vf_projector *projector, const struct vf_file **ret_files, size_t *ret_count)
+{
+    *ret_files = &projector->file;
+    *ret_count = 1;
+}
+
+static const struct vf_projector_type projector_type = {.name = "words",
+                                                        .open = projector_open,
+                                                        .close = projector_close,
+                                                        .describe = projector_describe,
+                                                        .files = projector_files};
+
+/* --- Kafka -------------------------------------------------------------------------------------------------------- */
+
+static enum vf_code cluster_open(const struct vf_kafka_config *config, int64_t timeout_ms,
+                                 struct vf_cluster **ret_cluster, struct vf_error *error)
+{
+    (void)timeout_ms;
+    if (current->kafka_down) {
+        return vf_fail_retriable(error, VF_E_UNAVAILABLE, "kafka %s: no broker answers", config->brokers);
+    }
+    *ret_cluster = (struct vf_cluster *)current;
+    return VF_OK;
+}
+
+static void cluster_close(struct vf_cluster *cluster)
+{
+    (void)cluster;
+}
+
+static enum vf_code cluster_partition_count(struct vf_cluster *cluster, const char *topic, int32_t *ret_count,
+                                            struct vf_error *error)
+{
+    (void)cluster;
+    if (strcmp(topic, "orders") != 0) {
+        return vf_fail(error, VF_E_NOT_FOUND, "kafka k: there is no topic %s", topic);
+    }
+    *ret_count = SCENE_PARTITIONS;
+    return VF_OK;
+}
+
+static enum vf_code cluster_reach(struct vf_cluster *cluster, struct vf_reach *rows, size_t count,
+                                  struct vf_error *error)
+{
+    (void)cluster;
+    (void)error;
+    for (size_t i = 0; i < count; i++) {
+        rows[i].low = current->kafka_low[rows[i].partition.partition];
+        rows[i].high = current->kafka_end[rows[i].partition.partition];
+    }
+    return VF_OK;
+}
+
+static enum vf_code cluster_members(struct vf_cluster *cluster, const char *group, size_t *ret_count,
+                                    struct vf_error *error)
+{
+    (void)cluster;
+    if (current->kafka_no_coordinator > 0) {
+        current->kafka_no_coordinator--;
+        return vf_fail_retriable(error, VF_E_UNAVAILABLE, "kafka k: members of group %s: Broker: Not coordinator",
+                                 group);
+    }
+    snprintf(current->kafka_group, sizeof current->kafka_group, "%s", group);
+    *ret_count = current->kafka_members;
+    return VF_OK;
+}
+
+static const struct vf_cluster_type cluster_type = {.open = cluster_open,
+                                                    .close = cluster_close,
+                                                    .partition_count = cluster_partition_count,
+                                                    .reach = cluster_reach,
+                                                    .members = cluster_members};
+
+/* --- time --------------------------------------------------------------------------------------------------------- */
+
+static int64_t clock_monotonic(void *self)
+{
+    return ((struct scene *)self)->now_ms;
+}
+
+static int64_t clock_wall(void *self)
+{
+    return 1772359200000 + ((struct scene *)self)->now_ms;
+}
+
+static void clock_sleep(void *self, int64_t duration)
+{
+    struct scene *scene = self;
+    assert_true(duration > 0);
+    scene->now_ms += duration;
+    scene->sleeps++;
+    assert_true(scene->sleeps < 10000); /* nobody waits for ever */
+    if (scene->on_sleep) {
+        scene->on_sleep(scene);
+    }
+}
+
+/* --- the scene ---------------------------------------------------------------------------------------------------- */
+
+int scene_setup(void **state)
+{
+    struct scene *scene = vf_calloc(1, sizeof *scene);
+    strcpy(scene->folder, "/tmp/vf_cli_XXXXXX");
+    assert_non_null(mkdtemp(scene->folder));
+    scene->arena = vf_arena_new();
+    scene->redis = vf_memory_server_new(NULL);
+    scene->mongodb = vf_memory_server_new(NULL);
+    scene->kafka_members = 1;
+    current = scene;
+    *state = scene;
+    scene_write(scene, "viewfold.yaml", SCENE_CONFIG);
+    scene_write(scene, "p.lua", SCENE_SCRIPT);
+    return 0;
+}
+
+int scene_teardown(void **state)
+{
+    struct scene *scene = *state;
+    static const char *const names[] = {"viewfold.yaml", "p.lua", "q.lua"};
+    for (size_t i = 0; i < sizeof names / sizeof names[0]; i++) {
+        char path[128];
+        snprintf(path, sizeof path, "%s/%s", scene->folder, names[i]);
+        unlink(path);
+    }
+    assert_int_equal(rmdir(scene->folder), 0);
+    free(scene->out);
+    free(scene->err);
+    vf_memory_server_free(scene->redis);
+    vf_memory_server_free(scene->mongodb);
+    vf_arena_free(scene->arena);
+    free(scene);
+    current = NULL;
+    return 0;
+}
+
+void scene_write(struct scene *scene, const char *name, const char *text)
+{
+    char path[128];
+    snprintf(path, sizeof path, "%s/%s", scene->folder, name);
+    FILE *file = fopen(path, "w");
+    assert_non_null(file);
+    fputs(text, file);
+    assert_int_equal(fclose(file), 0);
+}
+
+int scene_run(struct scene *scene, const char *words)
+{
+    struct vf_store_type redis = vf_memory_store_type;
+    struct vf_store_type mongodb = vf_memory_store_type;
+    const struct vf_store_type *const stores[] = {&redis, &mongodb, NULL};
+    const struct vf_clock clock = {
+        .monotonic_ms = clock_monotonic, .wall_ms = clock_wall, .sleep_ms = clock_sleep, .self = scene};
+    redis.name = "redis";
+    redis.open = open_redis;
+    mongodb.name = "mongodb";
+    mongodb.open = open_mongodb;
+    const struct vf_registry registry = {
+        .stores = stores, .projector = &projector_type, .cluster = &cluster_type, .clock = &clock};
+
+    char line[512];
+    char path[128];
+    char *argv[32] = {(char[]){"viewfold"}, (char[]){"-c"}, path};
+    int argc = 3;
+    snprintf(path, sizeof path, "%s/viewfold.yaml", scene->folder);
+    assert_true(snprintf(line, sizeof line, "%s", words) < (int)sizeof line);
+    char *rest = NULL;
+    for (char *word = strtok_r(line, " ", &rest); word; word = strtok_r(NULL, " ", &rest)) {
+        assert_true(argc < 32);
+        argv[argc++] = word;
+    }
+    free(scene->out);
+    free(scene->err);
+    size_t out_size = 0;
+    size_t err_size = 0;
+    FILE *out = open_memstream(&scene->out, &out_size);
+    FILE *err = open_memstream(&scene->err, &err_size);
+    scene->sleeps = 0;
+    int status = vf_cli_main(argc, argv, &registry, out, err);
+    fclose(out);
+    fclose(err);
+    return status;
+}
+
+/* --- what is in the stores ---------------------------------------------------------------------------------------- */
+
+static const struct vf_view view = {"customer_orders", 1};
+
+static struct vf_store *open_on(struct vf_memory_server *server)
+{
+    struct vf_store *store = NULL;
+    struct vf_error error;
+    assert_int_equal(vf_memory_store_open_on(server, &store, &error), VF_OK);
+    return store;
+}
+
+void scene_prepare(struct scene *scene, struct vf_memory_server *server, const char *text)
+{
+    struct vf_store *store = open_on(server);
+    struct vf_file file = {VF_LITERAL("p.lua"), vf_bytes_from(text)};
+    struct vf_generation proposed = {.number = 1,
+                                     .state = "active",
+                                     .projection_version = 1,
+                                     .script = "p.lua",
+                                     .files = &file,
+                                     .file_count = 1,
+                                     .format = VF_FORMAT};
+    struct vf_generation held;
+    struct vf_error error;
+    bool created;
+    memset(proposed.script_hash, 'a', 64);
+    assert_int_equal(vf_memory_store_type.prepare(store, view.name, &proposed, scene->arena, &held, &created, &error),
+                     VF_OK);
+    vf_memory_store_type.close(store);
+}
+
+static void commit(struct vf_memory_server *server, struct vf_commit *commit)
+{
+    static uint64_t stamp = 1;
+    struct vf_store *store = open_on(server);
+    struct vf_commit_result result;
+    commit->view = view;
+    commit->stamp = stamp++;
+    vf_memory_store_type.commit_send(store, commit);
+    vf_memory_store_type.commit_wait(store, &result);
+    assert_int_equal(result.outcome, VF_COMMITTED);
+    vf_memory_store_type.close(store);
+}
+
+static struct vf_bytes bson_from_json(struct scene *scene, const char *json)
+{
+    struct vf_json_parser *parser = vf_json_parser_new();
+    struct vf_json root;
+    struct vf_error error;
+    bson_t *bson = bson_new();
+    assert_int_equal(vf_json_parse(parser, vf_bytes_from(json), &root, &error), VF_OK);
+    struct vf_json_iterator iterator = vf_json_iterate(root);
+    struct vf_bytes key;
+    struct vf_json value;
+    while (vf_json_next(&iterator, &key, &value)) {
+        assert_int_equal(vf_body_append_json(bson, key, value, &error), VF_OK);
+    }
+    struct vf_bytes bytes = vf_arena_bytes(scene->arena, bson_get_data(bson), bson->len);
+    bson_destroy(bson);
+    vf_json_parser_free(parser);
+    return bytes;
+}
+
+void scene_put(struct scene *scene, struct vf_memory_server *server, const char *id, enum vf_presence presence,
+               const char *body, int64_t revision, const struct scene_version *versions)
+{
+    struct vf_store *store = open_on(server);
+    struct vf_bytes key = vf_bytes_from(id);
+    struct vf_document held;
+    struct vf_error error;
+    size_t count = 0;
+    while (versions[count].aggregate) {
+        count++;
+    }
+    struct vf_version *list = vf_arena_calloc(scene->arena, count, sizeof *list);
+    for (size_t i = 0; i < count; i++) {
+        list[i] = (struct vf_version){vf_bytes_from(versions[i].aggregate), versions[i].version};
+    }
+    assert_int_equal(vf_memory_store_type.load(store, view, &key, 1, NULL, 0, scene->arena, &held, NULL, &error),
+                     VF_OK);
+    vf_memory_store_type.close(store);
+    struct vf_document_change change = {
+        .intent = VF_WRITE,
+        .base = held.presence,
+        .base_stamp = held.stamp,
+        .next = {.id = key,
+                 .presence = presence,
+                 .revision = revision,
+                 .versions = list,
+                 .version_count = count,
+                 .body = presence == VF_PRESENT ? bson_from_json(scene, body) : (struct vf_bytes){NULL, 0}},
+    };
+    commit(server, &(struct vf_commit){.documents = &change, .document_count = 1});
+}
+
+void scene_put_record(struct scene *scene, struct vf_memory_server *server, const char *aggregate, const char *link,
+                      int64_t version)
+{
+    struct vf_store *store = open_on(server);
+    struct vf_bytes name = vf_bytes_from(aggregate);
+    struct vf_aggregate held;
+    struct vf_error error;
+    assert_int_equal(vf_memory_store_type.load(store, view, NULL, 0, &name, 1, scene->arena, NULL, &held, &error),
+                     VF_OK);
+    vf_memory_store_type.close(store);
+    struct vf_aggregate_change change = {
+        .intent = VF_WRITE,
+        .base_exists = held.exists,
+        .base_stamp = held.stamp,
+        .next = {.aggregate = name,
+                 .exists = true,
+                 .has_link = link != NULL,
+                 .link = vf_bytes_from(link),
+                 .has_version = version >= 0,
+                 .version = version},
+    };
+    commit(server, &(struct vf_commit){.aggregates = &change, .aggregate_count = 1});
+}
+
+void scene_put_progress(struct scene *scene, struct vf_memory_server *server, int32_t partition, int64_t next)
+{
+    struct vf_store *store = open_on(server);
+    struct vf_progress_row *rows = NULL;
+    size_t count = 0;
+    struct vf_error error;
+    struct vf_progress_change change = {.partition = {"orders", partition},
+                                        .to = {.exists = true, .next = next, .of = SCENE_PARTITIONS}};
+    assert_int_equal(vf_memory_store_type.progress(store, view, scene->arena, &rows, &count, &error), VF_OK);
+    vf_memory_store_type.close(store);
+    for (size_t i = 0; i < count; i++) {
+        if (rows[i].partition.partition == partition) {
+            change.from = rows[i].progress;
+        }
+    }
+    commit(server, &(struct vf_commit){.progress = &change, .progress_count = 1});
+}
+
+void scene_stop(struct scene *scene, struct vf_memory_server *server, int32_t partition, const char *reason)
+{
+    (void)scene;
+    struct vf_store *store = open_on(server);
+    struct vf_error error;
+    assert_int_equal(
+        vf_memory_store_type.note_stopped(store, view, (struct vf_partition){"orders", partition}, reason, &error),
+        VF_OK);
+    vf_memory_store_type.close(store);
+}

@@ -1,0 +1,73 @@
+/*
+ * The whole program in a test: a configuration file and a script in a folder of their own, a store in memory under the name
+ * of each real one, a projector that reads a line of words instead of Lua, a Kafka that says what it is told, and a clock
+ * that moves only when somebody sleeps. The main thread only.
+ */
+#ifndef VF_CLI_SCENE_H
+#define VF_CLI_SCENE_H
+
+#include "cli/cli.h"
+#include "connectors/memory/memory_store.h"
+
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+
+#include <cmocka.h>
+
+#define SCENE_PARTITIONS 2
+
+struct scene {
+    char folder[64];
+    struct vf_arena *arena;
+    struct vf_memory_server *redis;
+    struct vf_memory_server *mongodb;
+
+    int64_t now_ms;
+    void (*on_sleep)(struct scene *scene); /* what the world does meanwhile; may be NULL */
+    int sleeps;
+
+    bool kafka_down;
+    int kafka_no_coordinator;            /* so many questions about a group are refused */
+    int64_t kafka_low[SCENE_PARTITIONS]; /* of the topic "orders", the only one */
+    int64_t kafka_end[SCENE_PARTITIONS];
+    size_t kafka_members;
+    char kafka_group[128]; /* what was asked for last */
+
+    char *out; /* of the last scene_run */
+    char *err;
+};
+
+int scene_setup(void **state);
+int scene_teardown(void **state);
+#define SCENE_TEST(function) cmocka_unit_test_setup_teardown(function, scene_setup, scene_teardown)
+
+/* Two stores, `cache` (redis) and `docs` (mongodb), and the projection customer_orders over the topic orders in both. */
+#define SCENE_CONFIG                                                                       \
+    "kafka: {brokers: k, group: shop}\n"                                                   \
+    "stores:\n  cache: {redis: \"redis://r:1/0\"}\n  docs: {mongodb: \"mongodb://m/d\"}\n" \
+    "projections: [{script: p.lua, stores: [cache, docs]}]\n"
+#define SCENE_SCRIPT "customer_orders document orders key:customer key:order key:day"
+
+void scene_write(struct scene *scene, const char *name, const char *text);
+
+/* Runs `viewfold WORDS... -c FOLDER/viewfold.yaml` and keeps what it printed; answers the exit status. */
+int scene_run(struct scene *scene, const char *words);
+
+/* Generation 1 of customer_orders, with the script `text`. */
+void scene_prepare(struct scene *scene, struct vf_memory_server *server, const char *text);
+
+/* One commit on whatever is there. `body` is JSON; versions is a list ended by a NULL aggregate, sorted; next < 0: progress
+ * stays. */
+struct scene_version {
+    const char *aggregate;
+    int64_t version;
+};
+void scene_put(struct scene *scene, struct vf_memory_server *server, const char *id, enum vf_presence presence,
+               const char *body, int64_t revision, const struct scene_version *versions);
+void scene_put_record(struct scene *scene, struct vf_memory_server *server, const char *aggregate, const char *link,
+                      int64_t version);
+void scene_put_progress(struct scene *scene, struct vf_memory_server *server, int32_t partition, int64_t next);
+void scene_stop(struct scene *scene, struct vf_memory_server *server, int32_t partition, const char *reason);
+
+#endif

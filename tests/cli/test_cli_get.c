@@ -1,0 +1,266 @@
+/* `viewfold get`: what it prints, and when a reader is told to wait. */
+#include "cli/cli_scene.h"
+
+#include "run/stopping.h"
+
+#include <stdlib.h>
+
+#define NONE ((const struct scene_version[]){{NULL, 0}})
+
+/* A customer with an order that is linked to him, in both stores. */
+static struct scene *furnish(void **state)
+{
+    struct scene *scene = *state;
+    const struct scene_version versions[] = {{"customer/4b", 1}, {"order/63-0", 2}, {NULL, 0}};
+    struct vf_memory_server *const servers[] = {scene->redis, scene->mongodb};
+    for (size_t i = 0; i < 2; i++) {
+        scene_prepare(scene, servers[i], SCENE_SCRIPT);
+        scene_put(scene, servers[i], "4b", VF_PRESENT,
+                  "{\"name\":\"Fred\",\"orders\":{\"63-0\":{\"total\":12.0}},\"a\":[1,null]}", 17, versions);
+        scene_put(scene, servers[i], "husk", VF_HUSK_NEW, NULL, 1, NONE);
+        scene_put_record(scene, servers[i], "order/63-0", "4b", -1);
+        scene_put_progress(scene, servers[i], 0, 10);
+    }
+    return scene;
+}
+
+#define FRED(store)                                                                                             \
+    "{\"document\":{\"a\":[1,null],\"name\":\"Fred\",\"orders\":{\"63-0\":{\"total\":12.0}}},\"generation\":1," \
+    "\"id\":\"4b\",\"revision\":17,\"store\":\"" store "\",\"versions\":{\"customer/4b\":1,\"order/63-0\":2},"  \
+    "\"view\":\"customer_orders\"}\n"
+
+static void json_is_one_line_a_document_with_sorted_keys(void **state)
+{
+    struct scene *scene = furnish(state);
+    assert_int_equal(scene_run(scene, "get customer_orders 4b --json"), 0);
+    assert_string_equal(scene->out, FRED("cache")); /* the first that the projection writes to */
+    assert_string_equal(scene->err, "");
+    assert_int_equal(scene_run(scene, "get customer_orders 4b --json --store docs"), 0);
+    assert_string_equal(scene->out, FRED("docs"));
+    assert_int_equal(scene_run(scene, "get customer_orders 4b --json --generation 1"), 0);
+    assert_string_equal(scene->out, FRED("cache"));
+    assert_int_equal(scene_run(scene, "get customer_orders 4b --generation 2"), 66);
+}
+
+static void people_get_it_indented_and_coloured_if_they_like(void **state)
+{
+    struct scene *scene = furnish(state);
+    assert_int_equal(scene_run(scene, "get customer_orders 4b"), 0);
+    assert_string_equal(scene->out, "4b  customer_orders in cache, generation 1, revision 17\n"
+                                    "  versions customer/4b@1, order/63-0@2\n"
+                                    "{\n"
+                                    "  \"a\": [\n    1,\n    null\n  ],\n"
+                                    "  \"name\": \"Fred\",\n"
+                                    "  \"orders\": {\n    \"63-0\": {\n      \"total\": 12.0\n    }\n  }\n"
+                                    "}\n");
+    assert_int_equal(scene_run(scene, "get customer_orders 4b --color always"), 0);
+    assert_non_null(strstr(scene->out, "\033[34m\"name\"\033[0m: \033[32m\"Fred\"\033[0m"));
+}
+
+static void what_is_not_there_is_said_after_the_others(void **state)
+{
+    struct scene *scene = furnish(state);
+    assert_int_equal(scene_run(scene, "get customer_orders nobody 4b husk 4b --json"), 66);
+    assert_string_equal(scene->out, FRED("cache"));
+    assert_string_equal(scene->err, "viewfold: customer_orders in cache has no document nobody\n"
+                                    "viewfold: customer_orders in cache has no document husk\n");
+    assert_int_equal(scene_run(scene, "get customer_ordres 4b"), 66);
+    assert_non_null(strstr(scene->err, "has no projection that makes a view customer_ordres\n"));
+    assert_int_equal(scene_run(scene, "get customer_ordres 4b --store docs"), 66);
+    assert_string_equal(scene->err, "viewfold: the store docs (mongodb m/d) has no view customer_ordres\n");
+    assert_int_equal(scene_run(scene, "get customer_orders 4b --store nodb"), 66);
+    assert_string_equal(scene->out, "");
+}
+
+static void an_unreachable_store_is_69(void **state)
+{
+    struct scene *scene = furnish(state);
+    vf_memory_server_set_down(scene->redis, true);
+    assert_int_equal(scene_run(scene, "get customer_orders 4b"), 69);
+    assert_int_equal(scene_run(scene, "get customer_orders 4b --json --store docs"), 0);
+}
+
+static void a_wrong_call_is_64_and_a_wrong_file_78(void **state)
+{
+    struct scene *scene = furnish(state);
+    assert_int_equal(scene_run(scene, "get customer_orders 4b --min order/42@7"), 64);
+    assert_int_equal(scene_run(scene, "get customer_orders"), 64);
+    scene_write(scene, "viewfold.yaml", "kafka: 1\n");
+    assert_int_equal(scene_run(scene, "get customer_orders 4b"), 78);
+    assert_non_null(strstr(scene->err, "viewfold.yaml:1:8: kafka: a map is wanted: where events come from\n"));
+    scene_write(scene, "viewfold.yaml", SCENE_CONFIG);
+    scene_write(scene, "p.lua", "!");
+    assert_int_equal(scene_run(scene, "get customer_orders 4b"), 78);
+    assert_non_null(strstr(scene->err, "viewfold.yaml:5:24: "));
+    assert_int_equal(scene_run(scene, "get customer_orders 4b --json --store cache"), 0); /* needs no script */
+}
+
+/* --- freshness ---------------------------------------------------------------------------------------------------- */
+
+static void a_version_token_is_fresh_where_the_last_version_has_reached_it(void **state)
+{
+    struct scene *scene = furnish(state);
+    scene_put_record(scene, scene->redis, "day/1", NULL, 5); /* its version lives beside the documents */
+    static const struct {
+        const char *token;
+        const char *id;
+        int status;
+    } cases[] = {
+        {"v:order/63-0@2", "4b", 0},    {"v:order/63-0@1", "4b", 0},   {"v:order/63-0@3", "4b", 75},
+        {"v:order/63-0@2", "husk", 66}, /* the link says where, whatever document is asked for */
+        {"v:customer/4b@1", "4b", 0},   {"v:customer/4b@2", "4b", 75}, {"v:customer/4b@1", "nobody", 66},
+        {"v:order/99@1", "4b", 75},     {"v:day/1@5", "4b", 0},        {"v:day/1@6", "4b", 75},
+        {"o:orders/0@9", "4b", 0},      {"o:orders/0@10", "4b", 75},   {"o:orders/1@0", "4b", 75},
+    };
+    for (size_t i = 0; i < sizeof cases / sizeof cases[0]; i++) {
+        char words[256];
+        snprintf(words, sizeof words, "get customer_orders %s --min %s --json", cases[i].id, cases[i].token);
+        int status = scene_run(scene, words);
+        if (status != cases[i].status) {
+            fail_msg("%s: %d, wanted %d: %s", words, status, cases[i].status, scene->err);
+        }
+        assert_true(status == 0 ? scene->out[0] == '{' : scene->out[0] == 0);
+        assert_int_equal(scene->sleeps, 0); /* without --wait nobody waits */
+    }
+    assert_int_equal(scene_run(scene, "get customer_orders 4b --min v:order/63-0@3"), 75);
+    assert_string_equal(scene->err, "viewfold: pending v:order/63-0@3: order/63-0 is at version 2, wanted 3\n");
+    assert_int_equal(scene_run(scene, "get customer_orders 4b --min o:orders/0@10"), 75);
+    assert_string_equal(scene->err, "viewfold: pending o:orders/0@10: orders/0 is at 10, wanted beyond 10\n");
+}
+
+/* Waiting for what never comes would be 75 for ever. */
+static void a_token_for_what_the_view_does_not_take_is_66(void **state)
+{
+    struct scene *scene = furnish(state);
+    assert_int_equal(scene_run(scene, "get customer_orders 4b --min o:others/0@1 --wait 2s"), 66);
+    assert_string_equal(scene->err, "viewfold: the view customer_orders does not read topic others; it reads orders\n");
+    assert_int_equal(scene->sleeps, 0);
+    assert_int_equal(scene_run(scene, "get customer_orders 4b --min v:nokind/1@1 --wait 2s --store cache"), 66);
+    assert_string_equal(scene->err, "viewfold: no events of kind nokind go to the view customer_orders\n");
+    assert_int_equal(scene_run(scene, "get customer_orders 4b --min v:order/63-0@2 --min v:nokind/1@1"), 66);
+}
+
+/* Progress goes by Kafka's names; the one that only viewfold.yaml knows is not told apart from a topic that is not there. */
+static void a_tokens_topic_is_kafkas_name(void **state)
+{
+    struct scene *scene = furnish(state);
+    scene_write(scene, "viewfold.yaml",
+                "kafka: {brokers: k, group: shop}\nstores: {cache: {redis: \"redis://r:1/0\"}}\n"
+                "topics: {orders: {topic: shop.orders}, customers: {topic: shop.customers}}\n"
+                "projections: [{script: p.lua}]\n");
+    vf_memory_server_wipe(scene->redis);
+    scene_prepare(scene, scene->redis, "customer_orders document customers orders key:order");
+    assert_int_equal(scene_run(scene, "get customer_orders 4b --min o:orders/0@1"), 66);
+    assert_string_equal(scene->err, "viewfold: the view customer_orders does not read topic orders; it reads "
+                                    "shop.customers, shop.orders\n");
+    assert_int_equal(scene_run(scene, "get customer_orders 4b --min o:shop.orders/0@1"), 75);
+}
+
+/* A record that once had no document keeps its version; once linked, the document's counts. */
+static void a_link_outweighs_the_records_own_version(void **state)
+{
+    struct scene *scene = furnish(state);
+    scene_put_record(scene, scene->redis, "order/63-0", "4b", 9);
+    assert_int_equal(scene_run(scene, "get customer_orders 4b --min v:order/63-0@3"), 75);
+}
+
+static void every_token_must_be_reached(void **state)
+{
+    struct scene *scene = furnish(state);
+    assert_int_equal(scene_run(scene, "get customer_orders 4b --min v:order/63-0@2 --min o:orders/0@9"), 0);
+    assert_int_equal(scene_run(scene, "get customer_orders 4b --min v:order/63-0@2 --min o:orders/0@10"), 75);
+    assert_int_equal(scene_run(scene, "get customer_orders 4b --min v:order/63-0@3 --min o:orders/0@9"), 75);
+}
+
+static void take_in_the_third(struct scene *scene)
+{
+    const struct scene_version versions[] = {{"customer/4b", 1}, {"order/63-0", 3}, {NULL, 0}};
+    if (scene->sleeps == 3) {
+        scene_put(scene, scene->redis, "4b", VF_PRESENT, "{\"name\":\"Freda\"}", 18, versions);
+    }
+}
+
+static void a_wait_ends_as_soon_as_it_is_fresh(void **state)
+{
+    struct scene *scene = furnish(state);
+    scene->on_sleep = take_in_the_third;
+    assert_int_equal(scene_run(scene, "get customer_orders 4b --min v:order/63-0@3 --wait 2s --json"), 0);
+    assert_int_equal(scene->sleeps, 3);
+    assert_non_null(strstr(scene->out, "Freda"));
+}
+
+static void a_wait_ends_when_its_time_is_up(void **state)
+{
+    struct scene *scene = furnish(state);
+    assert_int_equal(scene_run(scene, "get customer_orders 4b --min v:order/63-0@3 --wait 2s"), 75);
+    assert_int_equal(scene->now_ms, 2000);
+    assert_true(scene->sleeps >= 20 && scene->sleeps <= 100); /* every 20 to 100 ms */
+    assert_string_equal(scene->out, "");
+}
+
+static void stale_ok_prints_and_says_so(void **state)
+{
+    struct scene *scene = furnish(state);
+    assert_int_equal(scene_run(scene, "get customer_orders 4b --min v:order/63-0@3 --stale-ok --json"), 0);
+    assert_string_equal(scene->out, FRED("cache"));
+    assert_string_equal(scene->err, "viewfold: pending v:order/63-0@3: order/63-0 is at version 2, wanted 3\n");
+}
+
+static void a_stopped_partition_ends_the_wait_with_why(void **state)
+{
+    struct scene *scene = furnish(state);
+    const struct vf_partition partition = {"orders", 0};
+    struct vf_error error;
+    vf_fail(&error, VF_E_SCRIPT, "p.lua:3: boom\nstack \033[2Jtraceback");
+    char *reason = vf_stop_reason(&partition, 10, VF_LITERAL("order/63-0"), &error, false);
+    scene_stop(scene, scene->redis, 0, reason);
+    free(reason);
+    assert_int_equal(scene_run(scene, "get customer_orders 4b --min o:orders/0@10 --wait 2s"), 1);
+    assert_string_equal(scene->err,
+                        "viewfold: stopped o:orders/0@10: orders/0 stopped: p.lua:3: boom\nstack ?[2Jtraceback\n");
+    assert_int_equal(scene->sleeps, 0);
+    assert_int_equal(scene_run(scene, "get customer_orders 4b --min v:order/63-0@3 --wait 2s"), 1);
+    assert_non_null(strstr(scene->err, "order/63-0 stopped at orders/0@10: p.lua:3: boom"));
+    /* What is fresh already, or may still come, is not held up by it. */
+    assert_int_equal(scene_run(scene, "get customer_orders 4b --min o:orders/0@9 --min v:order/63-0@2"), 0);
+    assert_int_equal(scene_run(scene, "get customer_orders 4b --min v:order/77@1"), 75);
+    /* What will not come outweighs what has not come yet. */
+    assert_int_equal(scene_run(scene, "get customer_orders 4b --min v:order/77@1 --min o:orders/0@10 --wait 2s"), 1);
+    assert_int_equal(scene_run(scene, "get customer_orders 4b --min o:orders/0@10 --min v:order/77@1 --wait 2s"), 1);
+}
+
+static void version_tokens_of_a_view_without_versions_are_refused(void **state)
+{
+    struct scene *scene = *state;
+    scene_prepare(scene, scene->redis, "customer_orders none orders");
+    scene_put(scene, scene->redis, "4b", VF_PRESENT, "{}", 1, NONE);
+    scene_put_progress(scene, scene->redis, 0, 10);
+    assert_int_equal(scene_run(scene, "get customer_orders 4b --min v:order/1@1 --wait 2s"), 64);
+    assert_non_null(strstr(scene->err, "customer_orders keeps no versions"));
+    assert_int_equal(scene->sleeps, 0);
+    assert_int_equal(scene_run(scene, "get customer_orders 4b --min o:orders/0@9 --json"), 0);
+    assert_non_null(strstr(scene->out, "{\"document\":{},"));
+    assert_non_null(strstr(scene->out, "\"versions\":{}"));
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        SCENE_TEST(json_is_one_line_a_document_with_sorted_keys),
+        SCENE_TEST(people_get_it_indented_and_coloured_if_they_like),
+        SCENE_TEST(what_is_not_there_is_said_after_the_others),
+        SCENE_TEST(an_unreachable_store_is_69),
+        SCENE_TEST(a_wrong_call_is_64_and_a_wrong_file_78),
+        SCENE_TEST(a_version_token_is_fresh_where_the_last_version_has_reached_it),
+        SCENE_TEST(a_token_for_what_the_view_does_not_take_is_66),
+        SCENE_TEST(a_tokens_topic_is_kafkas_name),
+        SCENE_TEST(a_link_outweighs_the_records_own_version),
+        SCENE_TEST(every_token_must_be_reached),
+        SCENE_TEST(a_wait_ends_as_soon_as_it_is_fresh),
+        SCENE_TEST(a_wait_ends_when_its_time_is_up),
+        SCENE_TEST(stale_ok_prints_and_says_so),
+        SCENE_TEST(a_stopped_partition_ends_the_wait_with_why),
+        SCENE_TEST(version_tokens_of_a_view_without_versions_are_refused),
+    };
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}

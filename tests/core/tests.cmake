@@ -1,0 +1,5 @@
+foreach(part arena body document envelope error json time token versions)
+  vf_test(test_core_${part} unit core/test_${part}.c LIBS vf_core)
+endforeach()
+target_link_libraries(test_core_body PRIVATE m)
+vf_test(test_core_clock unit core/test_clock.c LIBS vf_run)

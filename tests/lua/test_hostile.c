@@ -1,0 +1,285 @@
+/*
+ * Scripts that are wrong or hostile, one by one. Each ends with the right code, and the next event works on the same
+ * projector (assert_fails looks). None may run for long: the suite's own time limit would tell.
+ */
+#include "lua/lua_test.h"
+
+#include <stdlib.h>
+
+static void endless_loops_end(void **state)
+{
+    (void)state;
+    assert_fails("while true do end", VF_E_LIMIT,
+                 "view.lua:3: the call took more than 10000000 instructions (limits.lua_");
+    assert_fails("local function f() return f() end f()", VF_E_LIMIT, "instructions");
+    assert_fails("repeat local x = ('x'):upper() until false", VF_E_LIMIT, "instructions");
+    assert_fails("for i = 1, math.huge do end", VF_E_LIMIT, "instructions");
+    assert_fails("local t = {} while true do t[1] = (t[1] or 0) + 1 end", VF_E_LIMIT, "instructions");
+    assert_fails("goto a ::a:: goto b ::b:: ::c:: goto c", VF_E_LIMIT, "instructions");
+}
+
+static void no_script_catches_a_limit(void **state)
+{
+    (void)state;
+    assert_fails("pcall(function() while true do end end) doc.x = 1", VF_E_LIMIT, "instructions");
+    assert_fails("while true do pcall(function() while true do end end) end", VF_E_LIMIT, "instructions");
+    assert_fails("local function f() pcall(f) while true do end end f()", VF_E_LIMIT, "instructions");
+    assert_fails("pcall(pcall, pcall, pcall, function() while true do end end)", VF_E_LIMIT, "instructions");
+    assert_fails("xpcall(function() while true do end end, function() return 1 end) doc.x = 1", VF_E_LIMIT,
+                 "instructions");
+    /* The handler of an error that the hook raised would run with hooks off. */
+    assert_fails("xpcall(function() while true do end end, function() while true do end end)", VF_E_LIMIT,
+                 "instructions");
+    assert_fails("xpcall(error, function() while true do end end)", VF_E_LIMIT, "instructions");
+    assert_fails("local function h() xpcall(error, h) while true do end end xpcall(error, h)", VF_E_LIMIT,
+                 "instructions");
+    assert_fails("while true do xpcall(error, error) end", VF_E_LIMIT, "instructions");
+    assert_fails("table.sort({ 3, 2, 1 }, function() pcall(function() while true do end end) return true end)",
+                 VF_E_LIMIT, "instructions");
+    assert_fails("('x'):gsub('x', function() pcall(function() while true do end end) end)", VF_E_LIMIT, "instructions");
+    assert_fails("for i = 1, 10 do pcall(('a'):rep(400).find, ('a'):rep(400), ('.-'):rep(20) .. 'b') end", VF_E_LIMIT,
+                 "instructions");
+}
+
+static void recursion_ends(void **state)
+{
+    (void)state;
+    test_limits.memory_bytes_max = 256u << 20; /* Lua's own limit takes some 70 MB */
+    assert_fails("local function f() return 1 + f() end f()", VF_E_SCRIPT, "stack overflow");
+    assert_fails("local function f(...) return f(1, ...) + 1 end f()", VF_E_SCRIPT, "stack overflow");
+    assert_fails("local function f() return ('x'):gsub('x', f) end f()", VF_E_SCRIPT, "C stack overflow");
+    assert_fails("local function f() pcall(f) end while true do f() end", VF_E_LIMIT, "instructions");
+    assert_fails("local function f() xpcall(f, f) end f() while true do end", VF_E_LIMIT, "instructions");
+    assert_fails("local t = {} for i = 1, 300 do t = { t } end doc.x = ('x'):rep(10) .. #t error(t)", VF_E_SCRIPT,
+                 "is no text but a table");
+}
+
+static void pattern_bombs_end(void **state)
+{
+    (void)state;
+    assert_fails("local x = ('a'):rep(400):find('.-.-.-.-.-b')", VF_E_LIMIT, "view.lua:3: the call took more than");
+    assert_fails("local x = ('a'):rep(3000):match(('a*'):rep(20) .. 'b')", VF_E_LIMIT, "instructions");
+    assert_fails("for x in ('a'):rep(400):gmatch(('.-'):rep(9) .. 'b') do end", VF_E_LIMIT, "instructions");
+    assert_fails("local x = ('a'):rep(400):gsub(('a?'):rep(30) .. ('a-'):rep(5) .. 'b', '')", VF_E_LIMIT,
+                 "instructions");
+    assert_fails("local x = ('('):rep(100000):find('%b()')", VF_E_LIMIT, "instructions");
+    assert_fails("local s = ('a'):rep(1000000) while true do s:find('b', 1, true) end", VF_E_LIMIT, "instructions");
+    assert_fails("local s = ('a'):rep(1000000) while true do s:find('[b]') end", VF_E_LIMIT, "instructions");
+    assert_fails("local x = ('a'):find(('a?'):rep(100000))", VF_E_SCRIPT, "pattern too complex");
+    assert_fails("local x = ('a'):find(('('):rep(40))", VF_E_SCRIPT, "too many captures");
+    assert_fails("local x = ('a'):find(('a'):rep(20000000))", VF_E_LIMIT, "instructions");
+    assert_fails("local x = ('x'):rep(1000):gsub('', ('y'):rep(100000))", VF_E_MEMORY, "memory is full");
+    assert_becomes("doc.x = ('a'):rep(400):find('.-b') == nil", "{}", "{\"x\":true}");
+}
+
+static void loops_in_c_end(void **state)
+{
+    (void)state;
+    assert_fails("local x = (''):rep(1e18 // 1 | 0, 'x')", VF_E_LIMIT, "instructions");
+    assert_becomes("doc.x = (''):rep(math.maxinteger)", "{}", "{\"x\":\"\"}");
+    assert_fails("local x = ('x'):rep(1000000000)", VF_E_LIMIT, "instructions");
+    assert_fails("local x = ('xxxxxxxxxx'):rep(math.maxinteger)", VF_E_SCRIPT, "resulting string too large");
+    assert_fails("local x = ('x'):rep(1000):rep(80000)", VF_E_MEMORY, "memory is full");
+    assert_fails("local s = ('x'):rep(1000000) while true do s = s:upper() end", VF_E_LIMIT, "instructions");
+    assert_fails("local s = ('x'):rep(1000000) while true do local a = s .. 'y' end", VF_E_LIMIT, "instructions");
+    assert_fails("local s = ('x'):rep(1000000) while true do local a = s:sub(2) end", VF_E_LIMIT, "instructions");
+    assert_fails("local s = ('x'):rep(1000000) while true do local a = utf8.len(s) end", VF_E_LIMIT, "instructions");
+    assert_fails("local s = ('1'):rep(1000000) while true do local a = tonumber(s) end", VF_E_LIMIT, "instructions");
+    assert_fails("local s = ('x'):rep(1000000) while true do local a = ('%s'):format(s) end", VF_E_LIMIT,
+                 "instructions");
+    assert_fails("local f = ('%99.99f'):rep(1000) local t = {} for i = 1, 1000 do t[i] = 1e308 end while true do "
+                 "f:format(table.unpack(t)) end",
+                 VF_E_LIMIT, "instructions");
+    assert_fails("table.concat({}, 'x', 1, math.maxinteger)", VF_E_SCRIPT, "invalid value");
+    assert_fails("local t = {} for i = 1, 1000 do t[i] = 'x' end while true do table.concat(t) end", VF_E_LIMIT,
+                 "instructions");
+    assert_fails(
+        "local t = {} for i = 1, 10000 do t[i] = 1 end while true do table.insert(t, 1, 1) table.remove(t, 1) end",
+        VF_E_LIMIT, "instructions");
+    assert_fails("table.move({}, 1, math.maxinteger - 1, 2)", VF_E_LIMIT, "instructions");
+    assert_fails("local t = {} table.move(t, 1, 1e9 // 1 | 0, 5)", VF_E_LIMIT, "instructions");
+    assert_fails("local t = {} for i = 1, 10000 do t[i] = i end while true do table.unpack(t) end", VF_E_LIMIT,
+                 "instructions");
+    assert_fails("local t = {} for i = 1, 10000 do t[i] = -i end while true do table.sort(t) end", VF_E_LIMIT,
+                 "instructions");
+    assert_fails("table.sort({ 1, 2, 3 }, function() while true do end end)", VF_E_LIMIT, "instructions");
+    assert_becomes("local t = { 3, 1, 2 } table.sort(t, function() return true end) doc.n = #t", "{}", "{\"n\":3}");
+    assert_becomes(
+        "local t = { 3, 1, 2 } table.sort(t, function(a, b) t[1] = nil t[7] = 1 return a < b end) doc.n = t[2]", "{}",
+        "{\"n\":2}");
+    assert_fails("local t = {} for i = 1, 1000 do t['k' .. i] = i end while true do for k in pairs(t) do break end end",
+                 VF_E_LIMIT, "instructions");
+    assert_fails("local t = {} for i = 1, 1000 do t['k' .. i] = i end while true do next(t) end", VF_E_LIMIT,
+                 "instructions");
+    assert_fails("while true do select('#', table.unpack({}, 1, 100000)) end", VF_E_LIMIT, "instructions");
+    assert_fails("while true do log('x') end", VF_E_LIMIT, "instructions");
+    assert_fails("local t = {} for i = 1, 100000 do t[i] = i end while true do array(t) end", VF_E_LIMIT,
+                 "instructions");
+}
+
+static void slow_instructions_meet_the_clock(void **state)
+{
+    (void)state;
+    /* Comparing long strings is one instruction each. The time limit is 1 ms here, and real time is what it is
+     * about; the test wants only that the call ends, by whichever limit. */
+    test_limits.handler_ms_max = 1;
+    test_limits.instructions_max = 1000000000;
+    assert_fails(
+        "local a = ('x'):rep(10000000) local b = a .. '' .. ('y'):rep(1) a = a .. 'x' while true do local c = a < b end",
+        VF_E_LIMIT, "limits.handler");
+    assert_fails("while true do pcall(function() while true do end end) end", VF_E_LIMIT, "limits.handler");
+}
+
+static void memory_bombs_end(void **state)
+{
+    (void)state;
+    assert_fails("local t = {} for i = 1, 1e9 do t[i] = i end", VF_E_MEMORY, "memory is full");
+    assert_fails("local s = 'x' while true do s = s .. s end", VF_E_MEMORY, "memory is full");
+    assert_fails("while true do doc = { doc } end", VF_E_MEMORY, "memory is full");
+    assert_fails("local t = {} pcall(function() for i = 1, 1e9 do t[i] = {} end end) doc.x = 1", VF_E_MEMORY,
+                 "memory is full");
+    assert_fails("while true do pcall(string.rep, ('x'):rep(1000), 100000) end", VF_E_MEMORY, "memory is full");
+    assert_fails("local t = {} for i = 1, 1e9 do t[i] = e.id .. i end", VF_E_MEMORY, "memory is full");
+    assert_fails("local t = {} for i = 1, 1e9 do t[i] = function() return i end end", VF_E_MEMORY, "memory is full");
+    assert_fails("local s = '' for i = 1, 40000 do s = s .. ('x'):rep(1000) end", VF_E_LIMIT, "instructions");
+    /* The language's own functions call this a stack overflow, or a slice that is too long; pcall must not catch it. */
+    test_limits.memory_bytes_max = 4u << 20;
+    assert_fails("local s = ('x'):rep(400000) local ok = pcall(string.byte, s, 1, -1) doc.ok = ok", VF_E_MEMORY,
+                 "memory is full");
+    assert_fails("local s = ('x'):rep(400000) local ok = s:byte(1, -1)", VF_E_MEMORY, "memory is full");
+    /* A heap full of live documents: no endless collecting. */
+    test_limits.memory_bytes_max = 2u << 20;
+    struct vf_projector *projector = open_handler("local x = ('x'):rep(1000)");
+    vf_warm documents[20000];
+    size_t count = 0;
+    while (count < 20000 &&
+           LUA->warm(projector, json_to_bson("{\"a\":{\"b\":[{},{},{}]}}"), &documents[count], &test_error) == VF_OK)
+        count++;
+    assert_true(count > 1000 && count < 20000);
+    assert_int_equal(test_error.code, VF_E_MEMORY);
+    while (count > 0)
+        LUA->cool(projector, documents[--count]);
+    LUA->collect(projector);
+    vf_warm document;
+    assert_int_equal(happen(projector, "{}", &document), VF_OK);
+    LUA->close(projector);
+}
+
+static void huge_documents_end(void **state)
+{
+    (void)state;
+    test_limits.memory_bytes_max = 512u << 20;
+    test_limits.instructions_max = 100000000;
+    assert_no_body("for i = 1, 1000000 do doc['key ' .. i] = i end", VF_E_LIMIT, "limits.document");
+    assert_no_body("doc[('k'):rep(9000000)] = 1", VF_E_LIMIT, "limits.document");
+    assert_no_body("doc.x = {} for i = 1, 1000000 do doc.x[('%09d'):format(i)] = { i = {} } end", VF_E_LIMIT,
+                   "limits.document");
+    assert_no_body("local a = array {} for i = 1, 3000000 do a[i] = i end doc.a = a", VF_E_LIMIT, "limits.document");
+    /* 2^60 tables when it is written out, 60 when it is not. */
+    assert_no_body("local t = {} for i = 1, 60 do t = { a = t, b = t } end doc.x = t", VF_E_LIMIT, "limits.document");
+}
+
+static void no_metatable_can_be_reached(void **state)
+{
+    (void)state;
+    assert_becomes("doc.a, doc.b, doc.c = tostring((''). __index), tostring(array {}.__index), tostring(doc.__index)",
+                   "{}", "{\"a\":\"nil\",\"b\":\"nil\",\"c\":\"nil\"}");
+    assert_becomes("doc.a, doc.b = tostring(string.__index), tostring(doc.__gc)", "{}",
+                   "{\"a\":\"nil\",\"b\":\"nil\"}");
+    assert_fails("local m = _ENV.__index", VF_E_SCRIPT, "there is no global `__index`");
+    assert_fails("local m = e.__index", VF_E_SCRIPT, "an event has no field `__index`");
+    assert_fails("local m = date(e.time).__lt", VF_E_SCRIPT, "a date has no fields");
+    assert_fails("local m = link({ A = own }).x", VF_E_SCRIPT, "a link has no fields");
+    assert_fails("local m = null.x", VF_E_SCRIPT, "attempt to index a userdata value");
+    assert_fails("null.x = 1", VF_E_SCRIPT, "attempt to index a userdata value");
+    assert_fails("local m = own()", VF_E_SCRIPT, "attempt to call a userdata value");
+}
+
+static void metamethods_in_a_document_are_plain_names(void **state)
+{
+    (void)state;
+    assert_becomes("doc.x = { __gc = 'no', __mode = 'k', __len = 3, __index = doc } doc.n = #doc.x doc.x.__index = nil",
+                   "{}", "{\"n\":0,\"x\":{\"__gc\":\"no\",\"__len\":3,\"__mode\":\"k\"}}");
+    assert_no_body("doc.__index = 1", VF_E_SCRIPT, "`__index` has a name that belongs to viewfold");
+}
+
+static void what_goes_wrong_at_load_is_refused(void **state)
+{
+    (void)state;
+    static const struct {
+        const char *text;
+        enum vf_code code;
+    } cases[] = {
+        {"while true do end", VF_E_CONFIG},
+        {"pcall(function() while true do end end) return {}", VF_E_CONFIG},
+        {"local s = 'x' while true do s = s .. s end", VF_E_MEMORY},
+        {"x = 1", VF_E_CONFIG},
+        {"return setmetatable({}, {})", VF_E_CONFIG},
+        {"local t = { name = 'v' } t.key = t return t", VF_E_CONFIG},
+        {"local t = { name = 'v', topics = {'t'}, key = { a = own }, on = {} } t.initial = t return t", VF_E_CONFIG},
+        {"return { name = 'v', topics = {'t'}, key = { a = own }, on = {}, initial = { x = ('x'):rep(9000000) } }",
+         VF_E_CONFIG},
+        {"error({})", VF_E_CONFIG},
+        {"error()", VF_E_CONFIG},
+        {"return ...", VF_E_CONFIG},
+    };
+    for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
+        assert_null(try_open(cases[i].text));
+        if (test_error.code != cases[i].code)
+            fail_msg("%s: code %d: %s", cases[i].text, (int)test_error.code, test_error.text);
+    }
+    /* Deeply nested text: Lua's own limit on C levels. */
+    char *nested = malloc(200002);
+    memset(nested, '(', 200000);
+    memcpy(nested, "return ", 7);
+    nested[200000] = '\0';
+    assert_null(try_open(nested));
+    assert_text_has(test_error.text, "view.lua: C stack overflow");
+    free(nested);
+    /* Tables of the script nested deep and in circles are frozen without recursion. */
+    struct vf_projector *projector = open_script(
+        "local t = {} local top = t for i = 1, 100000 do t.x = {} t = t.x end t.x = top\n"
+        "return { name = 'v', topics = {'t'}, key = { order = own }, on = { Happened = function(doc) doc.x = top.x == nil end } }");
+    vf_warm document;
+    assert_int_equal(happen(projector, "{}", &document), VF_OK);
+    LUA->close(projector);
+}
+
+static void a_thousand_failures_leave_nothing_behind(void **state)
+{
+    (void)state;
+    struct vf_projector *projector =
+        open_handler("if e.data.bad then doc.x = { y = ('x'):rep(1000) } error('no') end doc.n = 1");
+    vf_warm document;
+    size_t before = 0;
+    for (int i = 0; i < 1000; i++) {
+        assert_int_equal(happen(projector, i % 2 ? "{\"bad\":true}" : "{}", &document), i % 2 ? VF_E_SCRIPT : VF_OK);
+        LUA->cool(projector, document);
+        if (i == 100) {
+            LUA->collect(projector);
+            before = LUA->memory_bytes(projector);
+        }
+    }
+    LUA->collect(projector);
+    assert_true(LUA->memory_bytes(projector) <= before + 4096);
+    LUA->close(projector);
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        A_TEST(endless_loops_end),
+        A_TEST(no_script_catches_a_limit),
+        A_TEST(recursion_ends),
+        A_TEST(pattern_bombs_end),
+        A_TEST(loops_in_c_end),
+        A_TEST(slow_instructions_meet_the_clock),
+        A_TEST(memory_bombs_end),
+        A_TEST(huge_documents_end),
+        A_TEST(no_metatable_can_be_reached),
+        A_TEST(metamethods_in_a_document_are_plain_names),
+        A_TEST(what_goes_wrong_at_load_is_refused),
+        A_TEST(a_thousand_failures_leave_nothing_behind),
+    };
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}

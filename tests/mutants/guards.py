@@ -1,0 +1,615 @@
+"""How each guard is taken out, and which tests are tried, quickest first. mutants.py says what an entry of `tests` is."""
+
+from dataclasses import dataclass
+
+
+@dataclass
+class Guard:
+    name: str  # as its mark says
+    replace: (
+        list  # (text, what instead): the first stands once, and soon, below the mark; further ones once in its file
+    )
+    tests: list
+
+
+PROPERTY = "test_property 300"
+SCENARIOS = "test_scenarios"
+CONTRACT = "test_memory_contract"
+
+
+def scenario(name):
+    return f"test_scenarios :{name}"
+
+
+def redis(name):
+    return f"test_redis_contract :{name}"
+
+
+def mongodb(name):
+    return f"test_mongodb_contract :{name}"
+
+
+# --- what is folded: engine/core, engine/run/fold.c -------------------------------------------------------------------
+
+FOLD = [
+    Guard(
+        "rule-duplicate",
+        [("if (has_last && event->version <= last)", "if (false && event->version <= last)")],
+        ["test_core_versions"],
+    ),
+    Guard("rule-gap", [("if (event->version - 1 != last)", "if (false)")], ["test_core_versions"]),
+    Guard(
+        "rule-first",
+        [("event->first_any || event->version == event->first", "event->first_any || event->version >= event->first")],
+        ["test_core_versions"],
+    ),
+    Guard(
+        "duplicate",
+        [("if (order == VF_DUPLICATE) {", "if (false) {")],
+        [PROPERTY],
+    ),
+    Guard(
+        "duplicate-before-route",
+        [
+            (
+                "        if (order == VF_DUPLICATE) {",
+                "        if (order == VF_DUPLICATE && row->route->route == VF_ROUTE_LINK) {\n"
+                "            bool none;\n"
+                "            code = follow_link(run, row, aggregate, &none, error);\n"
+                "            if (code)\n"
+                "                return code;\n"
+                "        }\n"
+                "        if (order == VF_DUPLICATE) {",
+            )
+        ],
+        [scenario("a_repeat_of_a_link_event_is_not_followed")],
+    ),
+    Guard("gap", [("if (order == VF_GAP)", "if (false)")], [PROPERTY]),
+    Guard("husk", [("document->presence = VF_HUSK_NEW;", "document->presence = VF_PRESENT;")], [PROPERTY]),
+    Guard(
+        "older-assignment",
+        [
+            (
+                "if (record->assignment != tools->assignment || !reading)",
+                "if (record->assignment > tools->assignment || !reading)",
+            )
+        ],
+        [PROPERTY],
+    ),
+    Guard(
+        "behind-stop",
+        [("return reading->state != VF_STOPPING || record->offset < reading->stop_offset;", "return true;")],
+        [PROPERTY],
+    ),
+    Guard(
+        "shorter-log",
+        [("record->row == VF_ROW_END && record->offset < progress->next", "false")],
+        [scenario("a_topic_made_anew_is_known_by_its_end")],
+    ),
+    Guard(
+        "other-log",
+        [
+            (
+                "record->offset != progress->last_offset ||\n        (record->timestamp_ms == progress->last_timestamp_ms && vf_record_hash(record) == progress->last_hash)",
+                "true",
+            )
+        ],
+        [scenario("a_topic_made_anew_is_known_by_its_last_record")],
+    ),
+    Guard("below-position", [("if (record->offset < reading->folded.next)", "if (false)")], [PROPERTY]),
+    Guard(
+        "in-flight-copy",
+        [
+            (
+                "next->versions = (const struct vf_version *)(const void *)vf_arena_bytes(",
+                "next->versions = document->versions;\n    (void)vf_arena_bytes(",
+            )
+        ],
+        [PROPERTY],
+    ),
+    Guard("aliased", [("if (aliased)", "if (false)")], [PROPERTY]),
+    Guard(
+        "stamp",
+        [("fold->commit.stamp = run->tools->clock->random(run->tools->clock->self);", "fold->commit.stamp = 1;")],
+        [PROPERTY],
+    ),
+    Guard(
+        "consulted",
+        [("document_count++;", "document_count += documents[document_count].intent == VF_WRITE;")],
+        [scenario("what_a_batch_only_read_is_in_its_condition")],
+    ),
+]
+
+# --- what is written, and what becomes of it: engine/run/settling.c, cache.c ------------------------------------------
+
+SETTLING = [
+    Guard(
+        "cache",
+        [
+            (
+                "    vf_worker_discard(worker, 0);\n",
+                "    vf_worker_discard(worker, worker->batch > 1 ? worker->batch - 1 : 0);\n",
+            ),
+            ("    vf_cache_drop_all(worker->cache);\n    release_all(worker);", "    release_all(worker);"),
+        ],
+        [PROPERTY],
+    ),
+    Guard(
+        "conflict-drop",
+        [("vf_worker_discard(worker, number);", "vf_worker_discard(worker, number + worker->batch);")],
+        [PROPERTY],
+    ),
+    Guard(
+        "commit-last",
+        [("{reading->partition, reading->stored.next};", "{reading->partition, reading->folded.next};")],
+        [PROPERTY],
+    ),
+    Guard("unknown", [("break;", "took_hold(worker);\n        return true;")], [PROPERTY]),
+    Guard(
+        "fresh-before-stop",
+        [("reading->failures > retries", "reading->failures > 0 * retries")],
+        [scenario("an_event_that_fails_on_an_old_document_is_folded_on_a_fresh_one")],
+    ),
+    Guard(
+        "failed-ahead",
+        [("!vf_worker_settle(worker))", "!vf_worker_settle(worker) && (!worker->store || !worker->chunks))")],
+        [scenario("a_failure_on_top_of_a_batch_that_came_to_nothing_does_not_count")],
+    ),
+    Guard(
+        "failed-drop",
+        [("vf_worker_discard(worker, fold->number);", "vf_worker_discard(worker, fold->number + 1);")],
+        [PROPERTY],
+    ),
+    Guard(
+        "fold-ahead",
+        [("!vf_worker_settle(worker))", "!vf_worker_settle(worker) && (!worker->store || !worker->chunks))")],
+        [PROPERTY],
+    ),
+    Guard("evict-in-use", [(" && cache->oldest->batch < in_use) {", ") {\n        (void)in_use;")], [PROPERTY]),
+]
+
+# --- where to read on, and what stops: engine/run/positions.c, worker.c, generation.c ---------------------------------
+
+POSITIONS = [
+    Guard(
+        "resume",
+        [
+            (
+                "*ret_offset = stored->next;",
+                "*ret_offset = stored->next;\n"
+                "    struct vf_position at = {.partition = reading->partition};\n"
+                "    if (!worker->setup.source_type->committed(worker->source, &at, 1, error) && at.offset >= 0)\n"
+                "        *ret_offset = at.offset;\n",
+            ),
+            (
+                "    reading->verify = stored->has_last;\n    if (stored->has_last)\n        *ret_offset = stored->last_offset;\n",
+                "",
+            ),
+        ],
+        [PROPERTY],
+    ),
+    Guard(
+        "stop",
+        [
+            (
+                "if (vf_worker_progress_is_ours(worker, &store_error, &lost))",
+                "(void)store_error, lost = false;\n    if (true)",
+            )
+        ],
+        [PROPERTY],
+    ),
+    Guard(
+        "history",
+        [("if (low == 0 || reading->topic->envelope.history_partial)", "if (true)")],
+        [scenario("a_log_without_its_beginning_is_refused")],
+    ),
+    Guard(
+        "partition-count",
+        [("numbers != VF_NUMBERS_SEQUENCE &&", "numbers > VF_NUMBERS_OFFSET &&")],
+        [scenario("more_partitions_stop_a_topic_of_offset_numbers")],
+    ),
+    Guard(
+        "one-topic",
+        [("if (i != j && (!one->kind ||", "if (i != j && false && (!one->kind ||")],
+        [scenario("a_kind_of_offset_numbers_comes_from_one_topic")],
+    ),
+    Guard(
+        "emptied",
+        [("if (!worker->setup.emptied_stop) {", "if (true) {")],
+        [scenario("an_emptied_store_stops_where_its_owner_wants_to_be_asked")],
+    ),
+    Guard(
+        "stopped-stays",
+        [
+            (
+                "if (vf_progress_equal(&found, &reading->stored))",
+                "if (vf_progress_equal(&found, &reading->stored) && false)",
+            )
+        ],
+        [scenario("a_stopped_partition_stays_stopped_and_others_go_on")],
+    ),
+    Guard("rewound-registry", [("if (worker->prepare_due) {", "if (false) {")], [PROPERTY]),
+    Guard(
+        "history-gone",
+        [
+            ("if (low <= next && next <= high) {", "if (next <= high) {"),
+            # ... and from where the log begins instead of from where the view is.
+            (
+                "return reading->verify ? reading->stored.last_offset : reading->stored.next;",
+                "return reading->verify ? reading->stored.last_offset : VF_OFFSET_BEGINNING;",
+            ),
+        ],
+        [scenario("history_that_is_gone_stops_its_partition")],
+    ),
+    Guard(
+        "script",
+        [("vf_script_stored_reader(&worker->generation)", "vf_script_stored_reader(setup->proposed)")],
+        [scenario("a_worker_runs_the_script_that_the_store_holds")],
+    ),
+    Guard("look", [("looked_at_ms >= LOOK_INTERVAL_MS) {", "looked_at_ms >= LOOK_INTERVAL_MS * 1000) {")], [PROPERTY]),
+    Guard(
+        "other-script",
+        [
+            (
+                "if (registered->projection_version == proposed->projection_version)",
+                "if (registered->projection_version == proposed->projection_version)\n        return VF_OK;\n    if (!error)",
+            )
+        ],
+        [scenario("another_script_of_the_same_version_is_refused")],
+    ),
+]
+
+# --- how fresh a read is: engine/run/fresh.c --------------------------------------------------------------------------
+
+FRESH = [
+    Guard("fresh-version", [("if (known && version >= token->version) {", "if (known) {")], ["test_cli_get"]),
+    Guard(
+        "fresh-offset",
+        [
+            (
+                "if (row && row->progress.exists && row->progress.next > token->offset) {",
+                "if (row && row->progress.exists && row->progress.next >= token->offset) {",
+            )
+        ],
+        ["test_cli_get"],
+    ),
+]
+
+# --- the stores -------------------------------------------------------------------------------------------------------
+
+MEMORY = [
+    Guard(
+        "memory-document-absent",
+        [("if (presence != change->base)", "if (held && presence != change->base && change->base != VF_ABSENT)")],
+        [CONTRACT],
+    ),
+    Guard(
+        "memory-document-stamp", [("if (held && held->value.stamp != change->base_stamp)", "if (false)")], [CONTRACT]
+    ),
+    Guard(
+        "memory-aggregate-absent",
+        [("if ((held != NULL) != change->base_exists)", "if (!held && change->base_exists)")],
+        [CONTRACT],
+    ),
+    Guard(
+        "memory-aggregate-stamp", [("if (held && held->value.stamp != change->base_stamp)", "if (false)")], [CONTRACT]
+    ),
+    Guard(
+        "memory-progress",
+        [
+            (
+                "if (!progress_holds(generation, &commit->progress[i]))",
+                "if (false && !progress_holds(generation, &commit->progress[i]))",
+            )
+        ],
+        [CONTRACT],
+    ),
+    Guard("memory-frozen", [("if (generation->frozen)", "if (false)")], [CONTRACT]),
+    Guard("memory-consulted", [("failed |= check_changes(generation, commit, false, server->touch);", "")], [CONTRACT]),
+    Guard(
+        "memory-all-or-nothing",
+        [
+            (
+                "    if (failed != 0)\n        return VF_CONFLICT;\n",
+                "    if (failed != 0) {\n"
+                "        struct vf_commit half = *commit;\n"
+                "        half.progress_count = 0;\n"
+                "        write_all(generation, &half, false);\n"
+                "        return VF_CONFLICT;\n"
+                "    }\n",
+            )
+        ],
+        [CONTRACT],
+    ),
+    Guard(
+        "memory-lock",
+        [
+            ("pthread_mutex_lock(&server->lock);", ""),
+            (
+                "the server is full\");\n        }\n    }\n    pthread_mutex_unlock(&server->lock);\n",
+                "the server is full\");\n        }\n    }\n",
+            ),
+            # A pause, so that they do meet there.
+            (
+                "*ret_failed = failed;",
+                "*ret_failed = failed;\n    nanosleep(&(struct timespec){.tv_nsec = 1000000}, NULL);",
+            ),
+        ],
+        [CONTRACT],
+    ),
+]
+
+REDIS = [
+    Guard("redis-evict", [('if (!vf_bytes_is(value, "noeviction"))', "if (false)")], ["test_redis_server"]),
+    Guard(
+        "redis-rights",
+        [("return not redis.acl_check_cmd(command, ...)", "return false")],
+        ["test_redis_faults :a_right_that_goes_leaves_no_half_batch"],
+    ),
+    Guard(
+        "redis-frozen",
+        [("if whole(values[1]) > now_ms() then return", "if false then return")],
+        [redis("a_frozen_generation_takes_nothing_until_it_thaws")],
+    ),
+    Guard(
+        "redis-progress",
+        [("if present ~= args[plan.expected_from + i - 1] then", "if false then")],
+        [redis("progress_*")],
+    ),
+    Guard(
+        "redis-absent",
+        [("if call('EXISTS', unpack(keys, from, to)) > 0 then", "if false then")],
+        [redis("*took_for_absent")],
+    ),
+    Guard("redis-stamp", [("if present ~= args[offset + i] then", "if false then")], [redis("*another_stamp")]),
+    Guard(
+        "redis-consulted",
+        [("for i = plan.written_from, plan.keys do", "for i = plan.written_from, plan.written_to do")],
+        [redis("a_consulted_*")],
+    ),
+    Guard(
+        "redis-all-or-nothing",
+        [
+            (
+                "  if answer then return answer end\n  write(keys, args, plan)\n",
+                "  if answer and answer[2] ~= 'absent' and answer[2] ~= 'stamp' then return answer end\n"
+                "  if answer then plan.moved = 0 end\n"
+                "  write(keys, args, plan)\n"
+                "  if answer then return answer end\n",
+            )
+        ],
+        [redis("*another_stamp")],
+    ),
+    Guard(
+        "redis-type",
+        [("must_be_hash(keys, 2)", "")],
+        ["test_redis_store :a_wrong_type_at_any_key_makes_nothing_happen"],
+    ),
+    Guard(
+        "redis-format",
+        [("if format > tonumber(args[4]) then", "if false then")],
+        ["test_redis_layout :a_newer_format_is_refused"],
+    ),
+]
+
+MONGODB = [
+    Guard(
+        "mongodb-progress-next",
+        [('append_equal_int(&all, "0", "$next", from->next);', "")],
+        [mongodb("progress_higher_than_ours")],
+    ),
+    Guard(
+        "mongodb-progress-of",
+        [('append_equal_int(&all, "1", "$of", from->of);', "")],
+        [mongodb("progress_of_another_partition_count")],
+    ),
+    Guard(
+        "mongodb-progress-last",
+        [('append_same_last(&all, "2", from);', "(void)append_same_last;")],
+        [mongodb("progress_with_another_last_*")],
+    ),
+    Guard(
+        "mongodb-progress-aside",
+        [('append_equal_int(&all, "3", "$aside", from->aside);', "")],
+        [mongodb("progress_with_more_aside")],
+    ),
+    Guard(
+        "mongodb-progress-absent",
+        [('append_missing(&all, "0", "$next");', "")],
+        [mongodb("progress_that_we_took_for_absent")],
+    ),
+    Guard(
+        "mongodb-frozen",
+        [('append_not_frozen(&all, "4");', "")],
+        [mongodb("a_frozen_generation_takes_nothing_until_it_thaws")],
+    ),
+    Guard(
+        "mongodb-frozen-without-progress",
+        [('append_not_frozen(&all, "0");', "")],
+        [mongodb("a_commit_without_progress_finds_it_frozen_too")],
+    ),
+    Guard(
+        "mongodb-stamp",
+        [
+            (
+                'vf_mongodb_append_pair(&guard, "$eq", items->stamp_path, base);',
+                'vf_mongodb_append_pair(&guard, "$ne", items->stamp_path, "");',
+            )
+        ],
+        [mongodb("*another_stamp")],
+    ),
+    Guard(
+        "mongodb-touch",
+        [("if (!is_written(&item))", "if (false)")],
+        [mongodb("a_consulted_document_with_another_stamp")],
+    ),
+    Guard(
+        "mongodb-touch-absent",
+        [("if (!touch_absent(items))", "if (false && !touch_absent(items))")],
+        [mongodb("a_consulted_document_that_we_took_for_absent")],
+    ),
+    Guard(
+        "mongodb-insert",
+        [
+            (
+                "    if (is_written(item))\n        append_value(&statement, item, command->transaction->commit->stamp);\n"
+                "    else\n        vf_mongodb_append_text(&statement, \"_id\", item->id);",
+                "    bson_t value;\n    append_id_query(&statement, item->id);\n    BSON_APPEND_DOCUMENT_BEGIN(&statement, \"u\", &value);\n"
+                "    if (is_written(item))\n        append_value(&value, item, command->transaction->commit->stamp);\n"
+                "    else\n        vf_mongodb_append_text(&value, \"_id\", item->id);\n"
+                "    bson_append_document_end(&statement, &value);\n    BSON_APPEND_BOOL(&statement, \"upsert\", true);",
+            ),
+            (
+                'items->transaction, "insert", "documents", items->collection',
+                'items->transaction, "update", "updates", items->collection',
+            ),
+        ],
+        [mongodb("a_written_document_that_we_took_for_absent")],
+    ),
+    Guard(
+        "mongodb-all-modified",
+        [('if (going && count_at(&reply, "n") != count_at(&reply, "nModified"))', "if (false)")],
+        [mongodb("a_commit_without_progress_finds_it_frozen_too")],
+    ),
+    Guard(
+        "mongodb-all-done",
+        [("if (going && done != (int64_t)command->count)", "(void)done;\n    if (false)")],
+        [mongodb("*another_stamp")],
+    ),
+    Guard(
+        "mongodb-transaction",
+        [
+            (
+                "done = mongoc_client_session_append(transaction->session, &options, &failure);",
+                "done = transaction->session != NULL;",
+            )
+        ],
+        [mongodb("a_written_aggregate_*")],
+    ),
+    Guard(
+        "mongodb-majority",
+        [("mongoc_transaction_opts_set_write_concern(options, store->concern);", "")],
+        ["test_mongodb_store :every_commit_asks_for_a_majoritys_journal"],
+    ),
+    Guard(
+        "mongodb-format", [("if (format > VF_FORMAT)", "if (format > 1000000)")], [mongodb("a_newer_format_is_refused")]
+    ),
+]
+
+# --- the source: connectors/kafka -------------------------------------------------------------------------------------
+
+KAFKA = [
+    Guard(
+        "kafka-stopped",
+        [("err = rd_kafka_assignment(rk, &now);", "err = RD_KAFKA_RESP_ERR_NO_ERROR;")],
+        ["test_kafka_source :assigning_again_and_again_at_once_is_fine"],
+    ),
+    Guard(
+        "kafka-no-reset",
+        [('{"auto.offset.reset", "error"},', '{"auto.offset.reset", "earliest"},')],
+        ["test_kafka_source :a_position_before_the_beginning_is_said_not_jumped_over"],
+    ),
+    Guard(
+        "kafka-read-committed",
+        [('{"isolation.level", "read_committed"},', '{"isolation.level", "read_uncommitted"},')],
+        ["test_kafka_source :the_end_is_behind_transaction_markers"],
+    ),
+    Guard(
+        "kafka-stale-range",
+        [("if (offset == place->position && offset >= 0) {", "if (offset >= 0) {")],
+        ["test_kafka_source :nor_does_one_count_that_comes_behind_other_records"],
+    ),
+    Guard(
+        "kafka-explicit-offset",
+        [("if (position->offset < 0 && position->offset != VF_OFFSET_BEGINNING)", "if (false)")],
+        ["test_kafka_source :an_offset_must_be_said"],
+    ),
+]
+
+# --- scripts that may be wrong or hostile: lua/ -----------------------------------------------------------------------
+
+VALUES, PROJECTION = "test_lua_values", "test_lua_projection"
+
+
+def hostile(name):
+    return f"test_lua_hostile :{name}"
+
+
+LUA = [
+    Guard("lua-text-only", [('lua_tostring(L, -1), "t");', 'lua_tostring(L, -1), "bt");')], [PROJECTION]),
+    Guard(
+        "lua-require-path",
+        [
+            ("if (dot && (i == 0 || i + 1 == size || name[i + 1] == '.'))", "if (false)"),
+            ("if (!dot && !isalnum((unsigned char)name[i]) && name[i] != '_' && name[i] != '-')", "if (false)"),
+        ],
+        [PROJECTION],
+    ),
+    Guard("lua-pattern-budget", [("vf_lua_spend(match->L, 1);", "")], [hostile("pattern_bombs_end")]),
+    Guard(
+        "lua-memory",
+        [("if (over || projector->refusals >= REFUSALS_MAX) {", "if (false && over) {")],
+        [hostile("memory_bombs_end")],
+    ),
+    Guard(
+        "lua-instructions", [("if (projector->instructions_left < 0)", "if (false)")], [hostile("endless_loops_end")]
+    ),
+    Guard(
+        "lua-deadline",
+        [("if (now > projector->deadline_ms)", "if (false)")],
+        [hostile("slow_instructions_meet_the_clock")],
+    ),
+    Guard(
+        "lua-pass-on",
+        [
+            ("    if (projector->stop != VF_OK)\n        raise_stop(L);\n", ""),
+            # Two more nets are below it: the next instruction, and the call's end.
+            ("    lua_sethook(L, limits_hook, LUA_MASKCOUNT, 1);\n    raise_stop(L);", "    raise_stop(L);"),
+            ("if (status == LUA_OK && projector->stop == VF_OK)", "if (status == LUA_OK)"),
+        ],
+        [hostile("no_script_catches_a_limit")],
+    ),
+    Guard("lua-spend", [("if (projector->instructions_left < 0)", "if (false)")], [hostile("loops_in_c_end")]),
+    Guard(
+        "lua-document-bytes",
+        [("if (size > walk->limit_bytes || out->size + size > walk->limit_bytes)", "if (false)")],
+        [VALUES],
+    ),
+    Guard(
+        "lua-alias-owner",
+        [
+            (
+                "        walk->aliased = true;\n        return vf_lua_shape(L, table);",
+                "        return vf_lua_shape(L, table);",
+            )
+        ],
+        [VALUES],
+    ),
+    Guard(
+        "lua-alias-twice",
+        [
+            (
+                "if (seen_before(projector, identity))\n        walk->aliased = true;",
+                "(void)seen_before(projector, identity);",
+            )
+        ],
+        [VALUES],
+    ),
+    Guard(
+        "lua-write-locked",
+        [
+            (
+                "if (shape != VF_SHAPE_OBJECT && shape != VF_SHAPE_ARRAY)\n        luaL_error(L, \"a table of",
+                "if (shape != VF_SHAPE_OBJECT && shape != VF_SHAPE_ARRAY && false)\n        luaL_error(L, \"a table of",
+            )
+        ],
+        ["test_lua_language"],
+    ),
+    Guard(
+        "lua-versions",
+        [("if (mode == VF_VERSIONS_DOCUMENT && !one_document)", "if (false && !one_document)")],
+        [PROJECTION],
+    ),
+]
+
+GUARDS = FOLD + SETTLING + POSITIONS + FRESH + MEMORY + REDIS + MONGODB + KAFKA + LUA

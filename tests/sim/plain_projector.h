@@ -1,0 +1,29 @@
+/*
+ * A projector in plain C for the simulator: what its documents hold tells whether an event was lost, doubled or misplaced.
+ *
+ * For each aggregate that a document has seen a handled event of, the body has a field of the aggregate's name (its '/' and
+ * all) with {h, n}: how many events, and a hash chain over their versions and types, in order. Aggregates commute,
+ * events of one aggregate do not. Types: Noted has no handler. Broken's handler fails always, and Flaky's when asked to
+ * (vf_plain_flaky); Unkept's leaves behind what cannot be kept. Shared's leaves a table that stands in two places, so that
+ * the next handler on the same warm document counts twice. Needs' fails where no customer has been here. All others count.
+ */
+#ifndef VF_SIM_PLAIN_PROJECTOR_H
+#define VF_SIM_PLAIN_PROJECTOR_H
+
+#include "projector.h"
+
+extern const struct vf_projector_type vf_plain_projector_type;
+
+/* What the next projectors describe: set before they are opened, kept by the caller. */
+void vf_plain_describe(const struct vf_projection *projection);
+
+/* How many calls of Flaky's handler fail from now on. */
+extern int vf_plain_flaky;
+
+/* The text of the script that a projector was opened with last. */
+extern char vf_plain_script[64];
+
+/* One step of the chain: the model uses it too. */
+int64_t vf_plain_chain(int64_t hash, int64_t version, char type);
+
+#endif

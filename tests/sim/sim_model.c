@@ -1,0 +1,101 @@
+#include "sim/sim_model.h"
+
+#include "sim/plain_projector.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+
+static struct sim_last *last_of(struct sim_model *model, const char *aggregate)
+{
+    for (size_t i = 0; i < model->last_count; i++)
+        if (strcmp(model->lasts[i].aggregate, aggregate) == 0)
+            return &model->lasts[i];
+    model->lasts = vf_realloc(model->lasts, (model->last_count + 1) * sizeof *model->lasts);
+    struct sim_last *last = &model->lasts[model->last_count++];
+    *last = (struct sim_last){0};
+    snprintf(last->aggregate, sizeof last->aggregate, "%s", aggregate);
+    return last;
+}
+
+static struct sim_document *document_of(struct sim_model *model, const char *id)
+{
+    size_t place = 0;
+    while (place < model->document_count && strcmp(model->documents[place].id, id) < 0)
+        place++;
+    if (place < model->document_count && strcmp(model->documents[place].id, id) == 0)
+        return &model->documents[place];
+    model->documents = vf_realloc(model->documents, (model->document_count + 1) * sizeof *model->documents);
+    memmove(model->documents + place + 1, model->documents + place,
+            (model->document_count - place) * sizeof *model->documents);
+    model->document_count++;
+    struct sim_document *document = &model->documents[place];
+    *document = (struct sim_document){0};
+    snprintf(document->id, sizeof document->id, "%s", id);
+    return document;
+}
+
+static struct sim_part *part_of(struct sim_document *document, const char *aggregate)
+{
+    size_t place = 0;
+    while (place < document->part_count && strcmp(document->parts[place].aggregate, aggregate) < 0)
+        place++;
+    if (place < document->part_count && strcmp(document->parts[place].aggregate, aggregate) == 0)
+        return &document->parts[place];
+    document->parts = vf_realloc(document->parts, (document->part_count + 1) * sizeof *document->parts);
+    memmove(document->parts + place + 1, document->parts + place,
+            (document->part_count - place) * sizeof *document->parts);
+    document->part_count++;
+    struct sim_part *part = &document->parts[place];
+    *part = (struct sim_part){0};
+    snprintf(part->aggregate, sizeof part->aggregate, "%s", aggregate);
+    return part;
+}
+
+static void fold_event(struct sim_model *model, const struct sim_event *event, enum vf_versions_mode versions)
+{
+    char aggregate[2 * SIM_TEXT];
+    snprintf(aggregate, sizeof aggregate, "%s/%s", event->kind, event->id);
+    struct sim_last *last = last_of(model, aggregate);
+    if (versions != VF_VERSIONS_NONE && last->has_version && event->version <= last->version) {
+        model->duplicates++;
+        return;
+    }
+    last->has_version = true;
+    last->version = event->version;
+    if (event->link && !last->has_link && strcmp(event->type, "Created") == 0) {
+        last->has_link = true;
+        snprintf(last->link, sizeof last->link, "%s", event->target_count ? event->targets[0] : "");
+    }
+    const char *linked[1] = {last->link};
+    int count = event->link ? (last->link[0] ? 1 : 0) : event->target_count;
+    for (int i = 0; i < count; i++) {
+        struct sim_document *document = document_of(model, event->link ? linked[0] : event->targets[i]);
+        struct sim_part *part = part_of(document, aggregate);
+        document->revision++;
+        part->version = event->version;
+        if (strcmp(event->type, "Noted") == 0)
+            continue;
+        document->present = true;
+        part->count++;
+        part->hash = vf_plain_chain(part->hash, event->version, event->type[0]);
+    }
+}
+
+void sim_model_fold(struct sim_model *model, const struct sim_event *events, size_t count, enum vf_versions_mode versions,
+                    sim_next *next, void *self)
+{
+    *model = (struct sim_model){0};
+    /* Events stand in the order of producing, which is each partition's order too. */
+    for (size_t i = 0; i < count; i++)
+        if (events[i].offset < next(self, events[i].topic, events[i].partition))
+            fold_event(model, &events[i], versions);
+}
+
+void sim_model_done(struct sim_model *model)
+{
+    for (size_t i = 0; i < model->document_count; i++)
+        free(model->documents[i].parts);
+    free(model->documents);
+    free(model->lasts);
+    *model = (struct sim_model){0};
+}

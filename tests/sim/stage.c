@@ -1,0 +1,283 @@
+#include "sim/stage.h"
+
+#include "run/log.h"
+
+#include <bson/bson.h>
+#include <fcntl.h>
+#include <stdio.h>
+#include <stdlib.h>
+
+#define GROUP     "stage.view.memory.g1"
+#define RUN_TURNS 400
+
+static const char *const topic_names[STAGE_TOPICS] = {"customers", "orders", "tags"};
+static const char *const kinds[STAGE_TOPICS] = {"customer", "order", "tag"};
+static const char *const names[STAGE_WORKERS] = {"w0", "w1"};
+static const struct vf_view view = {"view", 1};
+
+static void on_commit(void *self, const struct vf_commit *commit)
+{
+    ((struct stage *)self)->conditions = commit->document_count;
+}
+
+/* --- setting up --------------------------------------------------------------------------------------------------- */
+
+static void describe(struct stage *stage, size_t topic_count, enum vf_versions_mode versions)
+{
+    stage->projection = (struct vf_projection){.name = "view",
+                                               .version = 1,
+                                               .topics = stage->topics,
+                                               .topic_count = topic_count,
+                                               .routes = stage->routes,
+                                               .route_count = topic_count,
+                                               .versions = versions};
+    vf_plain_describe(&stage->projection);
+    for (size_t i = 0; i < STAGE_WORKERS; i++)
+        stage->setups[i].topic_count = stage->setups[i].source.topic_count = topic_count;
+}
+
+static void set_up_topics(struct stage *stage)
+{
+    for (size_t i = 0; i < STAGE_TOPICS; i++) {
+        vf_memory_log_add_topic(stage->log, topic_names[i], 1);
+        stage->topics[i] = topic_names[i];
+        stage->readings[i] = (struct vf_reading_topic){
+            .topic = topic_names[i],
+            .envelope = {.numbers = i == 2 ? VF_NUMBERS_OFFSET : VF_NUMBERS_SEQUENCE, .first = 1}};
+    }
+    stage->routes[0] = (struct vf_route){.kind = "customer", .route = VF_ROUTE_OWN};
+    stage->routes[1] = (struct vf_route){.kind = "order", .route = VF_ROUTE_LINK, .link_type = "Created"};
+    stage->routes[2] = (struct vf_route){.kind = "tag", .route = VF_ROUTE_FIELD};
+}
+
+static void set_up_workers(struct stage *stage)
+{
+    stage->file = (struct vf_file){.name = VF_LITERAL("view.lua"), .text = VF_LITERAL("the first script")};
+    stage->proposed = (struct vf_generation){.number = 1,
+                                             .state = "active",
+                                             .projection_version = 1,
+                                             .script = "view.lua",
+                                             .files = &stage->file,
+                                             .file_count = 1,
+                                             .format = VF_FORMAT};
+    memset(stage->proposed.script_hash, 'a', 64);
+    for (size_t i = 0; i < STAGE_WORKERS; i++)
+        stage->setups[i] = (struct vf_worker_setup){
+            .name = names[i],
+            .projection = "view",
+            .view = view.name,
+            .clock = &stage->clock.clock,
+            .source_type = &vf_memory_source_type,
+            .source = {.brokers = vf_memory_log_brokers(stage->log),
+                       .group = GROUP,
+                       .instance = names[i],
+                       .topics = stage->topics},
+            .store_type = &vf_memory_store_type,
+            .store = {.name = "memory", .url = "memory:stage", .prefix = ""},
+            .projector_type = &vf_plain_projector_type,
+            .proposed = &stage->proposed,
+            .topics = stage->readings,
+            .batch = {.events_max = 1, .bytes_max = 1 << 20, .written_bytes_max = 1 << 20},
+            .errors = {.retries = 0, .backoff_ms = 100},
+            .cache_bytes = 1 << 20,
+            .idle_poll_ms = 10,
+        };
+}
+
+int stage_setup(void **state)
+{
+    struct stage *stage = vf_calloc(1, sizeof *stage);
+    vf_log_setup(VF_LOG_ERROR, VF_LOG_LOGFMT, open("/dev/null", O_WRONLY | O_CLOEXEC));
+    vf_sim_clock_init(&stage->clock, 1);
+    stage->server = vf_memory_server_new("stage");
+    stage->log = vf_memory_log_new(1);
+    stage->arena = vf_arena_new();
+    vf_memory_server_observe(stage->server, on_commit, stage);
+    vf_plain_flaky = 0;
+    set_up_topics(stage);
+    set_up_workers(stage);
+    describe(stage, 2, VF_VERSIONS_DOCUMENT);
+    *state = stage;
+    return 0;
+}
+
+int stage_teardown(void **state)
+{
+    struct stage *stage = *state;
+    for (size_t i = 0; i < STAGE_WORKERS; i++)
+        stage_close(stage, i);
+    vf_memory_log_free(stage->log);
+    vf_memory_server_free(stage->server);
+    vf_arena_free(stage->arena);
+    free(stage);
+    return 0;
+}
+
+void stage_use_records(struct stage *stage)
+{
+    describe(stage, STAGE_TOPICS, VF_VERSIONS_RECORD);
+}
+
+/* --- acting ------------------------------------------------------------------------------------------------------- */
+
+int64_t stage_send_to(struct stage *stage, const char *topic, int32_t partition, const char *id, int64_t version,
+                      const char *type, const char *to)
+{
+    size_t kind = 0;
+    while (strcmp(topic_names[kind], topic) != 0)
+        kind++;
+    struct vf_buffer value;
+    vf_buffer_init(&value);
+    vf_buffer_printf(&value, "{\"kind\":\"%s\",\"id\":\"%s\",\"version\":%lld,\"type\":\"%s\",\"data\":{\"to\":%s}}",
+                     kinds[kind], id, (long long)version, type, to);
+    int64_t offset = vf_memory_log_append(stage->log, (struct vf_partition){topic, partition}, vf_bytes_from(id),
+                                          vf_bytes(value.data, value.size), 1772359200000);
+    vf_buffer_done(&value);
+    return offset;
+}
+
+int64_t stage_send(struct stage *stage, const char *topic, const char *id, int64_t version, const char *type,
+                   const char *to)
+{
+    return stage_send_to(stage, topic, 0, id, version, type, to);
+}
+
+void stage_open(struct stage *stage, size_t worker)
+{
+    struct vf_error error = {0};
+    if (vf_worker_open(&stage->setups[worker], &stage->workers[worker], &error))
+        fail_msg("worker %zu: %s", worker, error.text);
+    vf_memory_log_rebalance(stage->log, GROUP);
+}
+
+void stage_close(struct stage *stage, size_t worker)
+{
+    vf_worker_close(stage->workers[worker]);
+    stage->workers[worker] = NULL;
+}
+
+void stage_turn(struct stage *stage, size_t worker)
+{
+    vf_worker_step(stage->workers[worker]);
+}
+
+void stage_run(struct stage *stage)
+{
+    for (int turn = 0; turn < RUN_TURNS; turn++) {
+        for (size_t i = 0; i < STAGE_WORKERS; i++)
+            if (stage->workers[i])
+                stage_turn(stage, i);
+        vf_sim_clock_advance(&stage->clock, 50);
+    }
+}
+
+static struct vf_memory_contents contents_of(struct stage *stage)
+{
+    struct vf_memory_contents contents;
+    vf_memory_server_read(stage->server, view, stage->arena, &contents);
+    return contents;
+}
+
+static const struct vf_document *find_document(struct stage *stage, const char *id)
+{
+    struct vf_memory_contents contents = contents_of(stage);
+    for (size_t i = 0; i < contents.document_count; i++)
+        if (vf_bytes_is(contents.documents[i].id, id))
+            return &contents.documents[i];
+    return NULL;
+}
+
+static void commit(struct stage *stage, struct vf_commit *commit)
+{
+    struct vf_store *store;
+    struct vf_error error;
+    struct vf_commit_result result;
+    assert_int_equal(vf_memory_store_open_on(stage->server, &store, &error), VF_OK);
+    commit->view = view;
+    commit->stamp = stage->clock.clock.random(stage->clock.clock.self);
+    vf_memory_store_type.commit_send(store, commit);
+    vf_memory_store_type.commit_wait(store, &result);
+    vf_memory_store_type.close(store);
+    assert_int_equal(result.outcome, VF_COMMITTED);
+}
+
+void stage_write_customer(struct stage *stage, const char *id, bool with_customer)
+{
+    const struct vf_document *found = find_document(stage, id);
+    assert_non_null(found);
+    bson_t body, next = BSON_INITIALIZER, part;
+    assert_true(bson_init_static(&body, (const uint8_t *)found->body.data, found->body.size));
+    if (with_customer) { /* sorted before order/... */
+        BSON_APPEND_DOCUMENT_BEGIN(&next, "customer/x", &part);
+        BSON_APPEND_INT64(&part, "h", 1);
+        BSON_APPEND_INT64(&part, "n", 1);
+        bson_append_document_end(&next, &part);
+    }
+    bson_copy_to_excluding_noinit(&body, &next, "customer/x", NULL);
+    struct vf_document_change change = {
+        .intent = VF_WRITE, .base = found->presence, .base_stamp = found->stamp, .next = *found};
+    change.next.body = vf_bytes((const char *)bson_get_data(&next), next.len);
+    change.next.revision++;
+    struct vf_commit one = {.documents = &change, .document_count = 1};
+    commit(stage, &one);
+    bson_destroy(&next);
+}
+
+static const struct vf_progress_row *find_row(struct stage *stage, const char *topic, int32_t partition)
+{
+    struct vf_memory_contents contents = contents_of(stage);
+    for (size_t i = 0; i < contents.row_count; i++)
+        if (strcmp(contents.rows[i].partition.topic, topic) == 0 && contents.rows[i].partition.partition == partition)
+            return &contents.rows[i];
+    return NULL;
+}
+
+void stage_move_progress(struct stage *stage, const char *topic, int64_t next)
+{
+    const struct vf_progress_row *row = find_row(stage, topic, 0);
+    struct vf_progress_change change = {.partition = {topic, 0}, .to = {.exists = true, .next = next, .of = 1}};
+    if (row)
+        change.from = row->progress;
+    struct vf_commit one = {.progress = &change, .progress_count = 1};
+    commit(stage, &one);
+}
+
+/* --- looking ------------------------------------------------------------------------------------------------------ */
+
+int64_t stage_next(struct stage *stage, const char *topic)
+{
+    const struct vf_progress_row *row = find_row(stage, topic, 0);
+    return row && row->progress.exists ? row->progress.next : 0;
+}
+
+const char *stage_stopped(struct stage *stage, const char *topic, int32_t partition)
+{
+    const struct vf_progress_row *row = find_row(stage, topic, partition);
+    return row ? row->stopped : NULL;
+}
+
+bool stage_has(struct stage *stage, const char *id)
+{
+    return find_document(stage, id) != NULL;
+}
+
+int64_t stage_handled(struct stage *stage, const char *id, const char *aggregate)
+{
+    const struct vf_document *found = find_document(stage, id);
+    bson_t body;
+    bson_iter_t field, inner;
+    if (!found || found->presence != VF_PRESENT)
+        return 0;
+    assert_true(bson_init_static(&body, (const uint8_t *)found->body.data, found->body.size));
+    if (!bson_iter_init_find(&field, &body, aggregate) || !bson_iter_recurse(&field, &inner) ||
+        !bson_iter_find(&inner, "n"))
+        return 0;
+    return bson_iter_int64(&inner);
+}
+
+struct vf_counts stage_counts(struct stage *stage, size_t worker)
+{
+    struct vf_worker_report report;
+    vf_worker_report(stage->workers[worker], &report);
+    return report.counts;
+}

@@ -1,0 +1,78 @@
+/*
+ * A stage for scenarios: one or two workers over a store, a log and a clock in memory, stepped by hand through a situation.
+ *
+ * Topics: customers (own documents), orders (linked by Created) and, with stage_use_records, tags (offset numbers, a field
+ * route). Each has one partition, and a batch is one record, so that a test can say what happens between two of them.
+ * plain_projector.h says what the types do. Functions fail the cmocka test that calls them.
+ */
+#ifndef VF_SIM_STAGE_H
+#define VF_SIM_STAGE_H
+
+#include "connectors/memory/memory_source.h"
+#include "connectors/memory/memory_store.h"
+#include "run/worker.h"
+#include "sim/plain_projector.h"
+#include "sim/sim_clock.h"
+
+#include <setjmp.h>
+#include <stdarg.h>
+
+#include <cmocka.h>
+
+#define STAGE_WORKERS 2
+#define STAGE_TOPICS  3
+
+struct stage {
+    struct vf_sim_clock clock;
+    struct vf_memory_server *server;
+    struct vf_memory_log *log;
+    struct vf_arena *arena; /* what was looked at lives here until the end */
+    struct vf_projection projection;
+    struct vf_route routes[STAGE_TOPICS];
+    const char *topics[STAGE_TOPICS];
+    struct vf_reading_topic readings[STAGE_TOPICS];
+    struct vf_file file;
+    struct vf_generation proposed;
+    struct vf_worker_setup setups[STAGE_WORKERS]; /* to be changed before a worker is opened */
+    struct vf_worker *workers[STAGE_WORKERS];
+    size_t conditions; /* documents in the last commit that was applied */
+};
+
+/* cmocka's fixture: *state is the stage. */
+int stage_setup(void **state);
+int stage_teardown(void **state);
+
+/* versions = "record", and the topic tags. Before any worker is opened. */
+void stage_use_records(struct stage *stage);
+
+/* Appends an event; `to` is JSON ("\"c1\"", "null"). Returns its offset. */
+int64_t stage_send_to(struct stage *stage, const char *topic, int32_t partition, const char *id, int64_t version,
+                      const char *type, const char *to);
+int64_t stage_send(struct stage *stage, const char *topic, const char *id, int64_t version, const char *type,
+                   const char *to);
+
+/* Opens the worker and gives it its partitions. */
+void stage_open(struct stage *stage, size_t worker);
+void stage_close(struct stage *stage, size_t worker);
+
+/* One turn of one worker. */
+void stage_turn(struct stage *stage, size_t worker);
+/* Turns of all open workers, while seconds pass: long enough that everything is done that can be done. */
+void stage_run(struct stage *stage);
+
+/* Writes as another worker would, beside the log: a document's body gains a customer's part, or loses it; a partition's
+ * progress is at `next`, with no last record. */
+void stage_write_customer(struct stage *stage, const char *id, bool with_customer);
+void stage_move_progress(struct stage *stage, const char *topic, int64_t next);
+
+/* ---- looking ---- */
+
+int64_t stage_next(struct stage *stage, const char *topic);                           /* 0 where there is no progress */
+const char *stage_stopped(struct stage *stage, const char *topic, int32_t partition); /* the note, or NULL */
+bool stage_has(struct stage *stage, const char *id);
+
+/* How many handled events of an aggregate a document's body counts. */
+int64_t stage_handled(struct stage *stage, const char *id, const char *aggregate);
+struct vf_counts stage_counts(struct stage *stage, size_t worker);
+
+#endif

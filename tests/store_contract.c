@@ -1,0 +1,27 @@
+#include "store_contract.h"
+
+#include "contract/scene.h"
+
+#include <stdio.h>
+
+int vf_store_contract_run(const char *name, const struct vf_store_contract *contract)
+{
+    static const struct {
+        const char *what;
+        int (*run)(const char *group);
+    } groups[] = {
+        {"registry", contract_registry_run},    {"round trips", contract_roundtrip_run},
+        {"conditions", contract_condition_run}, {"commits", contract_commit_run},
+        {"races", contract_race_run},           {"lost replies", contract_loss_run},
+    };
+    int failed = 0;
+    contract_under_test = contract;
+    for (size_t i = 0; i < sizeof(groups) / sizeof(groups[0]); i++) {
+        char group[128];
+        snprintf(group, sizeof(group), "%s: %s", name, groups[i].what);
+        printf("---- %s\n", group); /* cmocka 1.1.5 does not say the group's name */
+        fflush(stdout);
+        failed += groups[i].run(group);
+    }
+    return failed;
+}
