@@ -378,12 +378,14 @@ static void end_at_once(int signal_number)
     _exit(0);
 }
 
+/* While the handlers are exchanged the signals are blocked, so that none meets the default in between. */
 static void take_signals(void (*handler)(int), int how)
 {
     sigset_t set;
     sigemptyset(&set);
     sigaddset(&set, SIGTERM);
     sigaddset(&set, SIGINT);
+    pthread_sigmask(SIG_BLOCK, &set, NULL);
     signal(SIGTERM, handler);
     signal(SIGINT, handler);
     pthread_sigmask(how, &set, NULL);

