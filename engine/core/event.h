@@ -49,7 +49,12 @@ struct vf_record {
 enum vf_numbers {
     VF_NUMBERS_SEQUENCE, /* no holes, beginning at `first` */
     VF_NUMBERS_OFFSET,   /* none carried: offset + 1 stands in, which only grows */
+    VF_NUMBERS_REVISION, /* several events of one transaction share it: the event id tells a repeat from a sibling */
+    VF_NUMBERS_ORDERED,  /* only grows, with holes: integers, or strings of one length, compared byte by byte */
 };
+
+/* How many event ids an aggregate's entry may remember (`repeats` in viewfold.yaml). */
+#define VF_REPEATS_MAX 1024
 
 struct vf_event {
     const struct vf_record *record;
@@ -59,9 +64,11 @@ struct vf_event {
     struct vf_bytes event_id;  /* size 0 where none */
     struct vf_bytes type;      /* OrderCreated */
     int64_t version;
-    int64_t schema;  /* 1 where none is mapped */
-    int64_t time_ms; /* Unix milliseconds */
+    struct vf_bytes version_text; /* of `ordered` numbers that are strings: the number, and `version` is 0. Else size 0 */
+    int64_t schema;               /* 1 where none is mapped */
+    int64_t time_ms;              /* Unix milliseconds */
     enum vf_numbers numbers;
+    int32_t repeats;              /* `offset` numbers: event ids that are remembered an aggregate; 0: none */
     int64_t first;            /* the first number of a sequence */
     bool first_any;           /* history: partial: any first number goes */
     const char *data_pointer; /* JSON pointer into record->value where the data is; NULL: it has none */
