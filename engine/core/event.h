@@ -64,11 +64,12 @@ struct vf_event {
     struct vf_bytes event_id;  /* size 0 where none */
     struct vf_bytes type;      /* OrderCreated */
     int64_t version;
-    struct vf_bytes version_text; /* of `ordered` numbers that are strings: the number, and `version` is 0. Else size 0 */
-    int64_t schema;               /* 1 where none is mapped */
-    int64_t time_ms;              /* Unix milliseconds */
+    struct vf_bytes
+        version_text; /* of `ordered` numbers that are strings: the number, and `version` is 0. Else size 0 */
+    int64_t schema;   /* 1 where none is mapped */
+    int64_t time_ms;  /* Unix milliseconds */
     enum vf_numbers numbers;
-    int32_t repeats;              /* `offset` numbers: event ids that are remembered an aggregate; 0: none */
+    int32_t repeats;          /* `offset` numbers: event ids that are remembered an aggregate; 0: none */
     int64_t first;            /* the first number of a sequence */
     bool first_any;           /* history: partial: any first number goes */
     const char *data_pointer; /* JSON pointer into record->value where the data is; NULL: it has none */
