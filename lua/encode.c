@@ -163,7 +163,9 @@ static void grow_seen(struct vf_projector *projector)
 {
     struct vf_lua_seen *old = projector->seen;
     size_t old_capacity = projector->seen_capacity;
-    projector->seen_capacity = old_capacity ? old_capacity * 2 : 128;
+    size_t capacity = old_capacity ? old_capacity * 2 : 128;
+    vf_lua_count_scratch(projector, (capacity - old_capacity) * sizeof *projector->seen);
+    projector->seen_capacity = capacity;
     projector->seen = vf_calloc(projector->seen_capacity, sizeof *projector->seen);
     projector->seen_count = 0;
     for (size_t i = 0; i < old_capacity; i++)

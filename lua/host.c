@@ -1,13 +1,18 @@
 #include "lua/host.h"
 
+#include "lua/order.h"
+
 #include <lauxlib.h>
 #include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <time.h>
 
-/* How many instructions pass between two looks at the limits. */
-#define HOOK_INSTRUCTIONS 500
+/* How many instructions pass between two looks at the limits: where something large is around, one instruction may take
+ * a hundred milliseconds (comparing two strings of 100 MB), so there it is looked more often. */
+#define LOOK_EVERY       500
+#define LOOK_EVERY_LARGE 20
+#define LARGE_BYTES      (1u << 20)
 
 /* Each refused allocation makes Lua collect all garbage and ask again. A heap that is full of live documents would
  * collect at every allocation; after so many times in one call the answer stays no. */
@@ -32,7 +37,7 @@ static size_t block_bytes(size_t size)
     return block < 32 ? 32 : block;
 }
 
-static void look_soon(struct vf_projector *projector);
+static void charge(struct vf_projector *projector, size_t new_bytes, size_t more);
 
 /* Lua's allocator: counts, refuses beyond the cap. It must never refuse to shrink or free. */
 static void *allocate(void *self, void *block, size_t old_size, size_t new_size)
@@ -58,10 +63,8 @@ static void *allocate(void *self, void *block, size_t old_size, size_t new_size)
             return NULL;
         }
         projector->refused_last = false;
-        if (more >= CHARGED_BYTES) {
-            projector->instructions_left -= vf_lua_bytes_cost(more);
-            look_soon(projector);
-        }
+        if (more >= CHARGED_BYTES)
+            charge(projector, new_bytes, more);
     }
     void *moved = realloc(block, new_size);
     if (!moved)
@@ -110,11 +113,22 @@ static bool script_position(lua_State *L, lua_Debug *ret_frame)
 
 static void limits_hook(lua_State *L, lua_Debug *frame);
 
-static void look_soon(struct vf_projector *projector)
+/* A block that grew to new_bytes pays for the bytes it has more. */
+static void charge(struct vf_projector *projector, size_t new_bytes, size_t more)
 {
+    int every = projector->look_every;
+    projector->instructions_left -= vf_lua_bytes_cost(more);
+    if (new_bytes >= LARGE_BYTES) {
+        every = LOOK_EVERY_LARGE;
+        projector->large_at_load = projector->large_at_load || projector->loading;
+    }
+    if (projector->instructions_left < 0)
+        every = 1;
+    if (every == projector->look_every || !projector->lua)
+        return;
     /* lua_sethook may be called at any moment (lua.c does so in a signal handler). */
-    if (projector->instructions_left < 0 && projector->lua)
-        lua_sethook(projector->lua, limits_hook, LUA_MASKCOUNT, 1);
+    projector->look_every = every;
+    lua_sethook(projector->lua, limits_hook, LUA_MASKCOUNT, every);
 }
 
 /* The error object of what scripts cannot catch: nothing is allocated for it, and no script ever sees it. */
@@ -151,13 +165,9 @@ void vf_lua_out_of_instructions(lua_State *L)
                 (long long)vf_lua_projector(L)->limits.instructions_max);
 }
 
-static void limits_hook(lua_State *L, lua_Debug *frame)
+void vf_lua_look(lua_State *L)
 {
     struct vf_projector *projector = vf_lua_projector(L);
-    (void)frame;
-    if (projector->stop != VF_OK)
-        raise_stop(L);
-    projector->instructions_left -= HOOK_INSTRUCTIONS;
     /* GUARD lua-instructions: an endless loop never ends */
     if (projector->instructions_left < 0)
         vf_lua_out_of_instructions(L);
@@ -168,6 +178,18 @@ static void limits_hook(lua_State *L, lua_Debug *frame)
     if (now > projector->deadline_ms)
         vf_lua_stop(L, VF_E_LIMIT, "the call took longer than %lld ms (limits.handler)",
                     (long long)projector->limits.handler_ms_max);
+    int64_t below = projector->instructions_left - projector->look_every;
+    projector->look_below = below > 0 ? below : 0;
+}
+
+static void limits_hook(lua_State *L, lua_Debug *frame)
+{
+    struct vf_projector *projector = vf_lua_projector(L);
+    (void)frame;
+    if (projector->stop != VF_OK)
+        raise_stop(L);
+    projector->instructions_left -= projector->look_every;
+    vf_lua_look(L);
 }
 
 void vf_lua_raise(lua_State *L, const char *format, ...)
@@ -194,6 +216,18 @@ static void note_out_of_memory(struct vf_projector *projector)
     projector->traced = false;
     failure_add(projector, "the script's memory is full (%zu bytes: the store's cache and limits.lua_memory)",
                 projector->limits.memory_bytes_max);
+}
+
+void vf_lua_count_scratch(struct vf_projector *projector, size_t more_bytes)
+{
+    size_t limit = projector->limits.memory_bytes_max;
+    /* GUARD lua-scratch: putting a table's keys in order takes four times the memory that the table may take */
+    if (more_bytes > limit || projector->memory_bytes > limit - more_bytes) {
+        if (projector->stop == VF_OK)
+            note_out_of_memory(projector);
+        raise_stop(projector->lua);
+    }
+    projector->memory_bytes += more_bytes;
 }
 
 void vf_lua_check_stack(lua_State *L, int slots)
@@ -276,8 +310,13 @@ static void reset_call(struct vf_projector *projector)
     projector->refusals = 0;
     projector->refused_last = projector->allocation_failed = false;
     projector->instructions_left = projector->limits.instructions_max;
+    projector->look_every = projector->large_at_load ? LOOK_EVERY_LARGE : LOOK_EVERY;
+    projector->look_below = projector->instructions_left - projector->look_every;
+    if (projector->look_below < 0)
+        projector->look_below = 0;
     projector->deadline_ms = 0;
     projector->failure_size = 0;
+    projector->failure[0] = '\0';
     projector->traced = false;
     projector->field_count = 0;
 }
@@ -287,11 +326,13 @@ static void trim_scratch(struct vf_projector *projector)
 {
     if (projector->field_capacity > SCRATCH_KEPT) {
         free(projector->fields);
+        projector->memory_bytes -= projector->field_capacity * sizeof *projector->fields;
         projector->fields = NULL;
         projector->field_capacity = 0;
     }
     if (projector->seen_capacity > SCRATCH_KEPT) {
         free(projector->seen);
+        projector->memory_bytes -= projector->seen_capacity * sizeof *projector->seen;
         projector->seen = NULL;
         projector->seen_capacity = projector->seen_count = 0;
     }
@@ -301,7 +342,7 @@ enum vf_code vf_lua_gate(struct vf_projector *projector, lua_CFunction run, void
 {
     lua_State *L = projector->lua;
     reset_call(projector);
-    lua_sethook(L, limits_hook, LUA_MASKCOUNT, HOOK_INSTRUCTIONS);
+    lua_sethook(L, limits_hook, LUA_MASKCOUNT, projector->look_every);
     lua_pushcfunction(L, explain);
     lua_pushcfunction(L, run);
     lua_pushlightuserdata(L, argument);
@@ -316,6 +357,8 @@ enum vf_code vf_lua_gate(struct vf_projector *projector, lua_CFunction run, void
         note_out_of_memory(projector);
     enum vf_code code = projector->stop != VF_OK ? projector->stop : VF_E_SCRIPT;
     projector->stop = VF_OK;
+    if (projector->failure_size == 0)
+        failure_add(projector, "an error was raised while an error was handled");
     return vf_fail(error, code, "%s", projector->failure);
 }
 

@@ -94,6 +94,9 @@ struct vf_projector {
     /* The call that runs. `stop` is sticky: once set, everything raises until the gate is left. */
     enum vf_code stop;
     int64_t instructions_left;
+    int64_t look_below;  /* when so many are left, limits are looked at */
+    int look_every;      /* instructions between two looks */
+    bool large_at_load;  /* the script itself holds something large */
     int64_t deadline_ms; /* 0: not looked at yet */
     const struct vf_event *event;
     struct vf_bytes document_id; /* e.key; data NULL: none */
@@ -176,6 +179,9 @@ void vf_lua_print(char *text, size_t room, const char *format, va_list arguments
 
 __attribute__((noreturn)) void vf_lua_out_of_instructions(lua_State *L);
 
+/* Raises where instructions or time are used up. */
+void vf_lua_look(lua_State *L);
+
 /* Takes `steps` from the call's instructions: a loop in C says what it costs before or while it runs. One step is about
  * what one instruction of Lua costs: a comparison of a pattern, a slot of a table, 16 copied bytes. */
 static inline void vf_lua_spend(lua_State *L, int64_t steps)
@@ -183,8 +189,8 @@ static inline void vf_lua_spend(lua_State *L, int64_t steps)
     struct vf_projector *projector = vf_lua_projector(L);
     projector->instructions_left -= steps;
     /* GUARD lua-spend: a loop in C that no instruction hook sees runs for ever */
-    if (projector->instructions_left < 0)
-        vf_lua_out_of_instructions(L);
+    if (projector->instructions_left < projector->look_below)
+        vf_lua_look(L);
 }
 
 /* What a copy of `bytes` costs. */
@@ -192,6 +198,15 @@ static inline int64_t vf_lua_bytes_cost(size_t bytes)
 {
     return (int64_t)(bytes / 16);
 }
+
+/* What is done with the text at `index`, where there is one: 0 for any other value. */
+static inline int64_t vf_lua_text_cost(lua_State *L, int index)
+{
+    return lua_type(L, index) == LUA_TSTRING ? vf_lua_bytes_cost(lua_rawlen(L, index)) : 0;
+}
+
+/* Counts `more_bytes` of scratch memory as the script's, which made it necessary. Raises where that is too much. */
+void vf_lua_count_scratch(struct vf_projector *projector, size_t more_bytes);
 
 /* luaL_checkstack, which would call it a stack overflow when it is the memory that has run out. */
 void vf_lua_check_stack(lua_State *L, int slots);

@@ -160,7 +160,8 @@ static int list_move(lua_State *L)
 /* Whether b is to come before a: `comparator` is the index of a function, or 0. */
 static bool comes_before(lua_State *L, int comparator, int b, int a)
 {
-    vf_lua_spend(L, 3);
+    /* Also where the comparator is a function of the libraries: no instruction is counted then. */
+    vf_lua_spend(L, 3 + vf_lua_text_cost(L, a) + vf_lua_text_cost(L, b));
     if (!comparator)
         return lua_compare(L, b, a, LUA_OPLT);
     lua_pushvalue(L, comparator);

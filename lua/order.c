@@ -18,7 +18,9 @@ static uint64_t key_prefix(struct vf_bytes key)
 struct vf_lua_field *vf_lua_field_add(struct vf_projector *projector, struct vf_bytes key)
 {
     if (projector->field_count == projector->field_capacity) {
-        projector->field_capacity = projector->field_capacity ? projector->field_capacity * 2 : 128;
+        size_t capacity = projector->field_capacity ? projector->field_capacity * 2 : 128;
+        vf_lua_count_scratch(projector, (capacity - projector->field_capacity) * sizeof *projector->fields);
+        projector->field_capacity = capacity;
         projector->fields = vf_realloc(projector->fields, projector->field_capacity * sizeof *projector->fields);
     }
     struct vf_lua_field *field = &projector->fields[projector->field_count++];
@@ -128,7 +130,7 @@ void vf_lua_push_sorted_keys(lua_State *L, int index)
     lua_pushnil(L);
     while (lua_next(L, index)) {
         lua_pop(L, 1);
-        vf_lua_spend(L, 2);
+        vf_lua_spend(L, 2 + vf_lua_text_cost(L, -1));
         struct vf_lua_field key = key_at(L, -1);
         lua_pushvalue(L, -1);
         lua_rawseti(L, unsorted, ++count);
@@ -166,6 +168,11 @@ static int pairs_step(lua_State *L)
     lua_pushinteger(L, position);
     lua_replace(L, lua_upvalueindex(2));
     return 2;
+}
+
+lua_CFunction vf_lua_pairs_step(void)
+{
+    return pairs_step;
 }
 
 int vf_lua_pairs(lua_State *L)
@@ -207,7 +214,7 @@ int vf_lua_next(lua_State *L)
     lua_pushnil(L);
     while (lua_next(L, 1)) {
         lua_pop(L, 1);
-        vf_lua_spend(L, 2);
+        vf_lua_spend(L, 2 + vf_lua_text_cost(L, -1));
         struct vf_lua_field key = key_at(L, -1);
         if ((!from_start && compare_keys(&key, &after) <= 0) || (found && compare_keys(&key, &best) >= 0))
             continue;

@@ -36,7 +36,7 @@ struct vf_lua_field {
     lua_Integer position; /* of a key: where it is in the unsorted list */
 };
 
-/* One more field on the scratch stack; its key is set, and `prefix`. Does not raise. */
+/* One more field on the scratch stack; its key is set, and `prefix`. Raises where memory is full. */
 struct vf_lua_field *vf_lua_field_add(struct vf_projector *projector, struct vf_bytes key);
 
 /* Sorts fields with string keys. Does not raise. */
@@ -48,5 +48,8 @@ void vf_lua_push_sorted_keys(lua_State *L, int index);
 /* The globals `pairs` and `next`. */
 int vf_lua_pairs(lua_State *L);
 int vf_lua_next(lua_State *L);
+
+/* The function that `pairs` answers with: it remembers where it is. */
+lua_CFunction vf_lua_pairs_step(void);
 
 #endif

@@ -2,9 +2,9 @@
 
 #include "lua/api.h"
 #include "lua/convert.h"
+#include "lua/freeze.h"
 #include "lua/names.h"
 #include "lua/order.h"
-#include "lua/sandbox.h"
 #include "lua/script.h"
 
 #include <lauxlib.h>

@@ -1,5 +1,6 @@
 /* The seam's table: opens a script, keeps documents warm, and sends everything else through the gate. */
 #include "lua/api.h"
+#include "lua/bytecode.h"
 #include "lua/convert.h"
 #include "lua/event.h"
 #include "lua/host.h"
@@ -23,6 +24,7 @@ static int run_load(lua_State *L)
     projector->modules = luaL_ref(L, LUA_REGISTRYINDEX);
     lua_newtable(L);
     projector->documents_table = luaL_ref(L, LUA_REGISTRYINDEX);
+    vf_lua_check_bytecode(L);
     vf_lua_open_sandbox(L);
     projector->loading = true;
     vf_lua_run_main(L);

@@ -10,10 +10,4 @@
 /* Opens the libraries, keeps what is allowed, and makes projector->environment. Called once, first of all. */
 void vf_lua_open_sandbox(lua_State *L);
 
-/*
- * After loading: makes the tables that the script's functions hold on to read-only, so that handlers keep no state in
- * them, and a document that takes one in is noticed. `roots` is the index of a list of functions to begin from.
- */
-void vf_lua_freeze_script(lua_State *L, int roots);
-
 #endif

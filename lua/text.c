@@ -139,6 +139,11 @@ static int gmatch_step(lua_State *L)
     return 1;
 }
 
+lua_CFunction vf_lua_gmatch_step(void)
+{
+    return gmatch_step;
+}
+
 static int text_gmatch(lua_State *L)
 {
     struct vf_bytes text = check_text(L, 1), wanted = check_text(L, 2);
@@ -291,7 +296,7 @@ static int text_format(lua_State *L)
             i++;
         char what = i < form.size ? form.data[i] : '\0';
         argument++;
-        vf_lua_spend(L, 30);
+        vf_lua_spend(L, 30 + vf_lua_text_cost(L, argument)); /* a width or precision makes it look for a NUL */
         if (what == 'p')
             return luaL_error(L, "there is no '%%p' here: addresses differ from run to run");
         if (what != 's' || argument > given)

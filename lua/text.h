@@ -10,4 +10,7 @@
 /* Sets the functions as fields of the table on top. `original` is the index of the language's own string library. */
 void vf_lua_set_text_library(lua_State *L, int original);
 
+/* The function that `gmatch` answers with: it remembers where it is. */
+lua_CFunction vf_lua_gmatch_step(void);
+
 #endif

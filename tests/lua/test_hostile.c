@@ -75,6 +75,7 @@ static void pattern_bombs_end(void **state)
 static void loops_in_c_end(void **state)
 {
     (void)state;
+    test_limits.instructions_max = 2000000;
     assert_fails("local x = (''):rep(1e18 // 1 | 0, 'x')", VF_E_LIMIT, "instructions");
     assert_becomes("doc.x = (''):rep(math.maxinteger)", "{}", "{\"x\":\"\"}");
     assert_fails("local x = ('x'):rep(1000000000)", VF_E_LIMIT, "instructions");
@@ -130,9 +131,84 @@ static void slow_instructions_meet_the_clock(void **state)
     assert_fails("while true do pcall(function() while true do end end) end", VF_E_LIMIT, "limits.handler");
 }
 
+/* Each of these asks a function in C often, which asks a function in C: no instruction of Lua is counted in between. */
+static void loops_in_c_that_call_c_end(void **state)
+{
+    (void)state;
+    test_limits.memory_bytes_max = 128u << 20;
+    test_limits.instructions_max = 2000000;
+    /* 100,000 references to a few long strings: comparing two of them is a millisecond, sorting them half an hour. */
+    assert_fails("local s, t = ('x'):rep(10000000), {} for i = 1, 4 do t[i] = s .. i end "
+                 "for i = 5, 100000 do t[i] = t[i % 4 + 1] end table.sort(t)",
+                 VF_E_LIMIT, "limit");
+    assert_fails(
+        "local s, t = ('0'):rep(10000000) .. '1', {} for i = 1, 100000 do t[i] = s end table.sort(t, math.ult)",
+        VF_E_LIMIT, "limit");
+    assert_fails("local s, t = ('x'):rep(10000000), {} for i = 1, 20000 do t[i] = s end "
+                 "local x = ('%.1s'):rep(20000):format(table.unpack(t))",
+                 VF_E_LIMIT, "limit");
+    assert_fails("local t = {} for i = 1, 60 do t[('x'):rep(1000000) .. i] = i end while true do next(t) end",
+                 VF_E_LIMIT, "limit");
+    assert_fails("local t = {} for i = 1, 60 do t[('x'):rep(1000000) .. i] = i end while true do pairs(t) end",
+                 VF_E_LIMIT, "limit");
+    assert_fails("local t = {} for i = 1, 100000 do t[i] = ('x'):rep(900) end "
+                 "for i = 1, 20 do table.sort(t, string.find) end",
+                 VF_E_LIMIT, "limit");
+    assert_fails("local t = {} for i = 1, 3000 do t[i] = pairs end for i = 1, 1e9 do table.sort(t, pcall) end",
+                 VF_E_LIMIT, "limit");
+    assert_fails("local s = ('ab'):rep(100000) for i = 1, 1e9 do s:gsub('.', string.upper) end", VF_E_LIMIT, "limit");
+    assert_fails("local s = ('ab'):rep(2000) while true do s:gsub('()', ('%1'):rep(2000)) end", VF_E_LIMIT, "limit");
+}
+
+/* The clock is looked at in C's loops too, and oftener where something large is around. */
+static void loops_in_c_meet_the_clock(void **state)
+{
+    (void)state;
+    test_limits.handler_ms_max = 1;
+    test_limits.instructions_max = 1000000000000;
+    test_limits.memory_bytes_max = 256u << 20;
+    /* A table of a million slots that are empty costs time to go through, and none of it is counted. */
+    assert_fails("local h = {} for i = 1, 1 << 20 do h[i] = 1 end for i = 1, 1 << 20 do h[i] = nil end "
+                 "local t = {} for i = 1, 1 << 16 do t[i] = h end table.sort(t, pairs)",
+                 VF_E_LIMIT, "limits.handler");
+    assert_fails("local t = {} for i = 1, 1 << 18 do t[i] = i end while true do table.sort(t) end", VF_E_LIMIT,
+                 "limits.handler");
+    assert_fails("local s = ('0'):rep(30000000) while true do local n = s + 1 end", VF_E_LIMIT, "limits.handler");
+    assert_fails("local function f(...) while true do select(2, ...) end end "
+                 "local t = {} for i = 1, 900000 do t[i] = i end f(table.unpack(t))",
+                 VF_E_LIMIT, "limits.handler");
+}
+
+static void scratch_memory_counts_as_the_scripts(void **state)
+{
+    (void)state;
+    /* A million keys take 40 MB in Lua, and twice as much again to be put in order. */
+    test_limits.memory_bytes_max = 48u << 20;
+    assert_fails("local t = {} for i = 1, 600000 do t[i] = i end doc.n = #t for k in pairs(t) do break end",
+                 VF_E_MEMORY, "memory is full");
+    assert_no_body("local t = {} for i = 1, 400000 do t['k' .. i] = i end doc.t = t", VF_E_MEMORY, "memory is full");
+    /* What a call took is given back after it. */
+    test_limits.memory_bytes_max = 64u << 20;
+    struct vf_projector *projector = open_handler("local t = {} for i = 1, 200000 do t[i] = i end "
+                                                  "for k in pairs(t) do doc.last = k end");
+    vf_warm document;
+    size_t before = 0;
+    for (int i = 0; i < 3; i++) {
+        assert_int_equal(happen(projector, "{}", &document), VF_OK);
+        LUA->cool(projector, document);
+        LUA->collect(projector);
+        if (i == 0)
+            before = LUA->memory_bytes(projector);
+        assert_true(LUA->memory_bytes(projector) <= before + 4096);
+    }
+    assert_true(before < 1u << 20);
+    LUA->close(projector);
+}
+
 static void memory_bombs_end(void **state)
 {
     (void)state;
+    test_limits.memory_bytes_max = 32u << 20;
     assert_fails("local t = {} for i = 1, 1e9 do t[i] = i end", VF_E_MEMORY, "memory is full");
     assert_fails("local s = 'x' while true do s = s .. s end", VF_E_MEMORY, "memory is full");
     assert_fails("while true do doc = { doc } end", VF_E_MEMORY, "memory is full");
@@ -170,11 +246,11 @@ static void huge_documents_end(void **state)
     (void)state;
     test_limits.memory_bytes_max = 512u << 20;
     test_limits.instructions_max = 100000000;
-    assert_no_body("for i = 1, 1000000 do doc['key ' .. i] = i end", VF_E_LIMIT, "limits.document");
+    assert_no_body("for i = 1, 500000 do doc['key ' .. i] = i end", VF_E_LIMIT, "limits.document");
     assert_no_body("doc[('k'):rep(9000000)] = 1", VF_E_LIMIT, "limits.document");
-    assert_no_body("doc.x = {} for i = 1, 1000000 do doc.x[('%09d'):format(i)] = { i = {} } end", VF_E_LIMIT,
+    assert_no_body("doc.x = {} for i = 1, 400000 do doc.x[('%09d'):format(i)] = { i = {} } end", VF_E_LIMIT,
                    "limits.document");
-    assert_no_body("local a = array {} for i = 1, 3000000 do a[i] = i end doc.a = a", VF_E_LIMIT, "limits.document");
+    assert_no_body("local a = array {} for i = 1, 800000 do a[i] = i end doc.a = a", VF_E_LIMIT, "limits.document");
     /* 2^60 tables when it is written out, 60 when it is not. */
     assert_no_body("local t = {} for i = 1, 60 do t = { a = t, b = t } end doc.x = t", VF_E_LIMIT, "limits.document");
 }
@@ -274,6 +350,9 @@ int main(void)
         A_TEST(pattern_bombs_end),
         A_TEST(loops_in_c_end),
         A_TEST(slow_instructions_meet_the_clock),
+        A_TEST(loops_in_c_that_call_c_end),
+        A_TEST(loops_in_c_meet_the_clock),
+        A_TEST(scratch_memory_counts_as_the_scripts),
         A_TEST(memory_bombs_end),
         A_TEST(huge_documents_end),
         A_TEST(no_metatable_can_be_reached),

@@ -94,8 +94,10 @@ static void each_field_is_checked(void **state)
 {
     (void)state;
     refused("return { topics = {'t'}, key = { a = own }, on = {} }", "`name` is missing");
-    refused("return { name = 1, topics = {'t'}, key = { a = own }, on = {} }", "`name` is a number, and a string is wanted");
-    refused("return { name = 'v', topics = 't', key = { a = own }, on = {} }", "`topics` is a string, and a table is wanted");
+    refused("return { name = 1, topics = {'t'}, key = { a = own }, on = {} }",
+            "`name` is a number, and a string is wanted");
+    refused("return { name = 'v', topics = 't', key = { a = own }, on = {} }",
+            "`topics` is a string, and a table is wanted");
     refused("return {\nname = 'Orders', topics = {'t'}, key = { a = own }, on = {} }",
             "view.lua:2: `name` is \"Orders\"");
     refused("return { name = 'viewfold', topics = {'t'}, key = { a = own }, on = {} }", "reserved");

@@ -569,7 +569,18 @@ LUA = [
         ],
         [hostile("no_script_catches_a_limit")],
     ),
-    Guard("lua-spend", [("if (projector->instructions_left < 0)", "if (false)")], [hostile("loops_in_c_end")]),
+    Guard(
+        "lua-spend",
+        [("if (projector->instructions_left < projector->look_below)", "if (false)")],
+        [hostile("loops_in_c_end")],
+    ),
+    Guard(
+        "lua-scratch",
+        [("if (more_bytes > limit || projector->memory_bytes > limit - more_bytes)", "if (false && limit)")],
+        [hostile("scratch_memory_counts_as_the_scripts")],
+    ),
+    Guard("lua-kept-variable", [("if (found.upvalue == 0)", "if (true)")], ["test_lua_state"]),
+    Guard("lua-kept-iterator", [("if (is_iterator(L, -1))", "if (false && is_iterator(L, -1))")], ["test_lua_state"]),
     Guard(
         "lua-document-bytes",
         [("if (size > walk->limit_bytes || out->size + size > walk->limit_bytes)", "if (false)")],
