@@ -15,6 +15,10 @@
 
 int vf_cli_fail(struct vf_cli *cli, const struct vf_error *error)
 {
+    if (cli->logs_json) {
+        vf_log(VF_LOG_ERROR, NULL, "%s", error->text);
+        return vf_code_exit_status(error->code);
+    }
     struct vf_buffer text;
     vf_buffer_init(&text);
     /* "viewfold get wants ..." says already who speaks. */
@@ -38,7 +42,7 @@ void vf_cli_note(struct vf_cli *cli, const char *format, ...)
     fputc('\n', cli->err);
 }
 
-static const char *config_path(const struct vf_cli *cli, struct vf_error *error)
+const char *vf_cli_config_path(const struct vf_cli *cli, struct vf_error *error)
 {
     static const char *const places[] = {"viewfold.yaml", "/etc/viewfold/viewfold.yaml"};
     const char *given = vf_options_text(cli->options, "config");
@@ -55,34 +59,64 @@ static const char *config_path(const struct vf_cli *cli, struct vf_error *error)
     return NULL;
 }
 
+/* The log goes where messages go; a test's memory has no file behind it. */
+static void set_up_log(struct vf_cli *cli, const struct vf_config *config)
+{
+    int fd = fileno(cli->err);
+    vf_log_setup(cli->quiet     ? VF_LOG_ERROR
+                 : cli->verbose ? VF_LOG_DEBUG
+                                : config->log_level,
+                 config->log_format, fd >= 0 ? fd : STDERR_FILENO);
+    cli->logs_json = cli->logs && config->log_format == VF_LOG_JSON;
+}
+
+static void log_finding(void *self, const struct vf_finding *finding)
+{
+    const struct vf_log_field fields[] = {{.key = "file", .text = finding->file},
+                                          {.key = "line", .number = finding->place.line},
+                                          {.key = "column", .number = finding->place.column},
+                                          {.key = NULL}};
+    (void)self;
+    vf_log(VF_LOG_ERROR, &(struct vf_log_about){.fields = fields}, "%s%s%s", finding->message,
+           finding->hint ? "; " : "", finding->hint ? finding->hint : "");
+}
+
+static void say_findings(struct vf_cli *cli, const struct vf_findings *findings)
+{
+    if (cli->logs_json) {
+        vf_findings_each(findings, VF_FINDINGS_SHOWN_MAX, log_finding, NULL);
+        return;
+    }
+    struct vf_buffer text;
+    vf_buffer_init(&text);
+    vf_findings_print(findings, VF_FINDINGS_SHOWN_MAX, false, &text);
+    fwrite(text.data, 1, text.size, cli->err);
+    vf_buffer_done(&text);
+}
+
 struct vf_config *vf_cli_config(struct vf_cli *cli, int *ret_status)
 {
     struct vf_config *config = NULL;
     struct vf_error error;
-    const char *path = config_path(cli, &error);
-    if (!path) {
+    struct vf_bytes text;
+    struct vf_arena *arena = vf_arena_new();
+    const char *path = vf_cli_config_path(cli, &error);
+    if (!path || vf_config_file_read(path, VF_CONFIG_FILE_BYTES_MAX, arena, &text, &error) != VF_OK) {
         *ret_status = vf_cli_fail(cli, &error);
+        vf_arena_free(arena);
         return NULL;
     }
     struct vf_findings *findings = vf_findings_new(path);
-    if (vf_config_read(path, &cli->registry->properties, findings, &config, &error) != VF_OK) {
-        struct vf_buffer text;
-        vf_buffer_init(&text);
-        vf_findings_print(findings, &text);
-        *ret_status = vf_code_exit_status(error.code);
-        if (text.size > 0) {
-            fwrite(text.data, 1, text.size, cli->err);
-        } else {
-            vf_cli_fail(cli, &error);
-        }
-        vf_buffer_done(&text);
-    } else {
-        vf_log_setup(cli->quiet     ? VF_LOG_ERROR
-                     : cli->verbose ? VF_LOG_DEBUG
-                                    : config->log_level,
-                     config->log_format, STDERR_FILENO);
+    config = vf_config_look(path, text, &cli->registry->properties, findings);
+    set_up_log(cli, config); /* what the file says of it holds for what is wrong in the file, too */
+    if (vf_findings_count(findings) > 0) {
+        say_findings(cli, findings);
+        *ret_status = vf_code_exit_status(VF_E_CONFIG);
+        vf_config_free(config);
+        config = NULL;
     }
     vf_findings_free(findings);
+    vf_arena_free(arena);
     return config;
 }
 

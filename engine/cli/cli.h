@@ -35,7 +35,9 @@ struct vf_cli {
     bool color; /* of what goes to `out` */
     bool quiet;
     bool verbose;
-    bool terminal; /* whether `out` is one */
+    bool terminal;  /* whether `out` is one */
+    bool logs;      /* a verb that runs unattended: with log.format json its errors are JSON lines, too */
+    bool logs_json; /* set by vf_cli_config */
 };
 
 /* The whole program: reads the command line, runs the verb, answers the exit status. Prints errors, once. */
@@ -45,7 +47,10 @@ int vf_cli_main(int argc, char *const *argv, const struct vf_registry *registry,
  * Answers NULL with *ret_status set to the exit status. */
 struct vf_config *vf_cli_config(struct vf_cli *cli, int *ret_status);
 
-/* Prints "viewfold: text" and answers the code's exit status. */
+/* The path of that configuration; NULL with *error: there is none. */
+const char *vf_cli_config_path(const struct vf_cli *cli, struct vf_error *error);
+
+/* Prints "viewfold: text" (a line of the log instead, where that is JSON) and answers the code's exit status. */
 int vf_cli_fail(struct vf_cli *cli, const struct vf_error *error);
 
 /* A note on stderr, unless -q. */

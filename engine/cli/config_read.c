@@ -429,8 +429,14 @@ static const char *folder_of(struct vf_arena *arena, const char *path)
     return !slash ? "." : slash == path ? "/" : vf_arena_bytes(arena, path, (size_t)(slash - path)).data;
 }
 
-enum vf_code vf_config_read_text(const char *path, struct vf_bytes text, const struct vf_property_rules *rules,
-                                 struct vf_findings *findings, struct vf_config **ret_config, struct vf_error *error)
+const struct vf_node *vf_config_tree_read(const char *path, struct vf_bytes text, struct vf_arena *arena,
+                                          struct vf_findings *findings)
+{
+    return vf_config_tree_parse(text, folder_of(arena, path), arena, findings);
+}
+
+struct vf_config *vf_config_look(const char *path, struct vf_bytes text, const struct vf_property_rules *rules,
+                                 struct vf_findings *findings)
 {
     struct vf_config *config = vf_calloc(1, sizeof *config);
     config->arena = vf_arena_new();
@@ -441,7 +447,7 @@ enum vf_code vf_config_read_text(const char *path, struct vf_bytes text, const s
                               .rules = rules,
                               .config = config};
 
-    const struct vf_node *root = vf_config_tree_parse(text, reading.folder, config->arena, findings);
+    const struct vf_node *root = vf_config_tree_read(path, text, config->arena, findings);
     if (root) {
         vf_config_check(root, findings);
         const struct vf_node *defaults = vf_node_member(root, "defaults");
@@ -451,23 +457,17 @@ enum vf_code vf_config_read_text(const char *path, struct vf_bytes text, const s
         read_projections(&reading, vf_node_member(root, "projections"), defaults);
         read_rest(config, defaults, vf_node_member(root, "log"));
     }
+    return config;
+}
+
+enum vf_code vf_config_read_text(const char *path, struct vf_bytes text, const struct vf_property_rules *rules,
+                                 struct vf_findings *findings, struct vf_config **ret_config, struct vf_error *error)
+{
+    struct vf_config *config = vf_config_look(path, text, rules, findings);
     if (vf_findings_count(findings) > 0) {
         vf_config_free(config);
         return vf_fail(error, VF_E_CONFIG, "%s cannot be used", path);
     }
     *ret_config = config;
     return VF_OK;
-}
-
-enum vf_code vf_config_read(const char *path, const struct vf_property_rules *rules, struct vf_findings *findings,
-                            struct vf_config **ret_config, struct vf_error *error)
-{
-    struct vf_arena *arena = vf_arena_new();
-    struct vf_bytes text;
-    enum vf_code code = vf_config_file_read(path, VF_CONFIG_FILE_BYTES_MAX, arena, &text, error);
-    if (code == VF_OK) {
-        code = vf_config_read_text(path, text, rules, findings, ret_config, error);
-    }
-    vf_arena_free(arena);
-    return code;
 }

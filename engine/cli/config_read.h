@@ -4,6 +4,7 @@
 #ifndef VF_CLI_CONFIG_READ_H
 #define VF_CLI_CONFIG_READ_H
 
+#include "cli/config_tree.h"
 #include "cli/findings.h"
 #include "run/config.h"
 
@@ -20,17 +21,21 @@ struct vf_property_rules {
 };
 
 /*
- * Reads the file at `path`. VF_E_NOT_FOUND or VF_E_DENIED: it cannot be read (*error says why). VF_E_CONFIG: something in
- * it is wrong; `findings` say what and where.
+ * Reads the text of the file `path`, which is for messages and for where relative paths begin. VF_E_CONFIG: something in it
+ * is wrong; `findings` say what and where.
  */
-VF_MUSTCHECK enum vf_code vf_config_read(const char *path, const struct vf_property_rules *rules,
-                                         struct vf_findings *findings, struct vf_config **ret_config,
-                                         struct vf_error *error);
-
-/* The same for a text that is at hand; `path` is for messages and for where relative paths begin. */
 VF_MUSTCHECK enum vf_code vf_config_read_text(const char *path, struct vf_bytes text,
                                               const struct vf_property_rules *rules, struct vf_findings *findings,
                                               struct vf_config **ret_config, struct vf_error *error);
+
+/* The same, but answers what could be read of it also where findings say that something is wrong: for whoever looks on. A
+ * script, a store or a topic may be missing in it then, and texts may be empty. */
+struct vf_config *vf_config_look(const char *path, struct vf_bytes text, const struct vf_property_rules *rules,
+                                 struct vf_findings *findings);
+
+/* Only its tree, with ${...} put in; NULL where it is no YAML. */
+const struct vf_node *vf_config_tree_read(const char *path, struct vf_bytes text, struct vf_arena *arena,
+                                          struct vf_findings *findings);
 
 /* [a-z][a-z0-9_]*, and not `viewfold`: what a view may be called. */
 bool vf_view_name_is_valid(const char *name);

@@ -9,6 +9,8 @@ struct reading {
     const char *folder;
     struct vf_arena *arena;
     struct vf_findings *findings;
+    struct vf_bytes text;
+    bool ascii; /* libyaml counts characters: only then are they bytes */
 };
 
 const struct vf_node *vf_node_member(const struct vf_node *map, const char *key)
@@ -142,8 +144,14 @@ static bool next_event(struct reading *reading, yaml_event_t *event)
     }
     const char *problem = reading->yaml.problem ? reading->yaml.problem : "it cannot be read";
     struct vf_place place = place_of(reading->yaml.problem_mark);
+    size_t index = reading->yaml.problem_mark.index;
     if (reading->yaml.error == YAML_READER_ERROR) {
-        place = place_of(reading->yaml.mark); /* a byte that is no UTF-8: libyaml only says its offset */
+        place = place_of(reading->yaml.mark); /* libyaml only says the offset of what cannot be read */
+        index = reading->yaml.problem_offset;
+    }
+    if (index < reading->text.size && reading->text.data[index] == '\t' && reading->ascii) {
+        vf_findings_add(reading->findings, place, "a tab stands here: YAML is indented with spaces");
+        return false;
     }
     vf_findings_add(reading->findings, place, "this is not YAML: %s%s%s", problem, reading->yaml.context ? ", " : "",
                     reading->yaml.context ? reading->yaml.context : "");
@@ -287,15 +295,45 @@ static struct vf_node *read_node(struct reading *reading, const yaml_event_t *ev
     }
 }
 
+/* The first byte that is no UTF-8 is a finding: libyaml would not say its line. False: there is one. */
+static bool check_utf8(struct reading *reading)
+{
+    struct vf_place place = {1, 1};
+    const char *at = reading->text.data;
+    const char *end = at + reading->text.size;
+    reading->ascii = true;
+    while (at < end) {
+        unsigned char first = (unsigned char)*at;
+        size_t size = first < 0x80 ? 1 : first < 0xe0 ? 2 : first < 0xf0 ? 3 : 4;
+        reading->ascii = reading->ascii && size == 1;
+        if ((size_t)(end - at) < size || !vf_bytes_is_utf8(vf_bytes(at, size))) {
+            vf_findings_add(reading->findings, place, "the byte 0x%02x is no UTF-8, which this file has to be", first);
+            return false;
+        }
+        place.column = first == '\n' ? 1 : place.column + 1;
+        place.line += first == '\n' ? 1 : 0;
+        at += size;
+    }
+    return true;
+}
+
 struct vf_node *vf_config_tree_parse(struct vf_bytes text, const char *folder, struct vf_arena *arena,
                                      struct vf_findings *findings)
 {
-    struct reading reading = {.folder = folder, .arena = arena, .findings = findings};
+    static const char mark[] = "\xef\xbb\xbf"; /* some editors begin a file with it */
+    bool marked = text.size >= 3 && memcmp(text.data, mark, 3) == 0;
+    struct reading reading = {.folder = folder,
+                              .arena = arena,
+                              .findings = findings,
+                              .text = marked ? vf_bytes(text.data + 3, text.size - 3) : text};
     struct vf_node *root = NULL;
+    if (!check_utf8(&reading)) {
+        return NULL;
+    }
     if (!yaml_parser_initialize(&reading.yaml)) {
         vf_out_of_memory(sizeof reading.yaml);
     }
-    yaml_parser_set_input_string(&reading.yaml, (const unsigned char *)text.data, text.size);
+    yaml_parser_set_input_string(&reading.yaml, (const unsigned char *)reading.text.data, reading.text.size);
     yaml_parser_set_encoding(&reading.yaml, YAML_UTF8_ENCODING);
     for (bool more = true; more;) {
         yaml_event_t event;

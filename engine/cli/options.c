@@ -53,6 +53,11 @@ static const struct vf_flag status_flags[] = {
     {.name = NULL},
 };
 
+static const struct vf_flag config_flags[] = {
+    {.name = "defaults", .type = VF_FLAG_SWITCH, .help = "with every default"},
+    {.name = NULL},
+};
+
 #define ANY SIZE_MAX
 
 const struct vf_verb vf_verbs[] = {
@@ -61,7 +66,8 @@ const struct vf_verb vf_verbs[] = {
     {.name = "serve", .help = "answer queries over HTTP"},
     {.name = "lint", .arguments = "[PATH...]", .arguments_max = ANY, .help = "check configuration and projections"},
     {.name = "test", .arguments = "[PATH...]", .arguments_max = ANY, .help = "run projections' tests"},
-    {.name = "config", .help = "print the configuration, secrets masked"},
+    {.name = "config", .run = vf_verb_config, .flags = config_flags,
+     .help = "print the configuration as it takes effect, secrets masked; what is printed can be read back"},
     {.name = "status", .run = vf_verb_status, .flags = status_flags,
      .help = "how far each projection is in each store, and what has stopped"},
     {.name = "get", .arguments = "VIEW ID...", .arguments_min = 2, .arguments_max = ANY, .run = vf_verb_get,

@@ -1,6 +1,7 @@
 #include "cli/cli_scene.h"
 
 #include "core/body.h"
+#include "run/log.h"
 
 #include <stdlib.h>
 #include <unistd.h>
@@ -255,12 +256,17 @@ int scene_run(struct scene *scene, const char *words)
     free(scene->out);
     free(scene->err);
     size_t out_size = 0;
-    size_t err_size = 0;
     FILE *out = open_memstream(&scene->out, &out_size);
-    FILE *err = open_memstream(&scene->err, &err_size);
+    FILE *err = tmpfile(); /* a real file: the log writes there, too */
+    assert_non_null(err);
     scene->sleeps = 0;
     int status = vf_cli_main(argc, argv, &registry, out, err);
     fclose(out);
+    fflush(err);
+    off_t err_size = lseek(fileno(err), 0, SEEK_END);
+    scene->err = vf_calloc(1, (size_t)err_size + 1);
+    assert_int_equal(pread(fileno(err), scene->err, (size_t)err_size, 0), err_size);
+    vf_log_setup(VF_LOG_ERROR, VF_LOG_LOGFMT, STDERR_FILENO);
     fclose(err);
     return status;
 }

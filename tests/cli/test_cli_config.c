@@ -38,7 +38,7 @@ static struct vf_config *read_text(const char *text, char **findings_text)
     vf_buffer_add_text(&out, "");
     enum vf_code code =
         vf_config_read_text("/etc/vf/viewfold.yaml", vf_bytes_from(text), &rules, findings, &config, &error);
-    vf_findings_print(findings, &out);
+    vf_findings_print(findings, VF_FINDINGS_SHOWN_MAX, false, &out);
     assert_int_equal(code, vf_findings_count(findings) > 0 ? VF_E_CONFIG : VF_OK);
     assert_true((config == NULL) == (code != VF_OK));
     vf_findings_free(findings);
@@ -279,6 +279,10 @@ static const struct refusal refusals[] = {
      "4:19: defaults.cache: 99999999999999999999GiB is no size: a whole number with its unit, as in 512B, 64KiB, 4MiB, 1GiB"},
     {"defaults: {drain: 25h}\n", "4:19: defaults.drain: 25h is out of range: 0ms to 1d"},
     {"defaults: {workers: 0}\n", "4:21: defaults.workers: 0 is out of range: 1 to 256"},
+    {"defaults: {workers: \"${env:VF_TEST_WORD}\"}\n",
+     "4:21: defaults.workers: ${env:VF_TEST_WORD} is no whole number"},
+    {"defaults: {workers: \"${env:VF_TEST_LARGE}\"}\n",
+     "4:21: defaults.workers: ${env:VF_TEST_LARGE} is out of range: 1 to 256"},
     {"defaults: {workers: two}\n", "4:21: defaults.workers: two is no whole number"},
     {"defaults: {workers: -1}\n", "4:21: defaults.workers: -1 is out of range: 1 to 256"},
     {"defaults: {errors: {then: prak}}\n",
@@ -301,19 +305,127 @@ static const struct refusal refusals[] = {
     {"log: {level: info, level: warn}\n", "4:20: the key level stands here twice, first in line 4"},
     {"log: {level: info}\n---\nlog: {}\n", "5:1: one YAML document is taken, a second begins here"},
     {"log: {\"${env:HOME}\": 1}\n", "4:7: ${...} is taken in values only, not in keys"},
-    {"log:\n\tlevel: info\n",
-     "5:1: this is not YAML: found character that cannot start any token, while scanning for the next token"},
+    {"log:\n\tlevel: info\n", "5:1: a tab stands here: YAML is indented with spaces"},
+    {"log: {level: \"a\xc3\"}\n", "4:16: the byte 0xc3 is no UTF-8, which this file has to be"},
+    {"# \xc3\xa9\n\xff\n", "5:1: the byte 0xff is no UTF-8, which this file has to be"},
+    {"log: {level: info\n", "5:1: this is not YAML: did not find expected ',' or '}', while parsing a flow mapping"},
+    {"log: [\"${env:VF_TEST_UNSET}\", 1]\n",
+     "4:6: log: a map is wanted: lines on stderr\n"
+     "/etc/vf/viewfold.yaml:4:7: the environment variable VF_TEST_UNSET is not set"},
 };
 
 static void each_refusal_says_what_and_where(void **state)
 {
     (void)state;
+    setenv("VF_TEST_WORD", "two", 1);
+    setenv("VF_TEST_LARGE", "300", 1);
+    unsetenv("VF_TEST_UNSET");
     for (size_t i = 0; i < sizeof refusals / sizeof refusals[0]; i++) {
         char text[2048];
         char wanted[2048];
         snprintf(text, sizeof text, "%s%s", LEAST, refusals[i].added);
         snprintf(wanted, sizeof wanted, "/etc/vf/viewfold.yaml:%s\n", refusals[i].wanted);
         expect_findings(text, wanted);
+    }
+}
+
+/* A file that holds nothing but this key, in block form, and where the key stands in it. `shown` is its path there. */
+static void write_key_file(const char *path, const char *value, char *text, size_t room, char *shown, int *ret_line,
+                           int *ret_column)
+{
+    char parts[256];
+    char *rest = NULL;
+    int depth = 0;
+    snprintf(parts, sizeof parts, "%s", path);
+    text[0] = shown[0] = 0;
+    for (char *part = strtok_r(parts, ".", &rest); part; part = strtok_r(NULL, ".", &rest), depth++) {
+        size_t used = strlen(text);
+        size_t shown_used = strlen(shown);
+        bool item = strcmp(part, "[]") == 0;
+        const char *name = strcmp(part, "*") == 0 ? "mine" : part;
+        *ret_line = depth + 1;
+        *ret_column = 2 * depth + 1;
+        snprintf(text + used, room - used, "%s%*s%s%s", depth > 0 ? "\n" : "", 2 * depth, "", item ? "-" : name,
+                 item ? "" : ":");
+        snprintf(shown + shown_used, 256 - shown_used, "%s%s", shown_used && !item ? "." : "", item ? "[0]" : name);
+    }
+    size_t used = strlen(text);
+    snprintf(text + used, room - used, " %s\n", value);
+}
+
+static void expect_among_findings(const char *text, const char *wanted)
+{
+    char *findings = NULL;
+    struct vf_config *config = read_text(text, &findings);
+    assert_null(config);
+    if (!strstr(findings, wanted)) {
+        fprintf(stderr, "of:\n%sfound:\n%swanted:\n%s", text, findings, wanted);
+        fail();
+    }
+    free(findings);
+}
+
+/* Each key of the table that is not built yet, and each value: refused by name, at the place where it stands. */
+static void each_key_that_is_not_built_yet_is_refused_by_name_and_place(void **state)
+{
+    (void)state;
+    for (size_t i = 0; i < vf_key_count; i++) {
+        const struct vf_key *key = &vf_keys[i];
+        char text[1024];
+        char shown[256];
+        char wanted[512];
+        int line = 0;
+        int column = 0;
+        if (key->type == VF_KEY_UNBUILT) {
+            static const char *const values[] = {"x", "{x: 1}", "[1]", "", "\"${env:VF_TEST_UNSET}\""};
+            for (size_t j = 0; j < sizeof values / sizeof values[0]; j++) {
+                write_key_file(key->path, values[j], text, sizeof text, shown, &line, &column);
+                snprintf(wanted, sizeof wanted, "/etc/vf/viewfold.yaml:%d:%d: %s is not built yet%s%s\n", line, column,
+                         shown, key->help ? ": " : "", key->help ? key->help : "");
+                expect_among_findings(text, wanted);
+            }
+        }
+        const char *choice = key->type == VF_KEY_CHOICE ? strchr(key->choices, '!') : NULL;
+        for (; choice; choice = strchr(choice + 1, '!')) {
+            char value[64];
+            snprintf(value, sizeof value, "%.*s", (int)strcspn(choice + 1, "|"), choice + 1);
+            strcpy(value, strcmp(value, "<duration>") == 0 ? "30d" : value);
+            write_key_file(key->path, value, text, sizeof text, shown, &line, &column);
+            const char *last = strrchr(key->path, '.') + 1;
+            snprintf(wanted, sizeof wanted, "/etc/vf/viewfold.yaml:%d:%d: %s: %s is not built yet\n", line,
+                     column + (int)strlen(last) + 2, shown, value);
+            expect_among_findings(text, wanted);
+        }
+    }
+}
+
+/* Each built key with a value of the wrong kind: one clear finding, at the value. */
+static void each_key_refuses_a_value_of_the_wrong_kind(void **state)
+{
+    (void)state;
+    for (size_t i = 1; i < vf_key_count; i++) {
+        const struct vf_key *key = &vf_keys[i];
+        bool one = key->type == VF_KEY_TEXT || key->type == VF_KEY_INT || key->type == VF_KEY_DURATION ||
+                   key->type == VF_KEY_SIZE || key->type == VF_KEY_CHOICE;
+        char text[1024];
+        char shown[256];
+        char wanted[512];
+        int line = 0;
+        int column = 0;
+        if (key->type == VF_KEY_UNBUILT || strcmp(key->path + strlen(key->path) - 2, "[]") == 0) {
+            continue;
+        }
+        write_key_file(key->path, one ? "{x: 1}" : "x", text, sizeof text, shown, &line, &column);
+        const char *last = strrchr(key->path, '.') ? strrchr(key->path, '.') + 1 : key->path;
+        column += (int)strlen(strcmp(last, "*") == 0 ? "mine" : last) + 2;
+        if (key->type == VF_KEY_TEXTS) {
+            continue; /* takes one text for a list of one */
+        }
+        snprintf(wanted, sizeof wanted, "/etc/vf/viewfold.yaml:%d:%d: %s: %s wanted", line, column, shown,
+                 one                        ? "one value is"
+                 : key->type == VF_KEY_LIST ? "a list is"
+                                            : "a map is");
+        expect_among_findings(text, wanted);
     }
 }
 
@@ -450,6 +562,32 @@ static void values_from_outside_are_put_into_scalars_only(void **state)
     rmdir(folder);
 }
 
+static void numbers_and_items_of_lists_may_come_from_outside(void **state)
+{
+    (void)state;
+    setenv("VF_TEST_NUMBER", "7", 1);
+    setenv("VF_TEST_SIZE", "2MiB", 1);
+    setenv("VF_TEST_BROKER", "k7:9092", 1);
+    struct vf_config *config =
+        read_good("kafka: {brokers: [\"${env:VF_TEST_BROKER}\", \"x${env:VF_TEST_NUMBER}\"]}\n"
+                  "stores: {c: {redis: \"redis://r/0\"}}\n"
+                  "projections: [{script: a.lua, stores: [\"c\"]}]\n"
+                  "defaults: {workers: \"${env:VF_TEST_NUMBER}\", cache: \"${env:VF_TEST_SIZE}\"}\n");
+    assert_string_equal(config->kafka.brokers, "k7:9092,x7");
+    assert_int_equal(config->projections[0].workers, 7);
+    assert_int_equal(config->cache_bytes, 2 << 20);
+    vf_config_free(config);
+}
+
+static void a_mark_at_the_beginning_and_carriage_returns_do_no_harm(void **state)
+{
+    (void)state;
+    struct vf_config *config = read_good("\xef\xbb\xbfkafka:\r\n  brokers: k\r\n  group: g\r\n"
+                                         "stores: {c: {redis: \"redis://r/0\"}}\r\nprojections: [{script: a.lua}]\r\n");
+    assert_string_equal(config->kafka.group, "g");
+    vf_config_free(config);
+}
+
 static void a_value_from_outside_that_is_missing_is_named_with_its_place(void **state)
 {
     (void)state;
@@ -539,6 +677,71 @@ static void every_default_in_the_table_is_a_value_of_its_key(void **state)
     }
 }
 
+/* From "### TITLE" to the next heading; NULL: there is none. The caller frees it. */
+static char *section_of(const char *page, const char *title)
+{
+    char heading[64];
+    snprintf(heading, sizeof heading, "\n### %s\n", title);
+    const char *begin = strstr(page, heading);
+    const char *end = begin ? strstr(begin + 4, "\n#") : NULL;
+    return begin ? vf_strndup(begin, end ? (size_t)(end - begin) : strlen(begin)) : NULL;
+}
+
+/* Whether the text has the path, or an end of it behind a dot, between backticks: `errors.retries` for defaults.errors.retries. */
+static bool names_key(const char *text, const char *path)
+{
+    char named[256] = "";
+    for (const char *at = path; *at; at++) { /* the page says NAME where the table says * */
+        size_t used = strlen(named);
+        snprintf(named + used, sizeof named - used, *at == '*' ? "NAME" : "%c", *at);
+    }
+    for (const char *part = named; part; part = strchr(part, '.') ? strchr(part, '.') + 1 : NULL) {
+        char quoted[256];
+        snprintf(quoted, sizeof quoted, "`%s`", part);
+        if (text && strstr(text, quoted)) {
+            return true;
+        }
+    }
+    return false;
+}
+
+/* Whether the text names the key or a map that it is in: what is not built may be said at once of all of it. */
+static bool names_parent(const char *text, const char *path)
+{
+    char parent[256];
+    snprintf(parent, sizeof parent, "%s", path);
+    for (char *dot; (dot = strrchr(parent, '.')) != NULL;) {
+        *dot = 0;
+        if (names_key(text, parent)) {
+            return true;
+        }
+    }
+    return names_key(text, path);
+}
+
+static void every_key_of_the_table_is_in_the_page(void **state)
+{
+    (void)state;
+    FILE *file = fopen(VIEWFOLD_SOURCE_DIR "/docs/configuration.md", "r");
+    assert_non_null(file);
+    static char page[1 << 18];
+    page[fread(page, 1, sizeof page - 1, file)] = 0;
+    fclose(file);
+    char *unbuilt = section_of(page, "Not built yet");
+    for (size_t i = 1; i < vf_key_count; i++) {
+        const struct vf_key *key = &vf_keys[i];
+        char top[64];
+        snprintf(top, sizeof top, "%.*s", (int)strcspn(key->path, "."), key->path);
+        char *section = section_of(page, top);
+        bool parent = key->type == VF_KEY_MAP || key->type == VF_KEY_NAMES || key->type == VF_KEY_LIST;
+        if (parent ? !section : !names_key(section, key->path) && !names_parent(unbuilt, key->path)) {
+            fail_msg("docs/configuration.md does not have %s", key->path);
+        }
+        free(section);
+    }
+    free(unbuilt);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -547,16 +750,21 @@ int main(void)
         cmocka_unit_test(a_topic_that_is_not_named_is_its_own_with_the_default_envelope),
         cmocka_unit_test(every_value_is_read),
         cmocka_unit_test(each_refusal_says_what_and_where),
+        cmocka_unit_test(each_key_that_is_not_built_yet_is_refused_by_name_and_place),
+        cmocka_unit_test(each_key_refuses_a_value_of_the_wrong_kind),
         cmocka_unit_test(what_is_missing_is_named),
         cmocka_unit_test(stores_are_checked),
         cmocka_unit_test(a_property_that_viewfold_owns_is_refused_with_the_reason),
         cmocka_unit_test(a_property_that_librdkafka_refuses_has_its_place),
         cmocka_unit_test(twenty_findings_are_shown_and_the_rest_counted),
         cmocka_unit_test(values_from_outside_are_put_into_scalars_only),
+        cmocka_unit_test(numbers_and_items_of_lists_may_come_from_outside),
+        cmocka_unit_test(a_mark_at_the_beginning_and_carriage_returns_do_no_harm),
         cmocka_unit_test(a_value_from_outside_that_is_missing_is_named_with_its_place),
         cmocka_unit_test(a_message_shows_what_stands_in_the_file_never_a_secret),
         cmocka_unit_test(an_address_never_holds_a_login),
         cmocka_unit_test(two_names_for_one_topic_in_one_projection_are_refused),
+        cmocka_unit_test(every_key_of_the_table_is_in_the_page),
         cmocka_unit_test(every_default_in_the_table_is_a_value_of_its_key),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

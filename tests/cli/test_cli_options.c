@@ -93,21 +93,99 @@ static void what_is_wrong_is_said_with_the_nearest_right_thing(void **state)
     expect_refusal("get v id --store=", "--store is empty");
 }
 
-/* A verb that CONFIG.md has and this build has not is not "unknown". */
-static void what_is_not_built_yet_is_refused_by_name(void **state)
+/* The whole command line as it was decided: every verb and flag is built, or refused by name; none is unknown. */
+static const struct {
+    const char *verb;
+    const char *flags;
+} decided[] = {
+    {"run", "workers once dry-run drain"},
+    {"serve", "listen"},
+    {"lint", "online sample format"},
+    {"test", "filter format coverage interleavings"},
+    {"config", "defaults"},
+    {"status", "watch check max-lag"},
+    {"get", "store generation min wait stale-ok"},
+    {"find", "by from to limit reverse"},
+    {"wait", "min timeout"},
+    {"parked", "projection error all dry-run"},
+    {"pause", ""},
+    {"resume", ""},
+    {"rebuild", "plan key from-time from-offsets backfill switch max-rate memory yes"},
+    {"generations", "yes"},
+    {"diff", "sample key store"},
+    {"verify", "sample key store"},
+    {"explain", "at"},
+    {"doctor", ""},
+    {"new", "aggregate type sample from"},
+    {"try", "aggregate type sample from"},
+    {"tap", "aggregate type sample from"},
+    {"envelope", "aggregate type sample from"},
+    {"completion", ""},
+    {"version", ""},
+};
+
+static const struct vf_verb *verb_of(const char *name)
+{
+    for (const struct vf_verb *verb = vf_verbs; verb->name; verb++) {
+        if (strcmp(verb->name, name) == 0) {
+            return verb;
+        }
+    }
+    fail_msg("there is no verb %s", name);
+    return NULL;
+}
+
+static void every_verb_that_was_decided_is_built_or_refused_by_name(void **state)
 {
     (void)state;
-    static const char *const verbs[] = {
-        "serve",       "lint", "test",   "config",  "find",   "wait", "parked", "pause", "resume",   "rebuild",
-        "generations", "diff", "verify", "explain", "doctor", "new",  "try",    "tap",   "envelope", "completion"};
-    for (size_t i = 0; i < sizeof verbs / sizeof verbs[0]; i++) {
-        char wanted[64];
-        snprintf(wanted, sizeof wanted, "viewfold %s: not built yet", verbs[i]);
-        char line[64];
-        snprintf(line, sizeof line, "%s --whatever x", verbs[i]);
+    size_t count = 0;
+    for (const struct vf_verb *verb = vf_verbs; verb->name; verb++) {
+        count++;
+    }
+    assert_int_equal(count, sizeof decided / sizeof decided[0]);
+    for (size_t i = 0; i < count; i++) {
+        char wanted[128];
+        char line[128];
+        if (verb_of(decided[i].verb)->run) {
+            continue;
+        }
+        snprintf(wanted, sizeof wanted, "viewfold %s: not built yet", decided[i].verb);
+        expect_refusal(decided[i].verb, wanted);
+        snprintf(line, sizeof line, "%s --whatever x", decided[i].verb);
+        expect_refusal(line, wanted);
+        snprintf(line, sizeof line, "-c some.yaml %s -x", decided[i].verb);
         expect_refusal(line, wanted);
     }
-    expect_refusal("run --dry-run", "viewfold run --dry-run: not built yet");
+}
+
+static void every_flag_that_was_decided_is_built_or_refused_by_name(void **state)
+{
+    (void)state;
+    size_t unbuilt = 0;
+    for (size_t i = 0; i < sizeof decided / sizeof decided[0]; i++) {
+        const struct vf_verb *verb = verb_of(decided[i].verb);
+        char flags[128];
+        char *rest = NULL;
+        snprintf(flags, sizeof flags, "%s", decided[i].flags);
+        for (char *name = strtok_r(flags, " ", &rest); name && verb->run; name = strtok_r(NULL, " ", &rest)) {
+            const struct vf_flag *flag = verb->flags;
+            while (flag && flag->name && strcmp(flag->name, name) != 0) {
+                flag++;
+            }
+            if (!flag || !flag->name) {
+                fail_msg("viewfold %s has no flag --%s", verb->name, name);
+            }
+            if (flag->type == VF_FLAG_UNBUILT) {
+                char line[128];
+                char wanted[128];
+                snprintf(line, sizeof line, "%s --%s", verb->name, flag->name);
+                snprintf(wanted, sizeof wanted, "viewfold %s --%s: not built yet", verb->name, flag->name);
+                expect_refusal(line, wanted);
+                unbuilt++;
+            }
+        }
+    }
+    assert_true(unbuilt > 0); /* run --dry-run, at least */
 }
 
 static void help_is_to_be_had_everywhere(void **state)
@@ -162,7 +240,8 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(flags_go_anywhere_and_in_every_form),
         cmocka_unit_test(what_is_wrong_is_said_with_the_nearest_right_thing),
-        cmocka_unit_test(what_is_not_built_yet_is_refused_by_name),
+        cmocka_unit_test(every_verb_that_was_decided_is_built_or_refused_by_name),
+        cmocka_unit_test(every_flag_that_was_decided_is_built_or_refused_by_name),
         cmocka_unit_test(help_is_to_be_had_everywhere),
         cmocka_unit_test(the_nearest_word_is_meant),
     };

@@ -339,6 +339,10 @@ MEMORY = [
     ),
 ]
 
+CLI = [
+    Guard("config-mask", [("if (secret) {", "if (false) {")], ["test_cli_show"]),
+]
+
 REDIS = [
     Guard("redis-evict", [('if (!vf_bytes_is(value, "noeviction"))', "if (false)")], ["test_redis_server"]),
     Guard(
@@ -623,4 +627,4 @@ LUA = [
     ),
 ]
 
-GUARDS = FOLD + SETTLING + POSITIONS + FRESH + MEMORY + REDIS + MONGODB + KAFKA + LUA
+GUARDS = FOLD + SETTLING + POSITIONS + FRESH + CLI + MEMORY + REDIS + MONGODB + KAFKA + LUA
