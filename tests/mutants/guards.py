@@ -340,7 +340,7 @@ MEMORY = [
 ]
 
 CLI = [
-    Guard("config-mask", [("if (secret) {", "if (false) {")], ["test_cli_show"]),
+    Guard("config-mask", [("if (secret) {", "if (secret && false) {")], ["test_cli_show"]),
 ]
 
 REDIS = [
