@@ -14,13 +14,13 @@ LINES_MAX = 800  # a file is a sitting
 # Library header -> the folders that may include it.
 OWNERS = {
     r"librdkafka/|rdkafka": ["connectors/kafka/", "bench/", "tests/"],
-    r"hiredis": ["connectors/redis/", "tests/"],
-    r"mongoc": ["connectors/mongodb/", "tests/"],
+    r"hiredis": ["connectors/redis/", "bench/", "tests/"],
+    r"mongoc": ["connectors/mongodb/", "bench/", "tests/"],
     r"lua\.h|lauxlib\.h|lualib\.h": ["lua/", "tests/"],
     r"simdjson": ["engine/core/json.cc"],
     r"yaml\.h": ["engine/cli/"],
     r"openssl/": ["engine/run/"],
-    r"pthread\.h": ["engine/run/", "engine/cli/", "connectors/", "tests/"],
+    r"pthread\.h": ["engine/run/", "engine/cli/", "connectors/", "tests/", "bench/"],
     r"sys/socket\.h|netinet/|netdb\.h|unistd\.h": ["engine/run/", "engine/cli/", "connectors/", "tests/", "bench/"],
 }
 

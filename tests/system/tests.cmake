@@ -5,3 +5,7 @@ foreach(test kills rebalances restarts lost_replies emptied committed_offsets ba
   set_tests_properties(system_${test} PROPERTIES LABELS system TIMEOUT 240 RUN_SERIAL TRUE
     ENVIRONMENT "VIEWFOLD_PROGRAM=${CMAKE_BINARY_DIR}/viewfold;PYTHONDONTWRITEBYTECODE=1")
 endforeach()
+# The bench in small: it says that the bench works and that its views are right, and nothing about speed.
+add_test(NAME system_bench COMMAND python3 ${CMAKE_SOURCE_DIR}/bench/bench.py --smoke)
+set_tests_properties(system_bench PROPERTIES LABELS system TIMEOUT 240 RUN_SERIAL TRUE
+  ENVIRONMENT "VIEWFOLD_PROGRAM=${CMAKE_BINARY_DIR}/viewfold;PYTHONDONTWRITEBYTECODE=1")

@@ -1,0 +1,49 @@
+"""What the views must hold, from workload.h's description alone: (id, revision, fields) of every document. Shares nothing with
+viewfold, and no code with the generator."""
+
+
+def documents(workload, events, keys, customers):
+    return {"order_documents": _orders, "customer_join": _customers, "hot_accounts": _accounts}[workload](events, keys, customers)
+
+
+def _count(events, keys, number):
+    """How many of `events` are key `number`'s, where keys take turns."""
+    return events // keys + (number < events % keys)
+
+
+def _orders(events, keys, _):
+    for n in range(min(keys, events)):
+        last = _count(events, keys, n)
+        fields = {"customer": f"c{n % 10000}", "total": str(n * 7 % 100000), "step": last}
+        if last > 1:
+            fields |= {"place": str(n * last % 997), "at": "2026-03-01T10:00:00.000Z", "note": _note(n, last)}
+        yield f"o{n}", last, fields
+
+
+def _note(n, version):
+    head = (
+        f'{{"kind":"order","id":"o{n}","version":{version},"event_id":"o{n}-{version}","type":"OrderNoted",'
+        f'"time":"2026-03-01T10:00:00.000Z","data":{{"step":{version},"place":"{n * version % 997}","note":"'
+    )
+    return "x" * max(0, 250 - len(head) - 3)
+
+
+def _customers(events, keys, customers):
+    hot = max(1, customers // 100)
+    orders, steps = [0] * customers, [0] * customers
+    for n in range(min(keys, events)):
+        customer = n // 2 % hot if n % 2 else hot + n // 2 % (customers - hot)
+        orders[customer] += 1
+        steps[customer] += _count(events, keys, n) - 1
+    for c in range(customers):
+        fields = {"name": "Fred", "creditLimit": {"amount": "2000"}, "orders": orders[c], "steps": steps[c]}
+        yield f"c{c}", 1 + orders[c] + steps[c], fields
+
+
+def _accounts(events, keys, _):
+    for n in range(min(keys, events)):
+        last = _count(events, keys, n)
+        fields = {"owner": f"c{n % 7}", "balance": sum(n * v % 997 for v in range(2, last + 1)), "moves": last - 1}
+        if last > 1:
+            fields["at"] = "2026-03-01T10:00:00.000Z"
+        yield f"a{n}", last, fields
