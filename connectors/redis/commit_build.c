@@ -4,6 +4,9 @@
  */
 #include "connectors/redis/internal.h"
 
+/* As library.lua has it. */
+#define SHAPE_BYTES 8
+
 static bool is_absent(const struct vf_document_change *change)
 {
     return change->base == VF_ABSENT;
@@ -232,13 +235,30 @@ static void add_versions(struct vf_store *store, const struct vf_document *docum
     vf_redis_request_add(&store->commit_request, vf_bytes(store->value.data, store->value.size));
 }
 
-static void add_write_head(struct vf_redis_request *request, size_t place, size_t values,
-                           const struct vf_document *document)
+/* Notes which key a write goes to and how many values follow: library.lua's SHAPE, two 32-bit numbers, the low byte first. */
+static void put_shape(struct vf_store *store, size_t place, size_t values)
 {
-    vf_redis_request_add_int(request, (int64_t)place);
-    vf_redis_request_add_int(request, (int64_t)values);
-    vf_redis_request_add(request, document->id);
-    vf_redis_request_add_int(request, document->revision);
+    char *at = store->commit_request.buffer.data + store->commit_shapes_at;
+    for (int i = 0; i < 4; i++) {
+        at[i] = (char)(place >> 8 * i & 255);
+        at[4 + i] = (char)(values >> 8 * i & 255);
+    }
+    store->commit_shapes_at += SHAPE_BYTES;
+}
+
+/* Makes room for all shapes as one argument. */
+static void add_shapes(struct vf_store *store, size_t count)
+{
+    struct vf_redis_request *request = &store->commit_request;
+    vf_redis_request_add_room(request, count * SHAPE_BYTES);
+    store->commit_shapes_at = request->buffer.size - 2 - count * SHAPE_BYTES;
+}
+
+static void add_write_head(struct vf_store *store, size_t place, size_t values, const struct vf_document *document)
+{
+    put_shape(store, place, values);
+    vf_redis_request_add(&store->commit_request, document->id);
+    vf_redis_request_add_int(&store->commit_request, document->revision);
 }
 
 static enum vf_code add_document(struct vf_store *store, size_t place, const struct vf_document *document,
@@ -255,7 +275,7 @@ static enum vf_code add_document(struct vf_store *store, size_t place, const str
     if (code != VF_OK)
         return code;
     size_t values = 2 * count + (document->version_count ? 2 : 0) + (store->types.size ? 2 : 0);
-    add_write_head(request, place, values, document);
+    add_write_head(store, place, values, document);
     add_versions(store, document);
     if (store->types.size > 0) {
         vf_redis_request_add(request, VF_LITERAL("_types"));
@@ -271,14 +291,14 @@ static enum vf_code add_document(struct vf_store *store, size_t place, const str
 
 static void add_husk(struct vf_store *store, size_t place, const struct vf_document *document)
 {
-    add_write_head(&store->commit_request, place, document->version_count ? 2 : 0, document);
+    add_write_head(store, place, document->version_count ? 2 : 0, document);
     add_versions(store, document);
 }
 
-static void add_aggregate(struct vf_redis_request *request, size_t place, const struct vf_aggregate *aggregate)
+static void add_aggregate(struct vf_store *store, size_t place, const struct vf_aggregate *aggregate)
 {
-    vf_redis_request_add_int(request, (int64_t)place);
-    vf_redis_request_add_int(request, (aggregate->has_link ? 2 : 0) + (aggregate->has_version ? 2 : 0));
+    struct vf_redis_request *request = &store->commit_request;
+    put_shape(store, place, (aggregate->has_link ? 2u : 0u) + (aggregate->has_version ? 2u : 0u));
     if (aggregate->has_link) {
         vf_redis_request_add(request, aggregate->link_is_none ? VF_LITERAL("none") : VF_LITERAL("link"));
         vf_redis_request_add(request, aggregate->link_is_none ? VF_LITERAL("1") : aggregate->link);
@@ -317,7 +337,7 @@ static enum vf_code add_writes(struct vf_store *store, const struct vf_commit *c
     }
     for (size_t i = 0; i < commit->aggregate_count && code == VF_OK; i++) {
         if (commit->aggregates[i].intent == VF_WRITE && commit->aggregates[i].next.exists)
-            add_aggregate(&store->commit_request, places[commit->document_count + i], &commit->aggregates[i].next);
+            add_aggregate(store, places[commit->document_count + i], &commit->aggregates[i].next);
     }
     return code == VF_OK ? check_size(store, error) : code;
 }
@@ -357,6 +377,7 @@ static void add_counts(struct vf_store *store, const struct vf_commit *commit)
     vf_redis_request_add_int(request, documents);
     vf_redis_request_add_int(request, husks);
     vf_redis_request_add_int(request, aggregates);
+    add_shapes(store, (size_t)(documents + husks + aggregates));
 }
 
 enum vf_code vf_redis_commit_build(struct vf_store *store, const struct vf_commit *commit, struct vf_error *error)

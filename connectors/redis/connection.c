@@ -108,6 +108,15 @@ void vf_redis_request_add(struct vf_redis_request *request, struct vf_bytes argu
     vf_redis_request_add_joined(request, argument, (struct vf_bytes){NULL, 0});
 }
 
+void vf_redis_request_add_room(struct vf_redis_request *request, size_t size)
+{
+    add_head(request, '$', size);
+    memset(vf_buffer_reserve(&request->buffer, size + 2), 0, size);
+    request->buffer.size += size;
+    vf_buffer_add_text(&request->buffer, "\r\n");
+    request->arguments++;
+}
+
 void vf_redis_request_add_text(struct vf_redis_request *request, const char *argument)
 {
     vf_redis_request_add(request, vf_bytes_from(argument));

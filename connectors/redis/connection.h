@@ -36,6 +36,8 @@ void vf_redis_request_end_uncounted(struct vf_redis_request *request);
 void vf_redis_request_add(struct vf_redis_request *request, struct vf_bytes argument);
 void vf_redis_request_add_text(struct vf_redis_request *request, const char *argument);
 void vf_redis_request_add_int(struct vf_redis_request *request, int64_t argument);
+/* An argument of so many bytes, which are zero and to be filled in; they end two bytes before the buffer's end. */
+void vf_redis_request_add_room(struct vf_redis_request *request, size_t size);
 /* One argument out of two parts: a key's fixed beginning and an id. */
 void vf_redis_request_add_joined(struct vf_redis_request *request, struct vf_bytes head, struct vf_bytes tail);
 

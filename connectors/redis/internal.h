@@ -51,6 +51,7 @@ struct vf_store {
     struct vf_commit_result commit_result;
     size_t *commit_places; /* for each document and aggregate of a commit, the place of the key it is written to */
     size_t commit_places_size;
+    size_t commit_shapes_at;    /* where in commit_request's bytes the next write's shape goes */
     uint64_t publishes_refused; /* since the connection was made */
 
     struct vf_json_parser *parser, *types_parser;

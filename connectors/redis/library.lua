@@ -13,7 +13,7 @@
 --   wrong, which key ("": none in particular), the reason: nothing was written
 --   denied, which command, which key: nothing was written
 
-local call, unpack, tonumber -- no global is there yet while the library loads, so begin() sets these
+local call, unpack, tonumber, unpack_bytes -- no global is there yet while the library loads, so begin() sets these
 
 local VALUES_MAX = 2000 -- values of one HSET: 1,000 fields
 local KEYS_MAX = 4000   -- keys of one EXISTS or UNLINK
@@ -22,7 +22,7 @@ local KEYS_MAX = 4000   -- keys of one EXISTS or UNLINK
 local at = 0
 
 local function begin()
-  call, unpack, tonumber, at = redis.call, _G.unpack, _G.tonumber, 0
+  call, unpack, tonumber, unpack_bytes, at = redis.call, _G.unpack, _G.tonumber, struct.unpack, 0
 end
 
 local function now_ms()
@@ -53,13 +53,16 @@ end
 -- KEYS  1 progress  2 stopped  then those that must be absent  then those that carry a stamp and are written (replaced or
 --       removed)  then those that carry a stamp and were only consulted
 -- ARGV  1 stamp  2 generation  3 channel  4 how many absent  5 written  6 consulted  7 partitions  8 moved partitions
---       9 documents  10 husks  11 aggregate records, and behind these:
+--       9 documents  10 husks  11 aggregate records  12 of each of these, which key and how many values: two 32-bit numbers,
+--       the low byte first (thousands of numbers as text take the server longer to read than all conditions), and behind these:
 --       each partition's field; each one's expected text ("": none); field and new text of each moved one;
 --       the expected stamp of each key that carries one;
---       documents:         which key, n, id, revision, n values (field, text, ...)
---       husks:             which key, n, id, revision, n values
---       aggregate records: which key, n, n values
-local HEAD = 11
+--       documents:         id, revision, values (field, text, ...)
+--       husks:             id, revision, values
+--       aggregate records: values
+local HEAD = 12
+local SHAPE = '<I4I4'
+local SHAPE_BYTES = 8
 
 local function read_plan(keys, args)
   local plan = {
@@ -67,6 +70,7 @@ local function read_plan(keys, args)
     absent = whole(args[4]), written = whole(args[5]), consulted = whole(args[6]),
     partitions = whole(args[7]), moved = whole(args[8]),
     documents = whole(args[9]), husks = whole(args[10]), aggregates = whole(args[11]),
+    shapes = args[12], places = {}, sizes = {}, rewritten = {}, rewrites = 0,
   }
   plan.written_from = 2 + plan.absent + 1
   plan.written_to = plan.written_from + plan.written - 1
@@ -80,21 +84,21 @@ local function read_plan(keys, args)
   return plan
 end
 
--- Walks what is to be written without writing: every key in range, every length whole, and nothing left over.
+-- Walks what is to be written without writing: every key in range, every length whole, and nothing left over. Notes each
+-- write's key and size, and which of the written keys get a new value.
 local function check_writes(args, plan)
-  local p, last = plan.writes_from, plan.keys
-  local function section(count, extra)
-    for _ = 1, count do
-      local index, values = tonumber(args[p]), tonumber(args[p + 1])
-      if not index or index < 3 or index > last or not values or values < 0 or values % 2 ~= 0 then
-        error('bad write at argument ' .. p)
-      end
-      p = p + 2 + extra + values
-    end
+  local p, last, s, shapes, rewritten = plan.writes_from, plan.written_to, 1, plan.shapes, plan.rewritten
+  local places, sizes, with_head = plan.places, plan.sizes, plan.documents + plan.husks
+  local count = with_head + plan.aggregates
+  if #shapes ~= SHAPE_BYTES * count then error('bad number of writes') end
+  for i = 1, count do
+    local index, values
+    index, values, s = unpack_bytes(SHAPE, shapes, s)
+    if index < 3 or index > last or values % 2 ~= 0 then error('bad write at argument ' .. p) end
+    if index >= plan.written_from then rewritten[index], plan.rewrites = true, plan.rewrites + 1 end
+    places[i], sizes[i] = index, values
+    p = p + values + (i <= with_head and 2 or 0)
   end
-  section(plan.documents, 2)
-  section(plan.husks, 2)
-  section(plan.aggregates, 0)
   if p ~= #args + 1 then error('bad number of arguments') end
 end
 
@@ -106,8 +110,10 @@ local function check_rights(keys, plan)
   if plan.documents + plan.husks + plan.aggregates > 0 and denied('HSET', keys[3], 'f', 'v') then
     return { 'denied', 'HSET', keys[3] }
   end
-  if plan.written > 0 and denied('UNLINK', keys[plan.written_from]) then
-    return { 'denied', 'UNLINK', keys[plan.written_from] }
+  if plan.written > 0 then
+    local key = keys[plan.written_from]
+    if denied('UNLINK', key) then return { 'denied', 'UNLINK', key } end
+    if denied('HLEN', key) then return { 'denied', 'HLEN', key } end
   end
 end
 
@@ -172,32 +178,56 @@ local function set_more(key, args, from, to)
   end
 end
 
+-- Those of the written keys that get no new value.
+local function remove(keys, plan)
+  if plan.rewrites == plan.written then return end
+  local left = {}
+  for i = plan.written_from, plan.written_to do
+    if not plan.rewritten[i] then left[#left + 1] = keys[i] end
+  end
+  for from = 1, #left, KEYS_MAX do
+    call('UNLINK', unpack(left, from, math.min(from + KEYS_MAX - 1, #left)))
+  end
+end
+
+local function set_document(key, args, p, values, stamp)
+  local last = p + 1 + values
+  local stop = math.min(p + 1 + VALUES_MAX, last)
+  call('HSET', key, 'id', args[p], '_rev', args[p + 1], '_stamp', stamp, unpack(args, p + 2, stop))
+  if stop < last then set_more(key, args, stop + 1, last) end
+end
+
+local function set_husk(key, args, p, values, stamp)
+  call('HSET', key, 'husk', 'new', '_rev', args[p + 1], '_stamp', stamp, unpack(args, p + 2, p + 1 + values))
+end
+
+local function set_aggregate(key, args, p, values, stamp)
+  call('HSET', key, '_stamp', stamp, unpack(args, p, p + values - 1))
+end
+
+-- Everything is replaced as a whole: no stale field stays. Most often it has the fields that it had before, and writing over
+-- them costs the server half of what removing it first would. Where the number of fields then says that others are left, it
+-- is removed and written again.
 local function write(keys, args, plan)
-  local stamp, p = plan.stamp, plan.writes_from
-  -- Replaced as a whole: no stale field stays.
-  for from = plan.written_from, plan.written_to, KEYS_MAX do
-    call('UNLINK', unpack(keys, from, math.min(from + KEYS_MAX - 1, plan.written_to)))
+  local places, sizes, stamp, p, n = plan.places, plan.sizes, plan.stamp, plan.writes_from, 0
+  remove(keys, plan)
+  local function section(count, extra, own, set)
+    for i = n + 1, n + count do
+      local index, values = places[i], sizes[i]
+      local key = keys[index]
+      set(key, args, p, values, stamp)
+      -- GUARD redis-stale-field: a field that the document does not have any more stays in the store
+      if index >= plan.written_from and call('HLEN', key) ~= own + values / 2 then
+        call('UNLINK', key)
+        set(key, args, p, values, stamp)
+      end
+      p = p + extra + values
+    end
+    n = n + count
   end
-  for _ = 1, plan.documents do
-    local key, first = keys[tonumber(args[p])], p + 4
-    local last = first + tonumber(args[p + 1]) - 1
-    local stop = last < first + VALUES_MAX and last or first + VALUES_MAX - 1
-    call('HSET', key, 'id', args[p + 2], '_rev', args[p + 3], '_stamp', stamp, unpack(args, first, stop))
-    if stop < last then set_more(key, args, stop + 1, last) end
-    p = last + 1
-  end
-  for _ = 1, plan.husks do
-    local first = p + 4
-    local last = first + tonumber(args[p + 1]) - 1
-    call('HSET', keys[tonumber(args[p])], 'husk', 'new', '_rev', args[p + 3], '_stamp', stamp, unpack(args, first, last))
-    p = last + 1
-  end
-  for _ = 1, plan.aggregates do
-    local first = p + 2
-    local last = first + tonumber(args[p + 1]) - 1
-    call('HSET', keys[tonumber(args[p])], '_stamp', stamp, unpack(args, first, last))
-    p = last + 1
-  end
+  section(plan.documents, 2, 3, set_document)
+  section(plan.husks, 2, 3, set_husk)
+  section(plan.aggregates, 0, 1, set_aggregate)
   -- Progress comes behind what it stands for.
   if plan.moved > 0 then
     set_more(keys[1], args, plan.moved_from, plan.stamps_from - 1)
@@ -210,11 +240,11 @@ end
 -- Last, and protected: the batch is written, whether anybody may hear of it or not.
 local function publish(args, plan)
   local p, refused, pcall = plan.writes_from, 0, redis.pcall
-  local channel, generation = plan.channel, plan.generation .. ':'
-  for _ = 1, plan.documents + plan.husks do
-    local told = pcall('PUBLISH', channel, generation .. args[p + 2] .. ':' .. args[p + 3])
+  local channel, generation, sizes = plan.channel, plan.generation .. ':', plan.sizes
+  for i = 1, plan.documents + plan.husks do
+    local told = pcall('PUBLISH', channel, generation .. args[p] .. ':' .. args[p + 1])
     if type(told) == 'table' then refused = refused + 1 end
-    p = p + 4 + tonumber(args[p + 1])
+    p = p + 2 + sizes[i]
   end
   return refused
 end
@@ -241,8 +271,8 @@ end
 local NEEDED = { -- command, which key, further arguments; PUBLISH is not needed: a refused one is counted
   { 'SET', 1, 'v' }, { 'GET', 1 }, { 'HSET', 2, 'f', 'v' }, { 'HGETALL', 2 }, { 'HSET', 3, 'f', 'v' }, { 'UNLINK', 3 },
   { 'HMGET', 4, 'f' }, { 'HGETALL', 4 }, { 'HSET', 4, 'f', 'v' }, { 'HDEL', 4, 'f' }, { 'HLEN', 5 }, { 'HSET', 5, 'f', 'v' },
-  { 'HDEL', 5, 'f' }, { 'EXISTS', 6 }, { 'HGET', 6, 'f' }, { 'HGETALL', 6 }, { 'HSET', 6, 'f', 'v' }, { 'UNLINK', 6 },
-  { 'HSET', 7, 'f', 'v' }, { 'HSET', 8, 'f', 'v' },
+  { 'HDEL', 5, 'f' }, { 'EXISTS', 6 }, { 'HGET', 6, 'f' }, { 'HLEN', 6 }, { 'HGETALL', 6 }, { 'HSET', 6, 'f', 'v' },
+  { 'UNLINK', 6 }, { 'HSET', 7, 'f', 'v' }, { 'HSET', 8, 'f', 'v' },
 }
 
 local function check_view(keys, args)

@@ -377,7 +377,7 @@ REDIS = [
             (
                 "  if answer then return answer end\n  write(keys, args, plan)\n",
                 "  if answer and answer[2] ~= 'absent' and answer[2] ~= 'stamp' then return answer end\n"
-                "  if answer then plan.moved = 0 end\n"
+                "  if answer then plan.moved = 0; check_writes(args, plan) end\n"
                 "  write(keys, args, plan)\n"
                 "  if answer then return answer end\n",
             )
@@ -388,6 +388,11 @@ REDIS = [
         "redis-type",
         [("must_be_hash(keys, 2)", "")],
         ["test_redis_store :a_wrong_type_at_any_key_makes_nothing_happen"],
+    ),
+    Guard(
+        "redis-stale-field",
+        [("if index >= plan.written_from and call('HLEN', key) ~= own + values / 2 then", "if false then")],
+        ["test_redis_layout :a_replaced_document_keeps_no_stale_field"],
     ),
     Guard(
         "redis-format",
