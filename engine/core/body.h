@@ -35,6 +35,10 @@ void vf_json_print_double(struct vf_buffer *out, double number);
 VF_MUSTCHECK enum vf_code vf_body_append_json(bson_t *bson, struct vf_bytes key, struct vf_json value,
                                               struct vf_error *error);
 
+/* The years 0000 to 9999 in Unix milliseconds: what RFC 3339 can write. */
+#define VF_TIME_MS_MIN (-INT64_C(62167219200000))
+#define VF_TIME_MS_MAX INT64_C(253402300799999)
+
 /* RFC 3339 in UTC with milliseconds, 24 characters and NUL: 2026-03-01T10:00:00.000Z. Years 0000 to 9999 (clamped). */
 #define VF_TIME_TEXT_BYTES 25
 void vf_time_print(char text[VF_TIME_TEXT_BYTES], int64_t unix_ms);

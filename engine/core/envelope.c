@@ -2,24 +2,114 @@
 
 #include "core/body.h"
 
+#include <endian.h>
 #include <inttypes.h>
 #include <stdio.h>
 
-/* The members of the default envelope, in the order in which they are complained about. */
-enum part { KIND, ID, VERSION, TYPE, TIME, EVENT_ID, DATA, PART_COUNT };
+/* How much of a value a message shows, and how much room the name of a place takes there. */
+#define SHOWN_BYTES_MAX 64
+#define PLACE_BYTES     192
 
-static const struct vf_bytes part_names[PART_COUNT] = {
-    [KIND] = VF_LITERAL("kind"), [ID] = VF_LITERAL("id"),     [VERSION] = VF_LITERAL("version"),
-    [TYPE] = VF_LITERAL("type"), [TIME] = VF_LITERAL("time"), [EVENT_ID] = VF_LITERAL("event_id"),
-    [DATA] = VF_LITERAL("data"),
+/* One record while it is read. */
+struct reading {
+    const struct vf_envelope *envelope;
+    const struct vf_envelope_plan *plan;
+    const struct vf_record *record;
+    struct vf_arena *arena;
+    struct vf_error *error;
+    struct vf_json root;                   /* without a document where the value was not parsed */
+    struct vf_json members[VF_PART_COUNT]; /* the plan's, once it is parsed */
 };
 
-struct parts {
-    bool there[PART_COUNT];
-    struct vf_json value[PART_COUNT];
+/* What a part's place holds. */
+struct found {
+    enum { FOUND_NOTHING, FOUND_NULL, FOUND_BYTES, FOUND_JSON } what;
+    enum vf_json_type type; /* of the JSON */
+    union {
+        struct vf_bytes bytes;
+        struct vf_json json;
+    };
 };
 
-static const char *found(const struct parts *parts, enum part part)
+/* --- finding ------------------------------------------------------------------------------------------------------ */
+
+/* Parses the value and finds the plan's members in one pass. */
+static enum vf_code open_value(struct reading *reading, struct vf_json_parser *parser)
+{
+    const struct vf_envelope_plan *plan = reading->plan;
+    enum vf_code code = vf_json_parse(parser, reading->record->value, &reading->root, reading->error);
+    if (code) {
+        (void)vf_error_prefix(reading->error, "the value");
+        return code;
+    }
+    if (plan->member_count == 0)
+        return VF_OK;
+    if (vf_json_type(reading->root) != VF_JSON_OBJECT)
+        return vf_fail(reading->error, VF_E_DATA, "the value is JSON, but no object");
+    vf_json_members(reading->root, plan->members, (size_t)plan->member_count, plan->member_sizes, reading->members);
+    return VF_OK;
+}
+
+static struct found find_in_value(const struct reading *reading, const struct vf_mapping *mapping)
+{
+    struct vf_json json =
+        mapping->member < 0 || !reading->root.document ? reading->root : reading->members[mapping->member];
+    if (!json.document || (mapping->member >= 0 && mapping->rest[0] && !vf_json_at(json, mapping->rest, &json)))
+        return (struct found){.what = FOUND_NOTHING};
+    enum vf_json_type type = vf_json_type(json);
+    return (struct found){.what = type == VF_JSON_NULL ? FOUND_NULL : FOUND_JSON, .type = type, .json = json};
+}
+
+static struct found find(const struct reading *reading, const struct vf_mapping *mapping)
+{
+    const struct vf_record *record = reading->record;
+    switch (mapping->from) {
+    case VF_FROM_VALUE: return find_in_value(reading, mapping);
+    case VF_FROM_KEY:
+        return (struct found){.what = record->key_is_null ? FOUND_NULL : FOUND_BYTES, .bytes = record->key};
+    case VF_FROM_HEADER:
+        for (size_t i = record->header_count; i-- > 0;) { /* of repeated names the last counts, as in e.headers */
+            const struct vf_header *header = &record->headers[i];
+            if (vf_bytes_is(header->name, mapping->name))
+                return (struct found){.what = header->is_null ? FOUND_NULL : FOUND_BYTES, .bytes = header->value};
+        }
+        break;
+    case VF_FROM_NOWHERE: break;
+    }
+    return (struct found){.what = FOUND_NOTHING};
+}
+
+/* --- saying what is wrong ------------------------------------------------------------------------------------------- */
+
+/* "/id", "/meta/order (id)", "the header event-type (type)", "the key (id)" */
+static const char *place_of(const struct reading *reading, enum vf_part part, char text[PLACE_BYTES])
+{
+    const struct vf_mapping *mapping = &reading->plan->parts[part];
+    const char *name = vf_part_name(part);
+    if (mapping->from == VF_FROM_KEY)
+        snprintf(text, PLACE_BYTES, "the key (%s)", name);
+    else if (mapping->from == VF_FROM_HEADER)
+        snprintf(text, PLACE_BYTES, "the header %.128s (%s)", mapping->name, name);
+    else if (!mapping->name[0])
+        snprintf(text, PLACE_BYTES, "the value (%s)", name);
+    else if (strcmp(mapping->name + 1, name) == 0)
+        snprintf(text, PLACE_BYTES, "%s", mapping->name);
+    else
+        snprintf(text, PLACE_BYTES, "%.128s (%s)", mapping->name, name);
+    return text;
+}
+
+/* How much of a text a message shows: whole characters. */
+static int shown(struct vf_bytes text)
+{
+    size_t size = text.size;
+    if (size > SHOWN_BYTES_MAX)
+        for (size = SHOWN_BYTES_MAX; size > 0 && ((unsigned char)text.data[size] & 0xC0) == 0x80;)
+            size--;
+    return (int)size;
+}
+
+static const char *name_json(enum vf_json_type type)
 {
     static const char *const names[] = {
         [VF_JSON_NULL] = "null",
@@ -31,104 +121,205 @@ static const char *found(const struct parts *parts, enum part part)
         [VF_JSON_ARRAY] = "an array",
         [VF_JSON_OBJECT] = "an object",
     };
-    return parts->there[part] ? names[vf_json_type(parts->value[part])] : "missing";
+    return names[type];
 }
 
-static enum vf_code wrong(const struct parts *parts, enum part part, const char *wanted, struct vf_error *error)
+static char lower(char c)
 {
-    return vf_fail(error, VF_E_DATA, "/%s is %s, %s is wanted", part_names[part].data, found(parts, part), wanted);
+    return c >= 'A' && c <= 'Z' ? (char)(c - 'A' + 'a') : c;
 }
 
-static bool is(const struct parts *parts, enum part part, enum vf_json_type type)
+/* A header that has the name but for its case: "; there is a header Event-Type, and names are exact". */
+static void hint_header(const struct reading *reading, const struct vf_mapping *mapping, char hint[PLACE_BYTES])
 {
-    return parts->there[part] && vf_json_type(parts->value[part]) == type;
-}
-
-/* Missing, or null: many serializers write what is not there as null. */
-static bool is_left_out(const struct parts *parts, enum part part)
-{
-    return !parts->there[part] || is(parts, part, VF_JSON_NULL);
-}
-
-static enum vf_code find_parts(const struct vf_record *record, struct vf_json_parser *parser, struct parts *parts,
-                               struct vf_error *error)
-{
-    struct vf_json root, value;
-    struct vf_bytes key;
-    if (record->value_is_null)
-        return vf_fail(error, VF_E_DATA, "the value is null (a tombstone), a JSON object is wanted");
-    enum vf_code code = vf_json_parse(parser, record->value, &root, error);
-    if (code) {
-        (void)vf_error_prefix(error, "the value");
-        return code;
-    }
-    if (vf_json_type(root) != VF_JSON_OBJECT)
-        return vf_fail(error, VF_E_DATA, "the value is JSON, but no object");
-
-    struct vf_json_iterator iterator = vf_json_iterate(root);
-    while (vf_json_next(&iterator, &key, &value)) {
-        for (int part = 0; part < PART_COUNT; part++) {
-            if (vf_bytes_equal(key, part_names[part])) {
-                parts->there[part] = true; /* of repeated keys the last counts */
-                parts->value[part] = value;
-            }
+    hint[0] = '\0';
+    if (mapping->from != VF_FROM_HEADER)
+        return;
+    struct vf_bytes wanted = vf_bytes_from(mapping->name);
+    for (size_t i = 0; i < reading->record->header_count; i++) {
+        struct vf_bytes name = reading->record->headers[i].name;
+        bool same = name.size == wanted.size;
+        for (size_t j = 0; same && j < name.size; j++)
+            same = lower(name.data[j]) == lower(wanted.data[j]);
+        if (same) {
+            snprintf(hint, PLACE_BYTES, "; there is a header %.*s, and names are exact", shown(name), name.data);
+            return;
         }
     }
+}
+
+static enum vf_code wrong(const struct reading *reading, enum vf_part part, const struct found *found,
+                          const char *wanted)
+{
+    char place[PLACE_BYTES], hint[PLACE_BYTES] = "";
+    const char *what = "missing";
+    place_of(reading, part, place);
+    switch (found->what) {
+    case FOUND_NOTHING: hint_header(reading, &reading->plan->parts[part], hint); break;
+    case FOUND_NULL: what = "null"; break;
+    case FOUND_JSON: what = name_json(found->type); break;
+    case FOUND_BYTES:
+        if (vf_bytes_is_utf8(found->bytes))
+            return vf_fail(reading->error, VF_E_DATA, "%s is \"%.*s\", %s is wanted", place, shown(found->bytes),
+                           found->bytes.size ? found->bytes.data : "", wanted);
+        what = "not UTF-8";
+        break;
+    }
+    return vf_fail(reading->error, VF_E_DATA, "%s is %s, %s is wanted%s", place, what, wanted, hint);
+}
+
+/* --- numbers -------------------------------------------------------------------------------------------------------- */
+
+enum decimal { DECIMAL_FINE, DECIMAL_NONE, DECIMAL_BEYOND };
+
+/* Digits with a '-' before them at most. */
+static enum decimal parse_decimal(struct vf_bytes text, int64_t *ret_number)
+{
+    size_t at = text.size > 0 && text.data[0] == '-' ? 1 : 0;
+    bool negative = at > 0, beyond = false;
+    int64_t number = 0;
+    if (at == text.size)
+        return DECIMAL_NONE;
+    for (; at < text.size; at++) {
+        int digit = text.data[at] - '0';
+        if (digit < 0 || digit > 9)
+            return DECIMAL_NONE;
+        beyond = beyond || __builtin_mul_overflow(number, 10, &number) ||
+                 __builtin_add_overflow(number, negative ? -digit : digit, &number);
+    }
+    *ret_number = number;
+    return beyond ? DECIMAL_BEYOND : DECIMAL_FINE;
+}
+
+static enum vf_code read_decimal(const struct reading *reading, enum vf_part part, const struct found *found,
+                                 struct vf_bytes text, const char *wanted, int64_t *ret_number)
+{
+    char place[PLACE_BYTES];
+    switch (parse_decimal(text, ret_number)) {
+    case DECIMAL_FINE: return VF_OK;
+    case DECIMAL_NONE: return wrong(reading, part, found, wanted);
+    case DECIMAL_BEYOND: break;
+    }
+    return vf_fail(reading->error, VF_E_DATA, "%s is an integer beyond 64 bits, %s is wanted",
+                   place_of(reading, part, place), wanted);
+}
+
+static enum vf_code read_be64(const struct reading *reading, enum vf_part part, struct vf_bytes bytes,
+                              int64_t *ret_number)
+{
+    char place[PLACE_BYTES];
+    uint64_t number;
+    if (bytes.size != sizeof number)
+        return vf_fail(reading->error, VF_E_DATA, "%s has %zu bytes, and be64 has 8", place_of(reading, part, place),
+                       bytes.size);
+    memcpy(&number, bytes.data, sizeof number);
+    *ret_number = (int64_t)be64toh(number);
     return VF_OK;
 }
 
-static enum vf_code check_id(const char *what, struct vf_bytes id, struct vf_error *error)
+/* An integer from anywhere: JSON's own, decimal digits, or 8 bytes. */
+static enum vf_code read_integer(const struct reading *reading, enum vf_part part, const struct found *found,
+                                 const char *wanted, int64_t *ret_number)
 {
-    if (!id.size)
-        return vf_fail(error, VF_E_DATA, "%s is empty", what);
-    if (id.size > VF_ID_BYTES_MAX)
-        return vf_fail(error, VF_E_DATA, "%s has %zu bytes, at most %d are allowed", what, id.size, VF_ID_BYTES_MAX);
-    if (memchr(id.data, '\0', id.size))
-        return vf_fail(error, VF_E_DATA, "%s holds NUL", what);
-    return VF_OK;
-}
-
-static enum vf_code read_kind(const struct vf_envelope *envelope, const struct parts *parts, struct vf_bytes *ret_kind,
-                              struct vf_error *error)
-{
-    if (envelope->kind) {
-        *ret_kind = vf_bytes_from(envelope->kind);
+    enum vf_as as = reading->plan->parts[part].as;
+    if (found->what == FOUND_BYTES)
+        return as == VF_AS_BE64 ? read_be64(reading, part, found->bytes, ret_number)
+                                : read_decimal(reading, part, found, found->bytes, wanted, ret_number);
+    if (found->what == FOUND_JSON && found->type == VF_JSON_INT) {
+        *ret_number = vf_json_int(found->json);
         return VF_OK;
     }
-    if (!is(parts, KIND, VF_JSON_STRING))
-        return wrong(parts, KIND, "a string", error);
-    struct vf_bytes kind = vf_json_string(parts->value[KIND]);
-    enum vf_code code = check_id("/kind", kind, error);
+    /* A string of digits is an integer where that was asked for: serializers of maps of strings write them so. */
+    if (found->what == FOUND_JSON && found->type == VF_JSON_STRING && as != VF_AS_UNSAID)
+        return read_decimal(reading, part, found, vf_json_string(found->json), wanted, ret_number);
+    return wrong(reading, part, found, wanted);
+}
+
+/* --- texts ---------------------------------------------------------------------------------------------------------- */
+
+/* What every text of an envelope has to be; what came from JSON is known to be UTF-8. */
+static enum vf_code check_text(const struct reading *reading, enum vf_part part, const struct found *found,
+                               struct vf_bytes text)
+{
+    char place[PLACE_BYTES];
+    if (!text.size)
+        return vf_fail(reading->error, VF_E_DATA, "%s is empty", place_of(reading, part, place));
+    if (text.size > VF_ID_BYTES_MAX)
+        return vf_fail(reading->error, VF_E_DATA, "%s has %zu bytes, at most %d are allowed",
+                       place_of(reading, part, place), text.size, VF_ID_BYTES_MAX);
+    if (memchr(text.data, '\0', text.size))
+        return vf_fail(reading->error, VF_E_DATA, "%s holds NUL", place_of(reading, part, place));
+    if (found->what == FOUND_BYTES && !vf_bytes_is_utf8(text))
+        return vf_fail(reading->error, VF_E_DATA, "%s is not UTF-8", place_of(reading, part, place));
+    return VF_OK;
+}
+
+/* A text, borrowed from the record, the parser, the envelope or `digits`. */
+static enum vf_code read_text(const struct reading *reading, enum vf_part part, const char *wanted, char digits[24],
+                              struct vf_bytes *ret_text)
+{
+    const struct vf_mapping *mapping = &reading->plan->parts[part];
+    struct found found = find(reading, mapping);
+    struct vf_bytes text;
+    int64_t number;
+    if (mapping->has_missing && (found.what == FOUND_NOTHING || found.what == FOUND_NULL)) {
+        *ret_text = mapping->missing;
+        return VF_OK;
+    }
+    bool is_json = found.what == FOUND_JSON;
+    bool is_integer = mapping->as == VF_AS_INT || mapping->as == VF_AS_BE64 ||
+                      (is_json && part == VF_PART_ID && mapping->as == VF_AS_UNSAID && found.type == VF_JSON_INT);
+    if (is_integer) {
+        enum vf_code code = read_integer(reading, part, &found, "an integer", &number);
+        if (code)
+            return code;
+        text = vf_bytes(digits, (size_t)snprintf(digits, 24, "%" PRId64, number));
+    } else if (is_json && found.type == VF_JSON_STRING) {
+        text = vf_json_string(found.json);
+    } else if (found.what == FOUND_BYTES) {
+        text = found.bytes;
+    } else {
+        return wrong(reading, part, &found, wanted);
+    }
+    enum vf_code code = check_text(reading, part, &found, text);
+    if (!code)
+        *ret_text = text;
+    return code;
+}
+
+/* --- the parts ------------------------------------------------------------------------------------------------------ */
+
+static enum vf_code read_kind(const struct reading *reading, char digits[24], struct vf_bytes *ret_kind)
+{
+    char place[PLACE_BYTES];
+    struct vf_bytes kind;
+    if (reading->envelope->kind) {
+        *ret_kind = vf_bytes_from(reading->envelope->kind);
+        return VF_OK;
+    }
+    enum vf_code code = read_text(reading, VF_PART_KIND, "a string", digits, &kind);
     if (code)
         return code;
     if (memchr(kind.data, '/', kind.size))
-        return vf_fail(error, VF_E_DATA, "/kind holds a '/': %.*s", (int)kind.size, kind.data);
+        return vf_fail(reading->error, VF_E_DATA, "%s holds a '/': %.*s", place_of(reading, VF_PART_KIND, place),
+                       shown(kind), kind.data);
     *ret_kind = kind;
     return VF_OK;
 }
 
 /* kind/id in one piece; the event's kind and id are its parts. */
-static enum vf_code read_aggregate(const struct vf_envelope *envelope, const struct parts *parts,
-                                   struct vf_arena *arena, struct vf_event *event, struct vf_error *error)
+static enum vf_code read_aggregate(const struct reading *reading, struct vf_event *event)
 {
-    struct vf_bytes kind = {0}, id;
-    char digits[24];
-    enum vf_code code = read_kind(envelope, parts, &kind, error);
+    bool either =
+        reading->plan->parts[VF_PART_ID].as == VF_AS_UNSAID && reading->plan->parts[VF_PART_ID].from == VF_FROM_VALUE;
+    char kind_digits[24], id_digits[24];
+    struct vf_bytes kind = {0}, id = {0};
+    enum vf_code code = read_kind(reading, kind_digits, &kind);
+    if (!code)
+        code = read_text(reading, VF_PART_ID, either ? "a string or an integer" : "a string", id_digits, &id);
     if (code)
         return code;
-    if (is(parts, ID, VF_JSON_INT)) {
-        int size = snprintf(digits, sizeof digits, "%" PRId64, vf_json_int(parts->value[ID]));
-        id = vf_bytes(digits, (size_t)size);
-    } else if (is(parts, ID, VF_JSON_STRING)) {
-        id = vf_json_string(parts->value[ID]);
-    } else {
-        return wrong(parts, ID, "a string or an integer", error);
-    }
-    code = check_id("/id", id, error);
-    if (code)
-        return code;
-
-    char *text = vf_arena_alloc(arena, kind.size + id.size + 2);
+    char *text = vf_arena_alloc(reading->arena, kind.size + id.size + 2);
     memcpy(text, kind.data, kind.size);
     text[kind.size] = '/';
     memcpy(text + kind.size + 1, id.data, id.size);
@@ -139,84 +330,185 @@ static enum vf_code read_aggregate(const struct vf_envelope *envelope, const str
     return VF_OK;
 }
 
-static enum vf_code read_version(const struct vf_envelope *envelope, const struct vf_record *record,
-                                 const struct parts *parts, struct vf_event *event, struct vf_error *error)
+static enum vf_code read_version(const struct reading *reading, struct vf_event *event)
 {
+    const struct vf_envelope *envelope = reading->envelope;
     event->numbers = envelope->numbers;
     event->first = envelope->first;
     event->first_any = envelope->history_partial;
+    event->repeats = envelope->repeats;
     if (envelope->numbers == VF_NUMBERS_OFFSET) {
-        event->version = record->offset + 1;
+        event->version = reading->record->offset + 1;
         return VF_OK;
     }
-    if (!is(parts, VERSION, VF_JSON_INT))
-        return wrong(parts, VERSION, "an integer", error);
-    event->version = vf_json_int(parts->value[VERSION]);
-    return VF_OK;
+    if (reading->plan->parts[VF_PART_VERSION].as == VF_AS_UTF8) {
+        char digits[24];
+        struct vf_bytes text = {0};
+        enum vf_code code = read_text(reading, VF_PART_VERSION, "a string", digits, &text);
+        if (!code)
+            event->version_text = vf_arena_copy(reading->arena, text);
+        return code;
+    }
+    struct found found = find(reading, &reading->plan->parts[VF_PART_VERSION]);
+    return read_integer(reading, VF_PART_VERSION, &found, "an integer", &event->version);
 }
 
-static enum vf_code read_type(const struct parts *parts, struct vf_arena *arena, struct vf_event *event,
-                              struct vf_error *error)
+static enum vf_code read_type(const struct reading *reading, struct vf_event *event)
 {
-    if (!is(parts, TYPE, VF_JSON_STRING))
-        return wrong(parts, TYPE, "a string", error);
-    struct vf_bytes type = vf_json_string(parts->value[TYPE]);
-    if (!type.size)
-        return vf_fail(error, VF_E_DATA, "/type is empty");
-    event->type = vf_arena_copy(arena, type);
+    char digits[24];
+    struct vf_bytes type = {0};
+    if (reading->record->value_is_null && reading->envelope->tombstone == VF_TOMBSTONE_TYPE) {
+        event->type = vf_bytes_from(reading->envelope->tombstone_type);
+        return VF_OK;
+    }
+    enum vf_code code = read_text(reading, VF_PART_TYPE, "a string", digits, &type);
+    if (!code)
+        event->type = vf_arena_copy(reading->arena, type);
+    return code;
+}
+
+static enum vf_code read_schema(const struct reading *reading, struct vf_event *event)
+{
+    const struct vf_mapping *mapping = &reading->plan->parts[VF_PART_SCHEMA];
     event->schema = 1;
-    return VF_OK;
-}
-
-static enum vf_code read_time(const struct vf_record *record, const struct parts *parts, struct vf_event *event,
-                              struct vf_error *error)
-{
-    if (is_left_out(parts, TIME)) {
-        if (record->timestamp_ms < 0)
-            return vf_fail(error, VF_E_DATA, "/time is missing, and the record has no timestamp to stand in for it");
-        event->time_ms = record->timestamp_ms;
+    if (mapping->from == VF_FROM_NOWHERE)
+        return VF_OK;
+    struct found found = find(reading, mapping);
+    bool is_left_out = found.what == FOUND_NOTHING || found.what == FOUND_NULL;
+    if (is_left_out && mapping->has_missing) {
+        event->schema = mapping->missing_number;
         return VF_OK;
     }
-    if (!is(parts, TIME, VF_JSON_STRING))
-        return wrong(parts, TIME, "an RFC 3339 string", error);
-    struct vf_bytes time = vf_json_string(parts->value[TIME]);
-    if (!vf_time_parse(time, &event->time_ms))
-        return vf_fail(error, VF_E_DATA, "/time is \"%.*s\", an RFC 3339 time like 2026-03-01T10:00:00.000Z is wanted",
-                       time.size < 64 ? (int)time.size : 64, time.data);
+    if (is_left_out && reading->record->value_is_null && mapping->from == VF_FROM_VALUE)
+        return VF_OK; /* a tombstone that is an event has no value to look into */
+    return read_integer(reading, VF_PART_SCHEMA, &found, "an integer", &event->schema);
+}
+
+static enum vf_code read_text_time(const struct reading *reading, const struct found *found, int64_t *ret_time_ms)
+{
+    static const char wanted[] = "an RFC 3339 time like 2026-03-01T10:00:00.000Z";
+    char place[PLACE_BYTES];
+    bool is_string = found->what == FOUND_JSON && found->type == VF_JSON_STRING;
+    if (found->what != FOUND_BYTES && !is_string)
+        return wrong(reading, VF_PART_TIME, found, "an RFC 3339 string");
+    struct vf_bytes text = is_string ? vf_json_string(found->json) : found->bytes;
+    if (vf_time_parse(text, ret_time_ms))
+        return VF_OK;
+    if (!is_string)
+        return wrong(reading, VF_PART_TIME, found, wanted);
+    return vf_fail(reading->error, VF_E_DATA, "%s is \"%.*s\", %s is wanted", place_of(reading, VF_PART_TIME, place),
+                   shown(text), text.size ? text.data : "", wanted);
+}
+
+/* The time where it is not mapped, or missing as it may be. */
+static enum vf_code stand_in_timestamp(const struct reading *reading, int64_t *ret_time_ms)
+{
+    char place[PLACE_BYTES];
+    *ret_time_ms = reading->record->timestamp_ms;
+    if (*ret_time_ms >= 0)
+        return VF_OK;
+    if (reading->plan->parts[VF_PART_TIME].from == VF_FROM_NOWHERE)
+        return vf_fail(reading->error, VF_E_DATA, "the time is mapped to the record's timestamp, and it has none");
+    return vf_fail(reading->error, VF_E_DATA, "%s is missing, and the record has no timestamp to stand in for it",
+                   place_of(reading, VF_PART_TIME, place));
+}
+
+static enum vf_code read_time(const struct reading *reading, struct vf_event *event)
+{
+    const struct vf_mapping *mapping = &reading->plan->parts[VF_PART_TIME];
+    struct found found = find(reading, mapping);
+    bool is_left_out = found.what == FOUND_NOTHING || found.what == FOUND_NULL;
+    bool may_be_left_out = mapping->has_missing || mapping->from == VF_FROM_NOWHERE ||
+                           (mapping->from == VF_FROM_VALUE && reading->record->value_is_null);
+    char place[PLACE_BYTES];
+    int64_t time_ms = 0;
+    enum vf_code code;
+    if (is_left_out && may_be_left_out)
+        code = stand_in_timestamp(reading, &time_ms);
+    else if (mapping->as == VF_AS_UNIX_MS || mapping->as == VF_AS_BE64)
+        code = read_integer(reading, VF_PART_TIME, &found, "a time in Unix milliseconds", &time_ms);
+    else
+        code = read_text_time(reading, &found, &time_ms);
+    if (code)
+        return code;
+    if (time_ms < VF_TIME_MS_MIN || time_ms > VF_TIME_MS_MAX)
+        return vf_fail(reading->error, VF_E_DATA,
+                       "%s is %" PRId64 " in Unix milliseconds, which is no time between the years 0 and 9999",
+                       is_left_out ? "the record's timestamp" : place_of(reading, VF_PART_TIME, place), time_ms);
+    event->time_ms = time_ms;
     return VF_OK;
 }
 
-static enum vf_code read_event_id(const struct parts *parts, struct vf_arena *arena, struct vf_event *event,
-                                  struct vf_error *error)
+/* Nothing, null or "": many serializers write what is not there so. */
+static bool is_empty(struct found found)
 {
-    if (is_left_out(parts, EVENT_ID))
+    if (found.what == FOUND_JSON)
+        return found.type == VF_JSON_STRING && vf_json_string(found.json).size == 0;
+    return found.what != FOUND_BYTES || found.bytes.size == 0;
+}
+
+static enum vf_code read_event_id(const struct reading *reading, struct vf_event *event)
+{
+    const struct vf_mapping *mapping = &reading->plan->parts[VF_PART_EVENT_ID];
+    bool is_needed = reading->envelope->numbers == VF_NUMBERS_REVISION || reading->envelope->repeats > 0;
+    char digits[24];
+    struct vf_bytes text = {0};
+    if (mapping->from == VF_FROM_NOWHERE)
         return VF_OK;
-    if (!is(parts, EVENT_ID, VF_JSON_STRING))
-        return wrong(parts, EVENT_ID, "a string", error);
-    event->event_id = vf_arena_copy(arena, vf_json_string(parts->value[EVENT_ID]));
-    return VF_OK;
+    if (!is_needed && is_empty(find(reading, mapping)))
+        return VF_OK;
+    enum vf_code code = read_text(reading, VF_PART_EVENT_ID, "a string", digits, &text);
+    if (!code)
+        event->event_id = vf_arena_copy(reading->arena, text);
+    return code;
+}
+
+static const char *find_data(const struct reading *reading)
+{
+    const struct vf_mapping *mapping = &reading->plan->parts[VF_PART_DATA];
+    if (mapping->from == VF_FROM_NOWHERE || reading->record->value_is_null)
+        return NULL;
+    return !reading->root.document || find_in_value(reading, mapping).what != FOUND_NOTHING ? mapping->name : NULL;
 }
 
 enum vf_code vf_envelope_read(const struct vf_envelope *envelope, const struct vf_record *record,
                               struct vf_json_parser *parser, struct vf_arena *arena, struct vf_event *ret_event,
                               struct vf_error *error)
 {
-    struct parts parts = {0};
+    struct reading reading; /* not cleared: its members are set where there are any */
+    reading.envelope = envelope;
+    reading.plan = envelope->plan ? envelope->plan : &vf_envelope_standard;
+    reading.record = record;
+    reading.arena = arena;
+    reading.error = error;
+    reading.root.document = NULL;
     struct vf_event event = {.record = record};
-    enum vf_code code = find_parts(record, parser, &parts, error);
+    enum vf_code code = VF_OK;
+    if (record->value_is_null && envelope->tombstone == VF_TOMBSTONE_IGNORED) {
+        *ret_event = event;
+        return VF_OK;
+    }
+    if (record->value_is_null && envelope->tombstone == VF_TOMBSTONE_UNREADABLE)
+        return vf_fail(error, VF_E_DATA,
+                       "the value is null (a tombstone), and the topic's envelope does not say what that means: "
+                       "`tombstone: ignore`, or the name of an event type");
+    if (reading.plan->parses_value && !record->value_is_null)
+        code = open_value(&reading, parser);
     if (!code)
-        code = read_aggregate(envelope, &parts, arena, &event, error);
+        code = read_aggregate(&reading, &event);
     if (!code)
-        code = read_version(envelope, record, &parts, &event, error);
+        code = read_version(&reading, &event);
     if (!code)
-        code = read_type(&parts, arena, &event, error);
+        code = read_type(&reading, &event);
     if (!code)
-        code = read_time(record, &parts, &event, error);
+        code = read_schema(&reading, &event);
     if (!code)
-        code = read_event_id(&parts, arena, &event, error);
+        code = read_time(&reading, &event);
+    if (!code)
+        code = read_event_id(&reading, &event);
     if (code)
         return code;
-    event.data_pointer = parts.there[DATA] ? "/data" : NULL;
+    event.data_pointer = find_data(&reading);
     *ret_event = event;
     return VF_OK;
 }

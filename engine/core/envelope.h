@@ -1,6 +1,7 @@
 /*
- * The envelope: where in a record the parts of an event are. Resolved once a topic (vf_envelope), read once a record.
- * Immutable after it was made: any thread may read with it, each with its own JSON parser.
+ * The envelope: where in a record the parts of an event are, and what is made of them. Resolved once a topic into a plan,
+ * read once a record. Plain data that is immutable after it was made: any thread may read with it, each with its own JSON
+ * parser. docs/envelopes.md is what users read about it.
  */
 #ifndef VF_CORE_ENVELOPE_H
 #define VF_CORE_ENVELOPE_H
@@ -10,20 +11,99 @@
 #include "core/event.h"
 #include "core/json.h"
 
-/* The default envelope: a JSON value {"kind","id","version","event_id","type","time","data"}. */
-struct vf_envelope {
-    const char *kind;        /* fixed by the topic, or NULL: read from /kind */
-    enum vf_numbers numbers; /* sequence: /version is wanted; offset: it is not looked at */
-    int64_t first;
-    bool history_partial;
+/* The parts of an event, in the order in which they are complained about. */
+enum vf_part {
+    VF_PART_KIND,
+    VF_PART_ID,
+    VF_PART_VERSION,
+    VF_PART_TYPE,
+    VF_PART_SCHEMA,
+    VF_PART_TIME,
+    VF_PART_EVENT_ID,
+    VF_PART_DATA,
+    VF_PART_COUNT,
 };
 
+/* kind, id, version, type, schema, time, event_id, data */
+const char *vf_part_name(enum vf_part part);
+
+enum vf_from {
+    VF_FROM_NOWHERE, /* not mapped: fixed by the topic, or the event has none */
+    VF_FROM_KEY,     /* the record's key, whole */
+    VF_FROM_HEADER,  /* the header of exactly this name; of repeated ones the last */
+    VF_FROM_VALUE,   /* a JSON pointer into the record's value; "" is all of it */
+};
+
+enum vf_as {
+    VF_AS_UNSAID, /* in the value: as JSON has it. From a key or header: text; an integer for version and schema */
+    VF_AS_UTF8,   /* text */
+    VF_AS_INT, /* decimal digits, or an integer of JSON. As an id, type or the like it is text again, in its shortest form */
+    VF_AS_BE64,    /* 8 bytes, big-endian, signed. As a time: Unix milliseconds */
+    VF_AS_RFC3339, /* a time as text */
+    VF_AS_UNIX_MS, /* a time as an integer */
+};
+
+struct vf_mapping {
+    enum vf_from from;
+    enum vf_as as;
+    const char *name;        /* of the header, or the JSON pointer */
+    bool has_missing;        /* something stands in where the part is missing or null: */
+    struct vf_bytes missing; /* for a kind or type this text; for a time the record's timestamp, */
+    int64_t missing_number;  /* for a schema this number */
+
+    /* Filled by vf_envelope_resolve, for a pointer below the value: which of the plan's members it begins at, and the rest. */
+    int member; /* -1: the whole value */
+    const char *rest;
+};
+
+/* How an event is put together from a record. The members are the value's own, found in one pass over it. */
+struct vf_envelope_plan {
+    struct vf_mapping parts[VF_PART_COUNT];
+    struct vf_bytes members[VF_PART_COUNT];
+    int member_count;
+    uint64_t member_sizes; /* bit n: some member's name has n (modulo 64) bytes */
+    bool parses_value;     /* some part other than the data is in the value */
+};
+
+enum vf_tombstone {
+    VF_TOMBSTONE_UNREADABLE, /* a null value is an error */
+    VF_TOMBSTONE_IGNORED,    /* it holds no event */
+    VF_TOMBSTONE_TYPE,       /* it is an event of type `tombstone_type`, without data */
+};
+
+/* All zero but `first` is the default envelope: a JSON value {"kind","id","version","event_id","type","time","data"}. */
+struct vf_envelope {
+    const char *kind; /* fixed by the topic, or NULL: read from the record */
+    enum vf_numbers numbers;
+    int64_t first; /* the first number of a sequence */
+    bool history_partial;
+    int32_t repeats; /* with `offset` numbers: event ids remembered an aggregate */
+    enum vf_tombstone tombstone;
+    const char *tombstone_type;
+    const struct vf_envelope_plan *plan; /* NULL: the default's */
+};
+
+/* The default envelope's. */
+extern const struct vf_envelope_plan vf_envelope_standard;
+
 /*
- * Reads a record's envelope into *ret_event, whose strings live in `arena` or in the record.
- * VF_E_DATA says what is missing or of the wrong form ("/version is a string, an integer is wanted").
- * id: a string or an integer; version: an integer; time: RFC 3339, missing: the record's timestamp (VF_E_DATA where it has
- * none); event_id: a string, may be missing; type: a string, not empty; data: anything, may be missing. A null time or
- * event_id counts as missing, null data as there. Of repeated members the last counts.
+ * Makes the plan of `envelope` from a mapping a part; what is not needed (the kind where the topic fixes it, the version where
+ * offsets stand in for it) is left out. Pointers begin with '/' or are empty. The plan, and all that it needs of the mappings,
+ * lives in the arena.
+ */
+void vf_envelope_resolve(struct vf_envelope *envelope, const struct vf_mapping mappings[VF_PART_COUNT],
+                         struct vf_arena *arena);
+
+/*
+ * Reads a record's envelope into *ret_event, whose strings live in `arena` or in the record. A record that holds no event (a
+ * tombstone that is ignored) is VF_OK with an empty event->kind: it is for no view.
+ *
+ * VF_E_DATA says what is missing or of the wrong form ("the header event-type (type) is missing, text is wanted").
+ * kind, id, type, event_id and a version that is text: 1 to VF_ID_BYTES_MAX bytes of UTF-8 without NUL; a kind has no '/'.
+ * event_id may be missing or empty, but for `revision` numbers and `repeats`. A time is between the years 0 and 9999; where it is not
+ * mapped, the record's timestamp. What is null counts as missing, but for data. Of repeated members, keys and headers the last
+ * counts. Where nothing but the data is in the value, the value is not looked at: event->data_pointer is then the mapping's,
+ * whatever is there.
  */
 VF_MUSTCHECK enum vf_code vf_envelope_read(const struct vf_envelope *envelope, const struct vf_record *record,
                                            struct vf_json_parser *parser, struct vf_arena *arena,

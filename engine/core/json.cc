@@ -84,6 +84,13 @@ extern "C" enum vf_code vf_json_parse(struct vf_json_parser *parser, struct vf_b
         return vf_fail(error, VF_E_DATA, "nested deeper than %d", VF_JSON_DEPTH_MAX);
     if (code == simdjson::CAPACITY)
         return vf_fail(error, VF_E_DATA, "%zu bytes are more than a JSON text may have", text.size);
+    if (code == simdjson::NUMBER_ERROR)
+        return vf_fail(error, VF_E_DATA,
+                       "not JSON that viewfold takes: a number in it is malformed, an integer beyond 64 bits, or beyond "
+                       "a double (1e400)");
+    if (code == simdjson::TAPE_ERROR)
+        return vf_fail(error, VF_E_DATA,
+                       "not JSON: a comma, brace, quote or value is missing or too much (NaN and Infinity are no JSON)");
     if (code)
         return vf_fail(error, VF_E_DATA, "not JSON: %s", simdjson::error_message(code));
 
@@ -173,6 +180,33 @@ extern "C" bool vf_json_member(struct vf_json value, struct vf_bytes key, struct
         }
     }
     return found;
+}
+
+extern "C" void vf_json_members(struct vf_json value, const struct vf_bytes *names, size_t count, uint64_t sizes,
+                                struct vf_json *ret_members)
+{
+    for (size_t i = 0; i < count; i++)
+        ret_members[i] = vf_json{nullptr, 0};
+    tape_ref key = tape_of(value);
+    if (key.tape_ref_type() != tape_type::START_OBJECT)
+        return;
+    size_t end = key.matching_brace_index() - size_t{1};
+    for (key.json_index++; key.json_index < end;) {
+        size_t at = key.json_index + 1; /* a key takes one place, its value follows */
+        size_t size = key.get_string_length();
+        if (sizes >> (size & 63) & 1) {
+            const char *text = key.get_c_str();
+            for (size_t i = 0; i < count; i++) {
+                /* The first byte, or the NUL behind an empty key, spares most calls of memcmp. */
+                if (names[i].size == size && names[i].data[0] == text[0] && memcmp(names[i].data, text, size) == 0) {
+                    ret_members[i] = vf_json{value.document, at};
+                    break;
+                }
+            }
+        }
+        key.json_index = at;
+        key.json_index = key.after_element();
+    }
 }
 
 /* Whether `key` is what a pointer's reference token says once ~1 and ~0 in it are read as / and ~. */

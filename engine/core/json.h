@@ -62,6 +62,11 @@ bool vf_json_next(struct vf_json_iterator *iterator, struct vf_bytes *ret_key, s
 /* The member of an object; of repeated keys the last. False when absent or when `value` is no object. */
 bool vf_json_member(struct vf_json value, struct vf_bytes key, struct vf_json *ret_member);
 
+/* The members of an object by these names, found in one pass; of repeated keys the last. What is absent, or all of them where
+ * `value` is no object, has no document (NULL). `sizes`: bit n is set where some name has n (modulo 64) bytes. */
+void vf_json_members(struct vf_json value, const struct vf_bytes *names, size_t count, uint64_t sizes,
+                     struct vf_json *ret_members);
+
 /* A JSON pointer (RFC 6901); "" is the value itself. False when nothing is there. */
 bool vf_json_at(struct vf_json value, const char *pointer, struct vf_json *ret_value);
 

@@ -1,9 +1,7 @@
 /* Times as text (body.h): the proleptic Gregorian calendar by arithmetic, no time zones, no library state. */
 #include "core/body.h"
 
-#define DAY_SECONDS  86400
-#define YEAR_0_MS    (-INT64_C(62167219200000)) /* 0000-01-01T00:00:00.000Z */
-#define YEAR_9999_MS INT64_C(253402300799999)   /* 9999-12-31T23:59:59.999Z */
+#define DAY_SECONDS 86400
 
 /*
  * Both directions count years from 1 March, so that the leap day is the year's last, in eras of 400 years (146,097 days).
@@ -44,10 +42,10 @@ static void print_digits(char *text, int number, int digits)
 
 void vf_time_print(char text[VF_TIME_TEXT_BYTES], int64_t unix_ms)
 {
-    if (unix_ms < YEAR_0_MS)
-        unix_ms = YEAR_0_MS;
-    if (unix_ms > YEAR_9999_MS)
-        unix_ms = YEAR_9999_MS;
+    if (unix_ms < VF_TIME_MS_MIN)
+        unix_ms = VF_TIME_MS_MIN;
+    if (unix_ms > VF_TIME_MS_MAX)
+        unix_ms = VF_TIME_MS_MAX;
 
     int64_t day_ms = (int64_t)DAY_SECONDS * 1000;
     int64_t days = (unix_ms >= 0 ? unix_ms : unix_ms - (day_ms - 1)) / day_ms;
@@ -91,7 +89,11 @@ static bool read_digits(struct reader *reader, int digits, int low, int high, in
 
 static bool read_one_of(struct reader *reader, const char *characters, char *ret_character)
 {
-    if (reader->at == reader->end || !*reader->at || !strchr(characters, *reader->at))
+    if (reader->at == reader->end)
+        return false;
+    while (*characters && *characters != *reader->at) /* strchr would cost more than all else here: it is a call */
+        characters++;
+    if (!*characters)
         return false;
     if (ret_character)
         *ret_character = *reader->at;

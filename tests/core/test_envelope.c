@@ -70,6 +70,7 @@ static void what_may_be_missing_is_filled_in(void **state)
     static const char *const texts[] = {
         "{\"kind\":\"order\",\"id\":\"42\",\"version\":1,\"type\":\"T\"}",
         "{\"kind\":\"order\",\"id\":\"42\",\"version\":1,\"type\":\"T\",\"time\":null,\"event_id\":null}",
+        "{\"kind\":\"order\",\"id\":\"42\",\"version\":1,\"type\":\"T\",\"event_id\":\"\"}",
     };
     for (size_t i = 0; i < COUNT_OF(texts); i++) {
         struct vf_error error;
@@ -165,6 +166,8 @@ static void what_is_wrong_is_named_with_what_was_found(void **state)
         {"time", "\"2026-02-29T00:00:00Z\"", "/time is \"2026-02-29T00:00:00Z\", an RFC 3339 time like"},
         {"event_id", "17", "/event_id is an integer, a string is wanted"},
         {"event_id", "{}", "/event_id is an object, a string is wanted"},
+        {"type", "\"a\\u0000b\"", "/type holds NUL"},
+        {"event_id", "\"a\\u0000b\"", "/event_id holds NUL"},
     };
     for (size_t i = 0; i < COUNT_OF(cases); i++)
         refuse(&plain, record_of(with(cases[i].name, cases[i].value)), cases[i].wanted);
@@ -178,6 +181,9 @@ static void values_that_are_no_envelope_are_refused(void **state)
     refuse(&plain, record_of(VF_LITERAL("hello")), "the value: not JSON");
     refuse(&plain, record_of(VF_LITERAL("")), "the value: not JSON: the text is empty");
     refuse(&plain, record_of(VF_LITERAL("{\"kind\":\"a\"} x")), "the value: not JSON");
+    refuse(&plain, record_of(VF_LITERAL("{\"id\":NaN}")), "NaN and Infinity are no JSON");
+    refuse(&plain, record_of(VF_LITERAL("{\"data\":1e400}")),
+           "the value: not JSON that viewfold takes: a number in it");
     refuse(&plain, record_of(VF_LITERAL("{\"id\":99999999999999999999}")), "the value: not JSON");
     struct vf_event event;
     struct vf_record unwanted = record_of(VF_LITERAL("hello"));
@@ -218,6 +224,8 @@ static void ids_and_kinds_have_1024_bytes_at_most(void **state)
     assert_int_equal(event.kind.size, 1024);
     refuse(&plain, record_of(with("id", quoted('i', 1025).data)), "/id has 1025 bytes, at most 1024 are allowed");
     refuse(&plain, record_of(with("kind", quoted('k', 1025).data)), "/kind has 1025 bytes, at most 1024 are allowed");
+    refuse(&plain, record_of(with("type", quoted('t', 1025).data)), "/type has 1025 bytes, at most 1024 are allowed");
+    refuse(&plain, record_of(with("event_id", quoted('e', 1025).data)), "/event_id has 1025 bytes, at most 1024 are");
 }
 
 static void ids_may_be_numbers_and_hold_anything_but_nul(void **state)

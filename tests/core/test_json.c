@@ -43,7 +43,7 @@ static void refuse_bytes(struct vf_bytes text, const char *part)
 
 static void refuse(const char *text)
 {
-    refuse_bytes(vf_bytes_from(text), "not JSON: ");
+    refuse_bytes(vf_bytes_from(text), "not JSON");
 }
 
 static void integers_are_exact(void **state)
