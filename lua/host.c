@@ -53,6 +53,10 @@ static void *allocate(void *self, void *block, size_t old_size, size_t new_size)
     size_t new_bytes = block_bytes(new_size);
     if (new_bytes > old_bytes) {
         size_t more = new_bytes - old_bytes;
+        /* A refused wish that is not repeated was refused for good: newer Luas (5.4.7) ask once for a larger stack. */
+        bool again = block == projector->refused_block && new_size == projector->refused_size;
+        if (projector->refused_last && !again)
+            projector->allocation_failed = true;
         bool over = new_bytes < new_size || more > projector->limits.memory_bytes_max ||
                     projector->memory_bytes > projector->limits.memory_bytes_max - more;
         /* GUARD lua-memory: one script takes the machine's memory */
@@ -60,6 +64,8 @@ static void *allocate(void *self, void *block, size_t old_size, size_t new_size)
             projector->refusals++;
             projector->allocation_failed = projector->allocation_failed || projector->refused_last;
             projector->refused_last = true;
+            projector->refused_block = block;
+            projector->refused_size = new_size;
             return NULL;
         }
         projector->refused_last = false;
@@ -230,12 +236,18 @@ void vf_lua_count_scratch(struct vf_projector *projector, size_t more_bytes)
     projector->memory_bytes += more_bytes;
 }
 
+/* Lua's own libraries call it a stack overflow when their stack cannot grow for want of memory. */
+static bool out_of_memory(const struct vf_projector *projector, int status)
+{
+    return status == LUA_ERRMEM || projector->allocation_failed || projector->refused_last;
+}
+
 void vf_lua_check_stack(lua_State *L, int slots)
 {
     struct vf_projector *projector = vf_lua_projector(L);
     if (lua_checkstack(L, slots))
         return;
-    if (!projector->allocation_failed)
+    if (!out_of_memory(projector, LUA_OK))
         luaL_error(L, "stack overflow");
     note_out_of_memory(projector);
     raise_stop(L);
@@ -244,7 +256,7 @@ void vf_lua_check_stack(lua_State *L, int slots)
 void vf_lua_pass_on(lua_State *L, int status)
 {
     struct vf_projector *projector = vf_lua_projector(L);
-    if ((status == LUA_ERRMEM || projector->allocation_failed) && projector->stop == VF_OK)
+    if (out_of_memory(projector, status) && projector->stop == VF_OK)
         note_out_of_memory(projector);
     /* GUARD lua-pass-on: a script catches a limit, and its result depends on what else is in memory */
     if (projector->stop != VF_OK)
@@ -352,8 +364,7 @@ enum vf_code vf_lua_gate(struct vf_projector *projector, lua_CFunction run, void
     trim_scratch(projector);
     if (status == LUA_OK && projector->stop == VF_OK)
         return VF_OK;
-    /* Lua's own libraries call it a stack overflow when their stack cannot grow for want of memory. */
-    if ((status == LUA_ERRMEM || projector->allocation_failed) && projector->stop == VF_OK)
+    if (out_of_memory(projector, status) && projector->stop == VF_OK)
         note_out_of_memory(projector);
     enum vf_code code = projector->stop != VF_OK ? projector->stop : VF_E_SCRIPT;
     projector->stop = VF_OK;

@@ -87,9 +87,11 @@ struct vf_projector {
 
     /* The allocator's. */
     size_t memory_bytes;
-    unsigned refusals;      /* in the call that runs */
-    bool refused_last;      /* the last wish for more was refused: Lua collects and asks again */
-    bool allocation_failed; /* in the call that runs: refused, and refused again */
+    unsigned refusals;         /* in the call that runs */
+    bool refused_last;         /* the last wish for more was refused: Lua collects and asks again */
+    const void *refused_block; /* what was wished for then */
+    size_t refused_size;
+    bool allocation_failed; /* in the call that runs: refused, and refused again, or not asked again */
 
     /* The call that runs. `stop` is sticky: once set, everything raises until the gate is left. */
     enum vf_code stop;

@@ -197,15 +197,26 @@ static void wait_until_up(const struct server *server)
             return;
         poll(NULL, 0, 10);
     }
-    give_up("redis-server does not start (is it on PATH?)");
+    give_up("redis-server does not start (VIEWFOLD_REDIS_SERVER, or else on PATH)");
 }
 
 int redis_fixture_start_server(const char *option, const char *value)
 {
     struct server *server = &servers[server_count++];
     char port_text[16];
-    char *argv[] = {"redis-server", "--port",    port_text,      "--save",      "",  "--dir", server->folder,
-                    "--bind",       "127.0.0.1", (char *)option, (char *)value, NULL};
+    const char *program = getenv("VIEWFOLD_REDIS_SERVER"); /* fresh Debians have it by another name, not on PATH */
+    char *argv[] = {(char *)(program ? program : "redis-server"),
+                    "--port",
+                    port_text,
+                    "--save",
+                    "",
+                    "--dir",
+                    server->folder,
+                    "--bind",
+                    "127.0.0.1",
+                    (char *)option,
+                    (char *)value,
+                    NULL};
     server->port = free_port();
     snprintf(port_text, sizeof(port_text), "%d", server->port);
     snprintf(server->folder, sizeof(server->folder), "/tmp/vfredisXXXXXX");

@@ -385,6 +385,9 @@ do_env() {
             address=$(with_database "$address" shop)
             say "export VIEWFOLD_MONGODB_URL=${address@Q}" # the samples' database
         fi
+        if [[ $server == redis && -z $(given redis) ]]; then
+            say "export VIEWFOLD_REDIS_SERVER='$state/redis/redis-server'" # for tests that start further ones
+        fi
     done
     say "export VIEWFOLD_SERVERS='$setup_dir/servers.sh' VIEWFOLD_INSTANCE='$instance' VIEWFOLD_PYTHON='$python'"
 }
