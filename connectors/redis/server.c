@@ -222,12 +222,20 @@ static const struct refusal {
      "something else than viewfold's lies at this key; another prefix keeps them apart"},
 };
 
-/* Redis 7.0 has no word of its own for a command that is refused inside of a function. */
+/* A command that is refused inside of a function has no word of its own, and another text since Redis 7.2. */
 static bool is_about_rights(struct vf_bytes reply)
 {
-    static const char inside[] = "ERR The user executing the script can't run this command";
-    return (reply.size > 7 && memcmp(reply.data, "NOPERM ", 7) == 0) ||
-           (reply.size >= sizeof(inside) - 1 && memcmp(reply.data, inside, sizeof(inside) - 1) == 0);
+    static const char *const beginnings[] = {
+        "NOPERM ",
+        "ERR The user executing the script can't run this command",
+        "ERR ACL failure in script",
+    };
+    for (size_t i = 0; i < sizeof(beginnings) / sizeof(beginnings[0]); i++) {
+        size_t size = strlen(beginnings[i]);
+        if (reply.size >= size && memcmp(reply.data, beginnings[i], size) == 0)
+            return true;
+    }
+    return false;
 }
 
 enum vf_code vf_redis_refusal(const char *label, const char *command, const char *username, const char *prefix,
