@@ -239,17 +239,34 @@ static enum vf_lua_shape take_table(lua_State *L, struct walk *walk, int table)
 
 /* Objects */
 
+/* What cannot be kept is told when its turn comes: of several, the first in order is named, on every machine. */
+static bool refuse_later(struct vf_lua_field *field, const char *why)
+{
+    field->kind = VF_FIELD_REFUSED;
+    field->value.why = why;
+    return false;
+}
+
+static bool note_userdata(lua_State *L, struct walk *walk, struct vf_lua_field *field)
+{
+    int64_t date;
+    if (!vf_lua_to_date(L, -1, &date))
+        return refuse_later(field, "is the event or a link: it cannot be kept");
+    if (walk->depth > 0)
+        return refuse_later(field, "is a date: dates are kept in top-level fields only (tostring gives its text)");
+    field->kind = VF_FIELD_BSON_DATE;
+    field->value.integer = date;
+    return false;
+}
+
 /* A value of an object, noted for when the keys are in order. The value is on top; it stays there if it is to wait. */
 static bool note_value(lua_State *L, struct walk *walk, struct vf_lua_field *field, int *waiting)
 {
-    int64_t date;
     switch (lua_type(L, -1)) {
     case LUA_TSTRING:
         field->kind = VF_FIELD_BSON_STRING;
         field->value.text.data = lua_tolstring(L, -1, &field->value.text.size);
-        if (!is_utf8(field->value.text))
-            refuse_key(L, walk, field->key, "is a string that is not UTF-8");
-        return false;
+        return is_utf8(field->value.text) ? false : refuse_later(field, "is a string that is not UTF-8");
     case LUA_TNUMBER:
         field->kind = lua_isinteger(L, -1) ? VF_FIELD_BSON_INT64 : VF_FIELD_BSON_DOUBLE;
         if (field->kind == VF_FIELD_BSON_INT64)
@@ -257,7 +274,7 @@ static bool note_value(lua_State *L, struct walk *walk, struct vf_lua_field *fie
         else
             field->value.number = lua_tonumber(L, -1);
         if (field->kind == VF_FIELD_BSON_DOUBLE && !isfinite(field->value.number))
-            refuse_key(L, walk, field->key, "is infinite or not a number (1/0, 0/0): it cannot be kept");
+            return refuse_later(field, "is infinite or not a number (1/0, 0/0): it cannot be kept");
         return false;
     case LUA_TBOOLEAN:
         field->kind = VF_FIELD_BSON_BOOL;
@@ -273,40 +290,51 @@ static bool note_value(lua_State *L, struct walk *walk, struct vf_lua_field *fie
     case LUA_TLIGHTUSERDATA:
         field->kind = VF_FIELD_BSON_NULL;
         if (lua_touserdata(L, -1) != &walk->projector->null_token)
-            refuse_key(L, walk, field->key, "is `own` or `delete`: it cannot be kept");
+            return refuse_later(field, "is `own` or `delete`: it cannot be kept");
         return false;
-    case LUA_TUSERDATA:
-        field->kind = VF_FIELD_BSON_DATE;
-        if (!vf_lua_to_date(L, -1, &date))
-            refuse_key(L, walk, field->key, "is the event or a link: it cannot be kept");
-        if (walk->depth > 0)
-            refuse_key(L, walk, field->key,
-                       "is a date: dates are kept in top-level fields only (tostring gives its text)");
-        field->value.integer = date;
-        return false;
-    default: refuse_key(L, walk, field->key, "is a function: it cannot be kept");
+    case LUA_TUSERDATA: return note_userdata(L, walk, field);
+    default: return refuse_later(field, "is a function: it cannot be kept");
     }
 }
 
-static struct vf_bytes check_key(lua_State *L, struct walk *walk, int index)
+/* The key at `index`. False where it cannot be kept. */
+static inline bool take_key(lua_State *L, const struct walk *walk, int index, struct vf_bytes *ret_key)
+{
+    if (lua_type(L, index) != LUA_TSTRING)
+        return false;
+    ret_key->data = lua_tolstring(L, index, &ret_key->size);
+    if (memchr(ret_key->data, '\0', ret_key->size) || !is_utf8(*ret_key))
+        return false;
+    return walk->depth > 0 || (ret_key->data[0] != '_' && !vf_bytes_is(*ret_key, "id"));
+}
+
+/* Says what is wrong with the first in order of the table's keys that cannot be kept; one cannot. */
+static __attribute__((noreturn)) void refuse_keys(lua_State *L, struct walk *walk, int table)
 {
     char what[160];
     struct vf_bytes key;
-    if (lua_type(L, index) != LUA_TSTRING) {
-        if (lua_isinteger(L, index)) {
-            snprintf(what, sizeof what, "has the integer key %lld: use array {...} for a list, tostring for a key",
-                     (long long)lua_tointeger(L, index));
-            refuse(L, walk, what);
-        }
-        snprintf(what, sizeof what, "has a %s as key: keys are strings", luaL_typename(L, index));
+    lua_pushnil(L);
+    while (lua_next(L, table)) {
+        lua_pop(L, 1);
+        int type = lua_type(L, -1);
+        if (type != LUA_TSTRING && type != LUA_TNUMBER && type != LUA_TBOOLEAN)
+            refuse(L, walk, "has a table, a function or the like as key: keys are strings");
+    }
+    vf_lua_push_sorted_keys(L, table);
+    for (lua_Integer i = 1; lua_rawgeti(L, -1, i) != LUA_TNIL && take_key(L, walk, -1, &key); i++)
+        lua_pop(L, 1);
+    if (lua_isinteger(L, -1)) {
+        snprintf(what, sizeof what, "has the integer key %lld: use array {...} for a list, tostring for a key",
+                 (long long)lua_tointeger(L, -1));
         refuse(L, walk, what);
     }
-    key.data = lua_tolstring(L, index, &key.size);
+    if (lua_type(L, -1) != LUA_TSTRING) {
+        snprintf(what, sizeof what, "has a %s as key: keys are strings", luaL_typename(L, -1));
+        refuse(L, walk, what);
+    }
     if (memchr(key.data, '\0', key.size) || !is_utf8(key))
         refuse(L, walk, "has a key that is not UTF-8, or holds a NUL");
-    if (walk->depth == 0 && (key.data[0] == '_' || vf_bytes_is(key, "id")))
-        refuse_key(L, walk, key, "has a name that belongs to viewfold (`id`, and what begins with `_`)");
-    return key;
+    refuse_key(L, walk, key, "has a name that belongs to viewfold (`id`, and what begins with `_`)");
 }
 
 /* The table at `table` as the value of a field or element, which the path's last step names already. */
@@ -348,6 +376,7 @@ static void write_field(lua_State *L, struct walk *walk, int table, const struct
         walk->projector->out.size++;
         return;
     case VF_FIELD_BSON_NULL: begin_field(L, walk, BSON_TYPE_NULL, key, 0); return;
+    case VF_FIELD_REFUSED: refuse_key(L, walk, key, field->value.why);
     default: write_field_table(L, walk, table, field); return;
     }
 }
@@ -360,7 +389,9 @@ static void write_object(lua_State *L, struct walk *walk, int table)
 
     lua_pushnil(L);
     while (lua_next(L, table)) {
-        struct vf_bytes key = check_key(L, walk, -2);
+        struct vf_bytes key;
+        if (!take_key(L, walk, -2, &key))
+            refuse_keys(L, walk, table);
         struct vf_lua_field *field = vf_lua_field_add(projector, key);
         if (note_value(L, walk, field, &waiting)) {
             field->value.slot = lua_gettop(L) - 1;
@@ -401,6 +432,8 @@ static void write_element(lua_State *L, struct walk *walk, lua_Integer position)
     }
     walk->depth++; /* what is wrong with the value is told of this path */
     note_value(L, walk, &field, &waiting);
+    if (field.kind == VF_FIELD_REFUSED)
+        refuse(L, walk, field.value.why);
     walk->depth--;
     field.key = vf_bytes(digits, size);
     write_field(L, walk, 0, &field);

@@ -20,6 +20,7 @@ enum vf_lua_field_kind {
     VF_FIELD_BSON_DATE,
     VF_FIELD_TABLE_ON_STACK, /* value.slot: its stack index */
     VF_FIELD_TABLE,          /* to be read by its key */
+    VF_FIELD_REFUSED,        /* cannot be kept: value.why */
 };
 
 struct vf_lua_field {
@@ -31,6 +32,7 @@ struct vf_lua_field {
         int64_t integer; /* also a boolean, a date */
         double number;
         struct vf_bytes text;
+        const char *why;
         int slot;
     } value;
     lua_Integer position; /* of a key: where it is in the unsorted list */

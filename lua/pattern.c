@@ -62,6 +62,7 @@ static void add_class(uint64_t set[4], unsigned char letter)
     case 'u': add_range(class, 'A', 'Z'); break;
     case 'w': add_range(class, '0', '9'), add_range(class, 'A', 'Z'), add_range(class, 'a', 'z'); break;
     case 'x': add_range(class, '0', '9'), add_range(class, 'A', 'F'), add_range(class, 'a', 'f'); break;
+    case 'z': add_range(class, 0, 0); break; /* deprecated since 5.2, and still there */
     default: add_range(set, letter, letter); return;
     }
     for (int i = 0; i < 4; i++)

@@ -2,8 +2,6 @@
  * is not. */
 #include "lua/lua_test.h"
 
-#include <lauxlib.h>
-#include <lualib.h>
 #include <stdio.h>
 #include <stdlib.h>
 
@@ -153,101 +151,12 @@ static void the_table_library_keeps_its_edges(void **state)
     assert_fails("table.move({}, math.mininteger, math.maxinteger, 2)", VF_E_SCRIPT, "too many elements");
 }
 
-/* Our patterns against the language's own, on random ones. */
-
-static unsigned long random_state;
-
-static unsigned random_below(unsigned limit)
-{
-    random_state = random_state * 6364136223846793005ul + 1442695040888963407ul;
-    return (unsigned)(random_state >> 33) % limit;
-}
-
-static void random_text(char *text, const char *const *parts, unsigned part_count, unsigned most)
-{
-    unsigned count = random_below(most + 1);
-    text[0] = '\0';
-    for (unsigned i = 0; i < count; i++)
-        strcat(text, parts[random_below(part_count)]);
-}
-
-/* What the language's own library answers to `code` with s and p set, as text; "error" where it fails. */
-static const char *answer_of(lua_State *L, const char *code, const char *text, const char *pattern)
-{
-    lua_settop(L, 0);
-    lua_pushstring(L, text);
-    lua_setglobal(L, "s");
-    lua_pushstring(L, pattern);
-    lua_setglobal(L, "p");
-    if (luaL_dostring(L, code) != LUA_OK)
-        return "error";
-    return lua_tostring(L, -1);
-}
-
-#define TRY                                                                                                                   \
-    "local function all(...) local r = {} for i = 1, select('#', ...) do r[i] = tostring((select(i, ...))) end "              \
-    "return table.concat(r, ',') end\n"                                                                                       \
-    "local r = { all(s:find(p)), all(s:match(p, 2)), all(s:gsub(p, '<%0>')), all(s:gsub(p, '%1', 2)), all(s:find(p, -2)) }\n" \
-    "local n = 0 for a, b in s:gmatch(p) do n = n + 1 r[#r + 1] = tostring(a) .. tostring(b) if n > 20 then break end end\n"  \
-    "r[#r + 1] = all(s:gsub(p, function(a, b) if a == 'a' then return false end return (a or '') .. (b or '') end))\n"        \
-    "r[#r + 1] = all(s:gsub(p, { a = 'x', [1] = 'y' }))\n"
-
-static void patterns_match_as_the_manual_says(void **state)
-{
-    (void)state;
-    static const char *const letters[] = {"a", "b", "ab", "(", ")", "1", " ", "_", "-", ".", "%", "A", "[", "]"};
-    static const char *const parts[] = {"a",      "b",   "a*",  "b+",   "a-",  "b?",     ".",    ".-",   ".*",
-                                        "%a",     "%d+", "%s*", "%w-",  "%p",  "%A",     "[ab]", "[^a]", "[a-b]*",
-                                        "[%w_]+", "[]]", "(",   ")",    "(a)", "(.-)",   "()",   "%1",   "%b()",
-                                        "%f[%w]", "$",   "^",   "%.",   "%%",  "[^%s]",  "%l+",  "%u",   "%x",
-                                        "*",      "-",   "%g",  "[a-]", "%S+", "[%a-b]", "%",    "["};
-    lua_State *L = luaL_newstate();
-    luaL_openlibs(L);
-    struct vf_projector *projector =
-        open_handler("local s, p = e.data.s, e.data.p\nlocal ok, text = pcall(function()\n" TRY
-                     "return table.concat(r, '|') end)\ndoc.r = ok and text or 'error'");
-    unsigned matched = 0, errors = 0;
-    for (unsigned seed = 1; seed <= 6000; seed++) {
-        char text[64], pattern[128], data[400], wanted[4096];
-        random_state = seed * 77ul;
-        random_text(text, letters, sizeof letters / sizeof *letters, 8);
-        random_text(pattern, parts, sizeof parts / sizeof *parts, 5);
-        const char *answer = answer_of(L, TRY "return table.concat(r, '|')", text, pattern);
-        snprintf(wanted, sizeof wanted, "%s", answer);
-        snprintf(data, sizeof data, "{\"s\":\"%s\",\"p\":\"%s\"}", text, pattern);
-        vf_warm document;
-        if (happen(projector, data, &document) != VF_OK)
-            fail_msg("seed %u, %s of %s: %s", seed, pattern, text, test_error.text);
-        struct vf_bytes bson;
-        bool aliased;
-        assert_int_equal(LUA->body(projector, document, test_arena, &bson, &aliased, &test_error), VF_OK);
-        bson_t view;
-        bson_iter_t iter;
-        assert_true(bson_init_static(&view, (const uint8_t *)bson.data, bson.size) &&
-                    bson_iter_init_find(&iter, &view, "r"));
-        const char *got = bson_iter_utf8(&iter, NULL);
-        LUA->cool(projector, document);
-        errors += strcmp(wanted, "error") == 0;
-        matched += strncmp(wanted, "nil", 3) != 0 && strcmp(wanted, "error") != 0;
-        /* A malformed pattern that the language notices only when it gets there, we notice at once. */
-        if (strcmp(got, wanted) != 0 && strcmp(got, "error") != 0)
-            fail_msg("seed %u: \"%s\" of \"%s\" gave %s, %s is wanted", seed, pattern, text, got, wanted);
-        if (strcmp(got, "error") == 0 && strcmp(wanted, "error") != 0 && !strpbrk(pattern, "(%[)"))
-            fail_msg("seed %u: \"%s\" of \"%s\" failed, %s is wanted", seed, pattern, text, wanted);
-    }
-    assert_true(matched > 1500);
-    assert_true(errors > 100);
-    lua_close(L);
-    LUA->close(projector);
-}
-
 int main(void)
 {
     const struct CMUnitTest tests[] = {
         A_TEST(what_is_not_allowed_is_not_there),   A_TEST(globals_and_libraries_are_read_only),
         A_TEST(what_is_left_of_the_language_works), A_TEST(tostring_and_format_name_the_type),
         A_TEST(pairs_and_next_go_in_key_order),     A_TEST(the_table_library_keeps_its_edges),
-        A_TEST(patterns_match_as_the_manual_says),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -134,6 +134,23 @@ static void what_cannot_be_kept_fails_with_its_path(void **state)
     LUA->close(projector);
 }
 
+static void of_several_faults_the_first_in_order_is_named(void **state)
+{
+    (void)state;
+    /* Each time in another Lua state, whose own order is another one. */
+    for (int turn = 0; turn < 5; turn++) {
+        assert_no_body("doc.t = { z = e, y = 0/0, x = { c = '\\xff', b = own }, w = 1, aa = { 1 } }", VF_E_SCRIPT,
+                       "the document's field `t.aa` has the integer key 1");
+        assert_no_body("doc.t = { z = e, y = 0/0, x = { c = '\\xff', b = own }, w = 1 }", VF_E_SCRIPT,
+                       "`t.x.b` is `own`");
+        assert_no_body("doc.t = { [9007199254740993] = 1, [3.5] = 1, [-77] = 1, k = pairs }", VF_E_SCRIPT,
+                       "`t` has the integer key -77");
+        assert_no_body("doc.t = { [{}] = 1, [pairs] = 2, [1] = 3, x = e }", VF_E_SCRIPT,
+                       "`t` has a table, a function or the like as key");
+        assert_no_body("doc._z, doc._y, doc._x, doc.id = 1, 2, 3, 4", VF_E_SCRIPT, "`_x` has a name");
+    }
+}
+
 static void a_document_has_a_size_limit(void **state)
 {
     (void)state;
@@ -376,12 +393,19 @@ static void a_stored_body_that_is_broken_is_refused(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        A_TEST(numbers_stay_what_they_are),        A_TEST(null_is_a_value_of_its_own),
-        A_TEST(a_list_is_what_array_or_json_made), A_TEST(a_list_filled_from_its_end_comes_out_in_order),
-        A_TEST(dates_live_in_top_level_fields),    A_TEST(what_cannot_be_kept_fails_with_its_path),
-        A_TEST(a_document_has_a_size_limit),       A_TEST(a_shared_table_is_noticed),
-        A_TEST(a_table_of_the_script_is_noticed),  A_TEST(the_tables_of_a_script_can_be_read_and_not_changed),
-        A_TEST(any_body_comes_back_byte_for_byte), A_TEST(a_stored_body_that_is_broken_is_refused),
+        A_TEST(numbers_stay_what_they_are),
+        A_TEST(null_is_a_value_of_its_own),
+        A_TEST(a_list_is_what_array_or_json_made),
+        A_TEST(a_list_filled_from_its_end_comes_out_in_order),
+        A_TEST(dates_live_in_top_level_fields),
+        A_TEST(what_cannot_be_kept_fails_with_its_path),
+        A_TEST(of_several_faults_the_first_in_order_is_named),
+        A_TEST(a_document_has_a_size_limit),
+        A_TEST(a_shared_table_is_noticed),
+        A_TEST(a_table_of_the_script_is_noticed),
+        A_TEST(the_tables_of_a_script_can_be_read_and_not_changed),
+        A_TEST(any_body_comes_back_byte_for_byte),
+        A_TEST(a_stored_body_that_is_broken_is_refused),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

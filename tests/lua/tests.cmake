@@ -1,5 +1,8 @@
 foreach(part projection event values language hostile memory state)
   vf_test(test_lua_${part} unit lua/test_${part}.c lua/lua_test.c LIBS vf_lua)
 endforeach()
-# Compares the patterns with the language's own.
-target_link_libraries(test_lua_language PRIVATE PkgConfig::LUA)
+# Also by hand, for long: build/tests/test_lua_fuzz 1000000 5000
+vf_test(test_lua_fuzz unit lua/test_fuzz.c lua/lua_test.c LIBS vf_lua)
+# Compares with the language's own matcher. Also by hand, for long: build/tests/test_lua_patterns 1000000 5000
+vf_test(test_lua_patterns unit lua/test_patterns.c lua/lua_test.c LIBS vf_lua)
+target_link_libraries(test_lua_patterns PRIVATE PkgConfig::LUA)
