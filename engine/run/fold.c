@@ -1,43 +1,12 @@
 #include "run/fold.h"
 
 #include "core/versions.h"
+#include "run/fold_state.h"
 
 #include <assert.h>
-#include <stdlib.h>
 
 /* A fold that takes longer than this seals what it has: slow handlers must not keep a worker from polling. */
 #define FOLD_MS_MAX 5000
-
-/* One row while its batch is folded. */
-struct row {
-    const struct vf_record *record;
-    struct vf_reading *reading;
-    struct vf_event event;
-    const struct vf_route *route;      /* NULL: the kind is not for this view, or the envelope could not be read */
-    const struct vf_error *unreadable; /* in the arena */
-    struct vf_routed routed;           /* what the route said, where it has been asked */
-    bool is_routed;
-};
-
-struct list {
-    void **items;
-    size_t count;
-    size_t capacity;
-};
-
-/* The state of one vf_fold_run. */
-struct run {
-    struct vf_fold *fold;
-    const struct vf_fold_tools *tools;
-    struct row *rows;
-    size_t row_count;
-    struct list documents;  /* struct vf_cached_document: everything consulted, in order of first use */
-    struct list aggregates; /* struct vf_cached_aggregate */
-    size_t row_limit;       /* rows from here on are the next batch's: their documents were not foreseen */
-    size_t touched_bytes; /* of documents that the batch has consulted, by the sizes they had, and what came to them */
-    bool store_failed;    /* the error is the store's, not the event's */
-    struct vf_counts *loads;
-};
 
 void vf_fold_init(struct vf_fold *fold)
 {
@@ -49,117 +18,6 @@ void vf_fold_done(struct vf_fold *fold)
     vf_arena_free(fold->arena);
     vf_arena_free(fold->scratch);
     fold->arena = fold->scratch = NULL;
-}
-
-static void list_add(struct run *run, struct list *list, void *item)
-{
-    if (list->count == list->capacity) {
-        size_t capacity = list->capacity ? list->capacity * 2 : 64;
-        void **items = vf_arena_alloc(run->fold->arena, capacity * sizeof *items);
-        if (list->count)
-            memcpy(items, list->items, list->count * sizeof *items);
-        list->items = items;
-        list->capacity = capacity;
-    }
-    list->items[list->count++] = item;
-}
-
-/* --- loading ------------------------------------------------------------------------------------------------------ */
-
-/* Keys to load, each once. */
-struct wanted_key {
-    struct vf_bytes key;
-    UT_hash_handle hh;
-};
-
-struct wanted {
-    struct vf_bytes *keys;
-    size_t count;
-    struct wanted_key *set;
-};
-
-static struct wanted wanted_new(struct run *run, size_t most)
-{
-    return (struct wanted){.keys = vf_arena_alloc(run->fold->arena, most * sizeof(struct vf_bytes))};
-}
-
-static void want(struct run *run, struct wanted *wanted, struct vf_bytes key)
-{
-    struct wanted_key *there;
-    HASH_FIND(hh, wanted->set, key.data, key.size, there);
-    if (there)
-        return;
-    there = vf_arena_calloc(run->fold->arena, 1, sizeof *there);
-    there->key = key;
-    HASH_ADD_KEYPTR(hh, wanted->set, key.data, key.size, there);
-    wanted->keys[wanted->count++] = key;
-}
-
-/* Reads documents and aggregate records that are not in the cache into it: one round trip. */
-static enum vf_code load(struct run *run, struct wanted *documents, struct wanted *aggregates, struct vf_error *error)
-{
-    const struct vf_fold_tools *tools = run->tools;
-    HASH_CLEAR(hh, documents->set);
-    HASH_CLEAR(hh, aggregates->set);
-    if (documents->count + aggregates->count == 0)
-        return VF_OK;
-    struct vf_arena *arena = run->fold->arena;
-    struct vf_document *read_documents = vf_arena_calloc(arena, documents->count, sizeof *read_documents);
-    struct vf_aggregate *read_aggregates = vf_arena_calloc(arena, aggregates->count, sizeof *read_aggregates);
-    enum vf_code code =
-        tools->store_type->load(tools->store, tools->view, documents->keys, documents->count, aggregates->keys,
-                                aggregates->count, arena, read_documents, read_aggregates, error);
-    if (code) {
-        /* Something in the store that is not ours is the fault of the event that needs it; the others go on. */
-        run->store_failed = code != VF_E_CONFIG && code != VF_E_DATA;
-        return code;
-    }
-    run->loads->loads++;
-    run->loads->loaded += (int64_t)(documents->count + aggregates->count);
-    for (size_t i = 0; i < documents->count; i++) {
-        vf_cache_put_document(tools->cache, &read_documents[i]);
-        run->fold->loaded_bytes += read_documents[i].body.size;
-    }
-    run->fold->loaded_documents += documents->count;
-    for (size_t i = 0; i < aggregates->count; i++)
-        vf_cache_put_aggregate(tools->cache, &read_aggregates[i]);
-    return VF_OK;
-}
-
-static enum vf_code need_document(struct run *run, struct vf_bytes id, struct vf_cached_document **ret_document,
-                                  struct vf_error *error)
-{
-    struct vf_cached_document *document = vf_cache_document(run->tools->cache, id);
-    if (!document) {
-        struct wanted documents = {.keys = &id, .count = 1}, aggregates = {0};
-        enum vf_code code = load(run, &documents, &aggregates, error);
-        if (code)
-            return code;
-        document = vf_cache_document(run->tools->cache, id);
-    }
-    if (vf_cache_use(run->tools->cache, &document->head, run->fold->number)) {
-        list_add(run, &run->documents, document);
-        run->touched_bytes += document->body_bytes + document->version_count * 32;
-    }
-    *ret_document = document;
-    return VF_OK;
-}
-
-static enum vf_code need_aggregate(struct run *run, struct vf_bytes key, struct vf_cached_aggregate **ret_aggregate,
-                                   struct vf_error *error)
-{
-    struct vf_cached_aggregate *aggregate = vf_cache_aggregate(run->tools->cache, key);
-    if (!aggregate) {
-        struct wanted documents = {0}, aggregates = {.keys = &key, .count = 1};
-        enum vf_code code = load(run, &documents, &aggregates, error);
-        if (code)
-            return code;
-        aggregate = vf_cache_aggregate(run->tools->cache, key);
-    }
-    if (vf_cache_use(run->tools->cache, &aggregate->head, run->fold->number))
-        list_add(run, &run->aggregates, aggregate);
-    *ret_aggregate = aggregate;
-    return VF_OK;
 }
 
 /* --- envelopes ---------------------------------------------------------------------------------------------------- */
@@ -184,7 +42,7 @@ static bool is_ours(const struct vf_fold_tools *tools, const struct vf_record *r
     return reading->state != VF_STOPPING || record->offset < reading->stop_offset;
 }
 
-static void read_rows(struct run *run, const struct vf_record *records, size_t count)
+static void read_rows(struct vf_fold_state *run, const struct vf_record *records, size_t count)
 {
     const struct vf_fold_tools *tools = run->tools;
     struct vf_reading *reading = NULL;
@@ -196,8 +54,8 @@ static void read_rows(struct run *run, const struct vf_record *records, size_t c
             reading = vf_readings_find(tools->readings, record->topic, record->partition);
         if (!is_ours(tools, record, reading))
             continue;
-        struct row *row = &run->rows[run->row_count++];
-        *row = (struct row){.record = record, .reading = reading};
+        struct vf_fold_row *row = &run->rows[run->row_count++];
+        *row = (struct vf_fold_row){.record = record, .reading = reading};
         if (record->row != VF_ROW_RECORD)
             continue;
         struct vf_error error;
@@ -208,106 +66,12 @@ static void read_rows(struct run *run, const struct vf_record *records, size_t c
     }
 }
 
-/* --- foreseeing what is needed ------------------------------------------------------------------------------------ */
-
-static bool has_record(const struct vf_fold_tools *tools, const struct vf_route *route)
-{
-    return route->route == VF_ROUTE_LINK || tools->projection->versions == VF_VERSIONS_RECORD;
-}
-
-static bool is_linking(const struct row *row)
-{
-    return row->route->route == VF_ROUTE_LINK && vf_bytes_is(row->event.type, row->route->link_type);
-}
-
-static enum vf_code ask_route(struct run *run, struct row *row, struct vf_error *error)
-{
-    if (row->is_routed)
-        return VF_OK;
-    const struct vf_fold_tools *tools = run->tools;
-    enum vf_code code =
-        tools->projector_type->route(tools->projector, row->route, &row->event, run->fold->arena, &row->routed, error);
-    row->is_routed = code == VF_OK;
-    return code;
-}
-
-static void want_document(struct run *run, struct wanted *wanted, struct vf_bytes id)
-{
-    if (!vf_cache_document(run->tools->cache, id))
-        want(run, wanted, id);
-}
-
-/* What the route will probably say. False when it fails: that is no failure yet, as the event may turn out to be a
- * duplicate, but looking further ahead may be for nothing. */
-static bool foresee(struct run *run, struct row *row, struct wanted *wanted, size_t *room)
-{
-    if (row->route->route == VF_ROUTE_OWN) {
-        want_document(run, wanted, row->event.id);
-        return true;
-    }
-    if (row->route->route == VF_ROUTE_LINK) {
-        const struct vf_cached_aggregate *aggregate = vf_cache_aggregate(run->tools->cache, row->event.aggregate);
-        if (aggregate && aggregate->has_link) {
-            if (!aggregate->link_is_none)
-                want_document(run, wanted, aggregate->link);
-            return true;
-        }
-        if (!is_linking(row))
-            return true;
-    }
-    struct vf_error ignored;
-    if (ask_route(run, row, &ignored))
-        return false;
-    size_t count = row->routed.count < *room ? row->routed.count : *room;
-    for (size_t i = 0; i < count; i++)
-        want_document(run, wanted, row->routed.ids[i]);
-    *room -= count;
-    return true;
-}
-
-/* The rows up to here are a batch: more documents than one may load, by the size that documents had lately. */
-static bool is_enough(struct run *run, size_t documents, size_t rows)
-{
-    size_t typical = run->tools->document_bytes_typical;
-    if (typical == 0 || documents < run->tools->written_bytes_max / typical + 1)
-        return false;
-    run->row_limit = rows;
-    return true;
-}
-
-/* Two round trips at most: aggregate records (and documents that are known without), then documents. */
-static enum vf_code prefetch(struct run *run, struct vf_error *error)
-{
-    const struct vf_fold_tools *tools = run->tools;
-    struct wanted aggregates = wanted_new(run, run->row_count);
-    struct wanted early = wanted_new(run, run->row_count);
-    for (size_t i = 0; i < run->row_limit && !is_enough(run, early.count, i); i++) {
-        struct row *row = &run->rows[i];
-        if (!row->route)
-            continue;
-        if (has_record(tools, row->route) && !vf_cache_aggregate(tools->cache, row->event.aggregate))
-            want(run, &aggregates, row->event.aggregate);
-        if (row->route->route == VF_ROUTE_OWN)
-            want_document(run, &early, row->event.id);
-    }
-    enum vf_code code = load(run, &early, &aggregates, error);
-    if (code)
-        return code;
-
-    size_t room = 4 * run->row_count; /* a list route may name many: beyond this, they are loaded when met */
-    struct wanted documents = wanted_new(run, run->row_count + room);
-    struct wanted none = {0};
-    for (size_t i = 0; i < run->row_limit && !is_enough(run, documents.count, i); i++)
-        if (run->rows[i].route && !foresee(run, &run->rows[i], &documents, &room))
-            break;
-    return load(run, &documents, &none, error);
-}
-
 /* --- one event ---------------------------------------------------------------------------------------------------- */
 
 /* In careful mode a handler's result goes through BSON at once: what cannot be kept fails the event that made it, and the
  * document behaves as one that was just loaded. */
-static enum vf_code settle_document(struct run *run, struct vf_cached_document *document, struct vf_error *error)
+static enum vf_code settle_document(struct vf_fold_state *run, struct vf_cached_document *document,
+                                    struct vf_error *error)
 {
     const struct vf_fold_tools *tools = run->tools;
     struct vf_bytes body;
@@ -324,11 +88,12 @@ static enum vf_code settle_document(struct run *run, struct vf_cached_document *
 }
 
 /* The event is counted into one document: its version and the revision move; the handler, if there is one, changes it. */
-static enum vf_code take_in(struct run *run, struct row *row, struct vf_bytes id, struct vf_error *error)
+static enum vf_code take_in(struct vf_fold_state *run, struct vf_fold_row *row, struct vf_bytes id,
+                            struct vf_error *error)
 {
     const struct vf_fold_tools *tools = run->tools;
     struct vf_cached_document *document;
-    enum vf_code code = need_document(run, id, &document, error);
+    enum vf_code code = vf_fold_need_document(run, id, &document, error);
     if (code)
         return code;
     run->touched_bytes += row->record->value.size;
@@ -360,8 +125,9 @@ static enum vf_code take_in(struct run *run, struct row *row, struct vf_bytes id
 }
 
 /* Where the aggregate's last version lives (PROTOCOL.md 2). *ret_document: the document it lives in, if it does. */
-static enum vf_code find_last(struct run *run, struct row *row, const struct vf_cached_aggregate *aggregate,
-                              bool *ret_has_last, int64_t *ret_last, struct vf_error *error)
+static enum vf_code find_last(struct vf_fold_state *run, struct vf_fold_row *row,
+                              const struct vf_cached_aggregate *aggregate, bool *ret_has_last, int64_t *ret_last,
+                              struct vf_error *error)
 {
     const struct vf_event *event = &row->event;
     *ret_has_last = false;
@@ -388,7 +154,7 @@ static enum vf_code find_last(struct run *run, struct row *row, const struct vf_
         id = aggregate->link;
     }
     struct vf_cached_document *document;
-    enum vf_code code = need_document(run, id, &document, error);
+    enum vf_code code = vf_fold_need_document(run, id, &document, error);
     if (code)
         return code;
     const int64_t *version = vf_cached_version(document, event->aggregate);
@@ -419,12 +185,12 @@ static enum vf_code fail_gap(const struct vf_event *event, bool has_last, int64_
 }
 
 /* Follows or makes the aggregate's link. *ret_none: its events go nowhere. */
-static enum vf_code follow_link(struct run *run, struct row *row, struct vf_cached_aggregate *aggregate, bool *ret_none,
-                                struct vf_error *error)
+static enum vf_code follow_link(struct vf_fold_state *run, struct vf_fold_row *row,
+                                struct vf_cached_aggregate *aggregate, bool *ret_none, struct vf_error *error)
 {
     const struct vf_event *event = &row->event;
-    if (is_linking(row)) {
-        enum vf_code code = ask_route(run, row, error);
+    if (vf_fold_is_linking(row)) {
+        enum vf_code code = vf_fold_ask_route(run, row, error);
         if (code)
             return code;
         if (row->routed.count > 1)
@@ -454,15 +220,15 @@ static enum vf_code follow_link(struct run *run, struct row *row, struct vf_cach
     return VF_OK;
 }
 
-static enum vf_code apply(struct run *run, struct row *row, struct vf_error *error)
+static enum vf_code apply(struct vf_fold_state *run, struct vf_fold_row *row, struct vf_error *error)
 {
     const struct vf_fold_tools *tools = run->tools;
     const struct vf_event *event = &row->event;
     struct vf_counts *counts = &run->fold->counts;
     struct vf_cached_aggregate *aggregate = NULL;
     enum vf_code code;
-    if (has_record(tools, row->route)) {
-        code = need_aggregate(run, event->aggregate, &aggregate, error);
+    if (vf_fold_has_record(tools, row->route)) {
+        code = vf_fold_need_aggregate(run, event->aggregate, &aggregate, error);
         if (code)
             return code;
     }
@@ -495,7 +261,7 @@ static enum vf_code apply(struct run *run, struct row *row, struct vf_error *err
         ids = &aggregate->link;
         id_count = none ? 0 : 1;
     } else if (row->route->route != VF_ROUTE_OWN) {
-        code = ask_route(run, row, error);
+        code = vf_fold_ask_route(run, row, error);
         if (code)
             return code;
         ids = row->routed.ids;
@@ -523,7 +289,7 @@ static enum vf_code apply(struct run *run, struct row *row, struct vf_error *err
 /* Is it still the log that progress was taken from (PROTOCOL.md 5)? An end before the position, or another record where
  * the last one was, says no: the topic was re-created or cut. A last record that is gone (compaction, retention) says
  * nothing. */
-static enum vf_code check_log(struct run *run, struct row *row, struct vf_error *error)
+static enum vf_code check_log(struct vf_fold_state *run, struct vf_fold_row *row, struct vf_error *error)
 {
     const struct vf_record *record = row->record;
     struct vf_reading *reading = row->reading;
@@ -554,7 +320,7 @@ static enum vf_code check_log(struct run *run, struct row *row, struct vf_error 
 }
 
 /* Deals with one row, whatever it is; then the partition's position is behind it. */
-static enum vf_code deal_with(struct run *run, struct row *row, struct vf_error *error)
+static enum vf_code deal_with(struct vf_fold_state *run, struct vf_fold_row *row, struct vf_error *error)
 {
     const struct vf_record *record = row->record;
     struct vf_reading *reading = row->reading;
@@ -595,148 +361,6 @@ static enum vf_code deal_with(struct run *run, struct row *row, struct vf_error 
     return VF_OK;
 }
 
-/* --- sealing ------------------------------------------------------------------------------------------------------ */
-
-static enum vf_code seal_document(struct run *run, struct vf_cached_document *document,
-                                  struct vf_document_change *change, bool *ret_aliased, struct vf_error *error)
-{
-    struct vf_fold *fold = run->fold;
-    *change = (struct vf_document_change){
-        .intent = VF_CONSULT,
-        .base = document->base_presence,
-        .base_stamp = document->head.base_stamp,
-        .next = {.id = document->head.key},
-    };
-    if (!document->head.changed)
-        return VF_OK;
-    change->intent = VF_WRITE;
-    struct vf_document *next = &change->next;
-    next->presence = document->presence;
-    next->stamp = fold->commit.stamp;
-    next->revision = document->revision;
-    if (document->presence == VF_PRESENT && document->warm) {
-        bool aliased;
-        enum vf_code code = run->tools->projector_type->body(run->tools->projector, document->warm, fold->arena,
-                                                             &next->body, &aliased, error);
-        if (code)
-            return code;
-        *ret_aliased |= aliased;
-        document->body_bytes = next->body.size;
-    } else if (document->presence == VF_PRESENT) {
-        next->body = vf_arena_copy(fold->arena, document->cold);
-    }
-    /* A copy of the array: the next batch folds on while this one is being written. The names stay where they are. */
-    /* GUARD in-flight-copy: a commit that is under way would say what the next batch is folding */
-    next->version_count = document->version_count;
-    next->versions = (const struct vf_version *)(const void *)vf_arena_bytes(
-                         fold->arena, document->versions, document->version_count * sizeof *document->versions)
-                         .data;
-    return VF_OK;
-}
-
-static void seal_aggregate(struct run *run, const struct vf_cached_aggregate *aggregate,
-                           struct vf_aggregate_change *change)
-{
-    *change = (struct vf_aggregate_change){
-        .intent = aggregate->head.changed ? VF_WRITE : VF_CONSULT_OWN,
-        .base_exists = aggregate->base_exists,
-        .base_stamp = aggregate->head.base_stamp,
-        .next = {.aggregate = aggregate->head.key},
-    };
-    if (!aggregate->head.changed)
-        return;
-    struct vf_aggregate *next = &change->next;
-    next->exists = true;
-    next->stamp = run->fold->commit.stamp;
-    next->has_link = aggregate->has_link;
-    next->link_is_none = aggregate->link_is_none;
-    next->link = vf_arena_copy(run->fold->arena, aggregate->link);
-    next->has_version = aggregate->has_version;
-    next->version = aggregate->version;
-}
-
-static void seal_progress(struct run *run)
-{
-    struct vf_fold *fold = run->fold;
-    struct vf_readings *readings = run->tools->readings;
-    struct vf_progress_change *changes = vf_arena_alloc(fold->arena, readings->count * sizeof *changes);
-    size_t count = 0;
-    for (size_t i = 0; i < readings->count; i++) {
-        struct vf_reading *reading = &readings->all[i];
-        if (reading->last) {
-            reading->folded.has_last = true;
-            reading->folded.last_offset = reading->last->offset;
-            reading->folded.last_timestamp_ms = reading->last->timestamp_ms;
-            reading->folded.last_hash = vf_record_hash(reading->last);
-            reading->last = NULL;
-        }
-        if (vf_progress_equal(&reading->folded, &reading->sent))
-            continue;
-        changes[count++] = (struct vf_progress_change){reading->partition, reading->sent, reading->folded};
-        reading->sent = reading->folded; /* the next batch stands on this one */
-    }
-    fold->commit.progress = changes;
-    fold->commit.progress_count = count;
-}
-
-/* From here on the cache holds what the store will hold once the commit has taken hold. */
-static void rebase(struct run *run)
-{
-    uint64_t stamp = run->fold->commit.stamp;
-    for (size_t i = 0; i < run->documents.count; i++) {
-        struct vf_cached_document *document = run->documents.items[i];
-        document->base_presence = document->presence;
-        if (document->head.changed || run->tools->store_type->touches)
-            document->head.base_stamp = stamp;
-        vf_cache_weigh(run->tools->cache, &document->head);
-    }
-    for (size_t i = 0; i < run->aggregates.count; i++) {
-        struct vf_cached_aggregate *aggregate = run->aggregates.items[i];
-        if (aggregate->head.changed) {
-            aggregate->base_exists = true;
-            aggregate->head.base_stamp = stamp;
-        }
-        vf_cache_weigh(run->tools->cache, &aggregate->head);
-    }
-}
-
-static enum vf_fold_outcome seal(struct run *run)
-{
-    struct vf_fold *fold = run->fold;
-    struct vf_document_change *documents = vf_arena_alloc(fold->arena, run->documents.count * sizeof *documents);
-    struct vf_aggregate_change *aggregates = vf_arena_alloc(fold->arena, run->aggregates.count * sizeof *aggregates);
-    bool aliased = false;
-    /* GUARD stamp: a value that no other commit has, for everything that this one writes */
-    fold->commit.stamp = run->tools->clock->random(run->tools->clock->self);
-    fold->commit.view = run->tools->view;
-    size_t document_count = 0, aggregate_count = 0;
-    for (size_t i = 0; i < run->documents.count; i++) {
-        struct vf_cached_document *document = run->documents.items[i];
-        /* Everything consulted is in the condition, written or not (PROTOCOL.md 1.1). */
-        if (seal_document(run, document, &documents[document_count], &aliased, &fold->error))
-            return VF_FOLD_CAREFULLY;
-        fold->counts.documents += documents[document_count].intent == VF_WRITE;
-        /* GUARD consulted: what was only read is in the condition too */
-        document_count++;
-    }
-    /* GUARD aliased: a document that shares tables changes in two places, until it is loaded again */
-    if (aliased)
-        return VF_FOLD_CAREFULLY;
-    for (size_t i = 0; i < run->aggregates.count; i++) {
-        seal_aggregate(run, run->aggregates.items[i], &aggregates[aggregate_count]);
-        fold->counts.aggregates += aggregates[aggregate_count].intent == VF_WRITE;
-        aggregate_count++;
-    }
-    fold->commit.documents = documents;
-    fold->commit.document_count = document_count;
-    fold->commit.aggregates = aggregates;
-    fold->commit.aggregate_count = aggregate_count;
-    seal_progress(run);
-    rebase(run);
-    fold->empty = fold->commit.progress_count == 0;
-    return VF_FOLDED;
-}
-
 /* --- the fold ----------------------------------------------------------------------------------------------------- */
 
 enum vf_fold_outcome vf_fold_run(struct vf_fold *fold, const struct vf_fold_tools *tools, const struct vf_record *rows,
@@ -744,18 +368,18 @@ enum vf_fold_outcome vf_fold_run(struct vf_fold *fold, const struct vf_fold_tool
 {
     vf_arena_reset(fold->arena);
     *fold = (struct vf_fold){.number = fold->number, .arena = fold->arena, .scratch = fold->scratch};
-    struct run run = {.fold = fold, .tools = tools, .loads = loads};
+    struct vf_fold_state run = {.fold = fold, .tools = tools, .loads = loads};
     if (row_count > tools->rows_max)
         row_count = tools->rows_max;
     read_rows(&run, rows, row_count);
     run.row_limit = run.row_count;
-    if (prefetch(&run, &fold->error) && run.store_failed)
+    if (vf_fold_foresee(&run, &fold->error) && run.store_failed)
         return VF_FOLD_NO_STORE;
 
     int64_t began_ms = tools->clock->monotonic_ms(tools->clock->self);
     fold->rows_taken = row_count;
     for (size_t i = 0; i < run.row_count; i++) {
-        struct row *row = &run.rows[i];
+        struct vf_fold_row *row = &run.rows[i];
         if (i > 0 && (i >= run.row_limit || run.touched_bytes > tools->written_bytes_max ||
                       tools->clock->monotonic_ms(tools->clock->self) - began_ms > FOLD_MS_MAX)) {
             fold->rows_taken = (size_t)(row->record - rows); /* the rest is the next batch's */
@@ -772,5 +396,5 @@ enum vf_fold_outcome vf_fold_run(struct vf_fold *fold, const struct vf_fold_tool
             return VF_FOLD_FAILED;
         }
     }
-    return seal(&run);
+    return vf_fold_seal(&run);
 }

@@ -29,7 +29,7 @@ def mongodb(name):
     return f"test_mongodb_contract :{name}"
 
 
-# --- what is folded: engine/core, engine/run/fold.c -------------------------------------------------------------------
+# --- what is folded: engine/core, engine/run/fold.c, seal.c -----------------------------------------------------------
 
 FOLD = [
     Guard(

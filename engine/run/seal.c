@@ -1,0 +1,142 @@
+/* What a batch has consulted, as one commit (fold_state.h). */
+#include "run/fold_state.h"
+
+static enum vf_code seal_document(struct vf_fold_state *run, struct vf_cached_document *document,
+                                  struct vf_document_change *change, bool *ret_aliased, struct vf_error *error)
+{
+    struct vf_fold *fold = run->fold;
+    *change = (struct vf_document_change){
+        .intent = VF_CONSULT,
+        .base = document->base_presence,
+        .base_stamp = document->head.base_stamp,
+        .next = {.id = document->head.key},
+    };
+    if (!document->head.changed)
+        return VF_OK;
+    change->intent = VF_WRITE;
+    struct vf_document *next = &change->next;
+    next->presence = document->presence;
+    next->stamp = fold->commit.stamp;
+    next->revision = document->revision;
+    if (document->presence == VF_PRESENT && document->warm) {
+        bool aliased;
+        enum vf_code code = run->tools->projector_type->body(run->tools->projector, document->warm, fold->arena,
+                                                             &next->body, &aliased, error);
+        if (code)
+            return code;
+        *ret_aliased |= aliased;
+        document->body_bytes = next->body.size;
+    } else if (document->presence == VF_PRESENT) {
+        next->body = vf_arena_copy(fold->arena, document->cold);
+    }
+    /* A copy of the array: the next batch folds on while this one is being written. The names stay where they are. */
+    /* GUARD in-flight-copy: a commit that is under way would say what the next batch is folding */
+    next->version_count = document->version_count;
+    next->versions = (const struct vf_version *)(const void *)vf_arena_bytes(
+                         fold->arena, document->versions, document->version_count * sizeof *document->versions)
+                         .data;
+    return VF_OK;
+}
+
+static void seal_aggregate(struct vf_fold_state *run, const struct vf_cached_aggregate *aggregate,
+                           struct vf_aggregate_change *change)
+{
+    *change = (struct vf_aggregate_change){
+        .intent = aggregate->head.changed ? VF_WRITE : VF_CONSULT_OWN,
+        .base_exists = aggregate->base_exists,
+        .base_stamp = aggregate->head.base_stamp,
+        .next = {.aggregate = aggregate->head.key},
+    };
+    if (!aggregate->head.changed)
+        return;
+    struct vf_aggregate *next = &change->next;
+    next->exists = true;
+    next->stamp = run->fold->commit.stamp;
+    next->has_link = aggregate->has_link;
+    next->link_is_none = aggregate->link_is_none;
+    next->link = vf_arena_copy(run->fold->arena, aggregate->link);
+    next->has_version = aggregate->has_version;
+    next->version = aggregate->version;
+}
+
+static void seal_progress(struct vf_fold_state *run)
+{
+    struct vf_fold *fold = run->fold;
+    struct vf_readings *readings = run->tools->readings;
+    struct vf_progress_change *changes = vf_arena_alloc(fold->arena, readings->count * sizeof *changes);
+    size_t count = 0;
+    for (size_t i = 0; i < readings->count; i++) {
+        struct vf_reading *reading = &readings->all[i];
+        if (reading->last) {
+            reading->folded.has_last = true;
+            reading->folded.last_offset = reading->last->offset;
+            reading->folded.last_timestamp_ms = reading->last->timestamp_ms;
+            reading->folded.last_hash = vf_record_hash(reading->last);
+            reading->last = NULL;
+        }
+        if (vf_progress_equal(&reading->folded, &reading->sent))
+            continue;
+        changes[count++] = (struct vf_progress_change){reading->partition, reading->sent, reading->folded};
+        reading->sent = reading->folded; /* the next batch stands on this one */
+    }
+    fold->commit.progress = changes;
+    fold->commit.progress_count = count;
+}
+
+/* From here on the cache holds what the store will hold once the commit has taken hold. */
+static void rebase(struct vf_fold_state *run)
+{
+    uint64_t stamp = run->fold->commit.stamp;
+    for (size_t i = 0; i < run->documents.count; i++) {
+        struct vf_cached_document *document = run->documents.items[i];
+        document->base_presence = document->presence;
+        if (document->head.changed || run->tools->store_type->touches)
+            document->head.base_stamp = stamp;
+        vf_cache_weigh(run->tools->cache, &document->head);
+    }
+    for (size_t i = 0; i < run->aggregates.count; i++) {
+        struct vf_cached_aggregate *aggregate = run->aggregates.items[i];
+        if (aggregate->head.changed) {
+            aggregate->base_exists = true;
+            aggregate->head.base_stamp = stamp;
+        }
+        vf_cache_weigh(run->tools->cache, &aggregate->head);
+    }
+}
+
+enum vf_fold_outcome vf_fold_seal(struct vf_fold_state *run)
+{
+    struct vf_fold *fold = run->fold;
+    struct vf_document_change *documents = vf_arena_alloc(fold->arena, run->documents.count * sizeof *documents);
+    struct vf_aggregate_change *aggregates = vf_arena_alloc(fold->arena, run->aggregates.count * sizeof *aggregates);
+    bool aliased = false;
+    /* GUARD stamp: a value that no other commit has, for everything that this one writes */
+    fold->commit.stamp = run->tools->clock->random(run->tools->clock->self);
+    fold->commit.view = run->tools->view;
+    size_t document_count = 0, aggregate_count = 0;
+    for (size_t i = 0; i < run->documents.count; i++) {
+        struct vf_cached_document *document = run->documents.items[i];
+        /* Everything consulted is in the condition, written or not (PROTOCOL.md 1.1). */
+        if (seal_document(run, document, &documents[document_count], &aliased, &fold->error))
+            return VF_FOLD_CAREFULLY;
+        fold->counts.documents += documents[document_count].intent == VF_WRITE;
+        /* GUARD consulted: what was only read is in the condition too */
+        document_count++;
+    }
+    /* GUARD aliased: a document that shares tables changes in two places, until it is loaded again */
+    if (aliased)
+        return VF_FOLD_CAREFULLY;
+    for (size_t i = 0; i < run->aggregates.count; i++) {
+        seal_aggregate(run, run->aggregates.items[i], &aggregates[aggregate_count]);
+        fold->counts.aggregates += aggregates[aggregate_count].intent == VF_WRITE;
+        aggregate_count++;
+    }
+    fold->commit.documents = documents;
+    fold->commit.document_count = document_count;
+    fold->commit.aggregates = aggregates;
+    fold->commit.aggregate_count = aggregate_count;
+    seal_progress(run);
+    rebase(run);
+    fold->empty = fold->commit.progress_count == 0;
+    return VF_FOLDED;
+}
