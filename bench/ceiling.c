@@ -114,7 +114,7 @@ static void set_version(struct document *document, const struct bench_event *eve
         document->versions = vf_realloc(document->versions, (count ? count * 2 : 1) * sizeof *document->versions);
     memmove(document->versions + low + 1, document->versions + low, (count - low) * sizeof *document->versions);
     document->versions[low] =
-        (struct vf_version){vf_bytes(vf_strndup(text, (size_t)size), (size_t)size), (int64_t)event->version};
+        (struct vf_version){vf_bytes(vf_strndup(text, (size_t)size), (size_t)size), (int64_t)event->version, NULL};
     document->version_count++;
 }
 

@@ -120,7 +120,12 @@ static void push_field(lua_State *L, int self, enum vf_lua_event_field field)
     case VF_EVENT_TIME_MS: lua_pushinteger(L, event->time_ms); return;
     case VF_EVENT_TOPIC: lua_pushstring(L, event->record->topic); return;
     case VF_EVENT_TYPE: push_bytes(L, event->type); return;
-    case VF_EVENT_VERSION: lua_pushinteger(L, event->version); return;
+    case VF_EVENT_VERSION:
+        if (event->version_text.size)
+            push_bytes(L, event->version_text);
+        else
+            lua_pushinteger(L, event->version);
+        return;
     case VF_EVENT_FIELDS: break;
     }
     lua_pushnil(L);

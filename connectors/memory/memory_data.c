@@ -47,6 +47,7 @@ void vf_memory_copy_document(struct vf_arena *arena, const struct vf_document *f
         for (size_t i = 0; i < from->version_count; i++) {
             versions[i].aggregate = copy_bytes(arena, from->versions[i].aggregate);
             versions[i].version = from->versions[i].version;
+            versions[i].more = vf_version_more_copy(arena, from->versions[i].more);
         }
     }
     *ret_to = (struct vf_document){
@@ -65,6 +66,7 @@ static void clear_document(struct vf_document *document)
     for (size_t i = 0; i < document->version_count; i++) {
         struct vf_bytes aggregate = document->versions[i].aggregate;
         clear_bytes(&aggregate);
+        free((void *)(uintptr_t)document->versions[i].more);
     }
     free((void *)(uintptr_t)document->versions);
     clear_bytes(&document->id);
@@ -77,6 +79,7 @@ void vf_memory_copy_aggregate(struct vf_arena *arena, const struct vf_aggregate 
     struct vf_aggregate copy = *from;
     copy.aggregate = copy_bytes(arena, from->aggregate);
     copy.link = copy_bytes(arena, from->link);
+    copy.version_more = vf_version_more_copy(arena, from->version_more);
     *ret_to = copy;
 }
 
@@ -84,6 +87,7 @@ static void clear_aggregate(struct vf_aggregate *aggregate)
 {
     clear_bytes(&aggregate->aggregate);
     clear_bytes(&aggregate->link);
+    free((void *)(uintptr_t)aggregate->version_more);
     *aggregate = (struct vf_aggregate){0};
 }
 

@@ -8,6 +8,30 @@ void vf_mongodb_append_stamp(bson_t *into, const char *key, uint64_t stamp)
     bson_append_utf8(into, key, -1, text, VF_STAMP_TEXT_BYTES - 1);
 }
 
+/* A version, under `key`; event ids beside it. */
+static void append_version(bson_t *into, const char *key, int64_t version, const struct vf_version_more *more)
+{
+    struct vf_bytes rest, id;
+    bson_t list;
+    char buffer[16];
+    const char *place;
+    uint32_t i;
+
+    if (more && more->text.size > 0)
+        vf_mongodb_append_text(into, key, more->text);
+    else
+        BSON_APPEND_INT64(into, key, version);
+    if (!more || more->id_count == 0)
+        return;
+    bson_append_array_begin(into, more->is_window ? "recent" : "ids", -1, &list);
+    rest = more->ids;
+    for (i = 0; vf_event_ids_next(&rest, &id); i++) {
+        bson_uint32_to_string(i, &place, buffer, sizeof(buffer));
+        vf_mongodb_append_text(&list, place, id);
+    }
+    bson_append_array_end(into, &list);
+}
+
 static void append_versions(bson_t *view, const struct vf_version *versions, size_t count)
 {
     bson_t list, entry;
@@ -21,7 +45,7 @@ static void append_versions(bson_t *view, const struct vf_version *versions, siz
 
         bson_append_document_begin(&list, key, (int)size, &entry);
         vf_mongodb_append_text(&entry, "a", versions[i].aggregate);
-        BSON_APPEND_INT64(&entry, "v", versions[i].version);
+        append_version(&entry, "v", versions[i].version, versions[i].more);
         bson_append_document_end(&list, &entry);
     }
     bson_append_array_end(view, &list);
@@ -54,7 +78,7 @@ void vf_mongodb_append_aggregate(bson_t *into, const struct vf_aggregate *aggreg
     else if (aggregate->has_link)
         vf_mongodb_append_text(into, "link", aggregate->link);
     if (aggregate->has_version)
-        BSON_APPEND_INT64(into, "version", aggregate->version);
+        append_version(into, "version", aggregate->version, aggregate->version_more);
 }
 
 void vf_mongodb_append_progress(bson_t *into, const struct vf_progress *progress, uint64_t stamp)
@@ -124,9 +148,91 @@ static enum vf_code not_ours(const char *what, const bson_t *bson, const char *w
         what, (int)id.size, id.data, why);
 }
 
+/* What lies about one version, while it is read: the value, and the event ids beside it. */
+struct version_parts {
+    bool has_value;
+    int64_t number;
+    struct vf_version_more more; /* borrows from the BSON and from `packed` */
+    bool has_ids;
+    struct vf_buffer packed;
+    bool wrong;
+};
+
+static bool read_ids(const bson_iter_t *value, struct version_parts *parts)
+{
+    bson_iter_t iter;
+    struct vf_bytes id;
+
+    if (parts->has_ids || !BSON_ITER_HOLDS_ARRAY(value) || !bson_iter_recurse(value, &iter))
+        return false;
+    parts->has_ids = true;
+    for (; bson_iter_next(&iter); parts->more.id_count++) {
+        if (parts->more.id_count == VF_REPEATS_MAX || !iter_text(&iter, &id) || id.size == 0 ||
+            id.size > VF_ID_BYTES_MAX)
+            return false;
+        vf_event_ids_add(&parts->packed, id);
+    }
+    return parts->more.id_count > 0;
+}
+
+/* Takes one field of an entry or record whose version lies under `name`. False: it is another field. */
+static bool take_version_field(const bson_iter_t *field, const char *name, struct version_parts *parts)
+{
+    const char *key = bson_iter_key(field);
+
+    if (strcmp(key, name) == 0) {
+        parts->has_value = true;
+        if (!iter_int(field, &parts->number))
+            parts->wrong |= !iter_text(field, &parts->more.text) || parts->more.text.size == 0 ||
+                            parts->more.text.size > VF_ID_BYTES_MAX;
+        return true;
+    }
+    if (strcmp(key, "ids") != 0 && strcmp(key, "recent") != 0)
+        return false;
+    parts->more.is_window = key[0] == 'r';
+    parts->wrong |= !read_ids(field, parts);
+    return true;
+}
+
+/* False: what was taken is no version. */
+static bool finish_version(struct version_parts *parts, struct vf_arena *arena, int64_t *ret_version,
+                           const struct vf_version_more **ret_more)
+{
+    bool fine =
+        !parts->wrong && (parts->has_value || !parts->has_ids) && !(parts->has_ids && parts->more.text.size > 0);
+
+    if (fine) {
+        parts->more.ids = vf_bytes(parts->packed.data, parts->packed.size);
+        *ret_version = parts->number;
+        *ret_more = vf_version_more_copy(arena, &parts->more);
+    }
+    vf_buffer_done(&parts->packed);
+    return fine;
+}
+
+static bool read_entry(const bson_iter_t *value, struct vf_arena *arena, struct vf_version *ret_version)
+{
+    bson_iter_t entry;
+    struct vf_bytes aggregate = {0};
+    struct version_parts parts = {0};
+
+    if (!BSON_ITER_HOLDS_DOCUMENT(value) || !bson_iter_recurse(value, &entry))
+        return false;
+    while (bson_iter_next(&entry)) {
+        if (strcmp(bson_iter_key(&entry), "a") == 0)
+            iter_text(&entry, &aggregate);
+        else
+            take_version_field(&entry, "v", &parts);
+    }
+    if (!finish_version(&parts, arena, &ret_version->version, &ret_version->more))
+        return false;
+    ret_version->aggregate = vf_arena_copy(arena, aggregate);
+    return aggregate.size > 0 && parts.has_value;
+}
+
 static bool read_versions(const bson_iter_t *value, struct vf_arena *arena, struct vf_document *document)
 {
-    bson_iter_t iter, entry;
+    bson_iter_t iter;
     struct vf_version *versions;
     size_t count = 0;
 
@@ -136,22 +242,9 @@ static bool read_versions(const bson_iter_t *value, struct vf_arena *arena, stru
         count++;
     versions = vf_arena_calloc(arena, count, sizeof(*versions));
     bson_iter_recurse(value, &iter);
-    for (count = 0; bson_iter_next(&iter); count++) {
-        struct vf_bytes aggregate = {0};
-        bool has_version = false;
-
-        if (!BSON_ITER_HOLDS_DOCUMENT(&iter) || !bson_iter_recurse(&iter, &entry))
+    for (count = 0; bson_iter_next(&iter); count++)
+        if (!read_entry(&iter, arena, &versions[count]))
             return false;
-        while (bson_iter_next(&entry)) {
-            if (strcmp(bson_iter_key(&entry), "a") == 0)
-                iter_text(&entry, &aggregate);
-            else if (strcmp(bson_iter_key(&entry), "v") == 0)
-                has_version = iter_int(&entry, &versions[count].version);
-        }
-        if (aggregate.size == 0 || !has_version)
-            return false;
-        versions[count].aggregate = vf_arena_copy(arena, aggregate);
-    }
     document->versions = versions;
     document->version_count = count;
     return true;
@@ -246,6 +339,7 @@ enum vf_code vf_mongodb_read_aggregate(const bson_t *bson, struct vf_arena *aren
 {
     struct vf_aggregate aggregate = {.exists = true};
     bool has_id = false, has_stamp = false, readable = true;
+    struct version_parts version = {0};
     bson_iter_t iter;
 
     if (!bson_iter_init(&iter, bson))
@@ -261,13 +355,12 @@ enum vf_code vf_mongodb_read_aggregate(const bson_t *bson, struct vf_arena *aren
             aggregate.has_link = true;
             aggregate.link_is_none = BSON_ITER_HOLDS_NULL(&iter);
             readable = readable && (aggregate.link_is_none || iter_text(&iter, &aggregate.link));
-        } else if (strcmp(key, "version") == 0) {
-            aggregate.has_version = iter_int(&iter, &aggregate.version);
-            readable = readable && aggregate.has_version;
-        } else {
+        } else if (!take_version_field(&iter, "version", &version)) {
             readable = false; /* set-aside events, which this build would not keep in order */
         }
     }
+    aggregate.has_version = version.has_value;
+    readable = finish_version(&version, arena, &aggregate.version, &aggregate.version_more) && readable;
     if (!has_id || !has_stamp || !readable)
         return not_ours("aggregate record", bson, "a field is missing, unknown or of the wrong type", error);
     aggregate.aggregate = vf_arena_copy(arena, aggregate.aggregate);

@@ -33,6 +33,12 @@ struct items {
     struct item (*at)(const struct vf_commit *commit, size_t index);
 };
 
+/* Text and event ids of a version: each id has a type, its place in the list as a name, a length and NULs around it. */
+static size_t more_bytes(const struct vf_version_more *more)
+{
+    return more ? 16 + more->text.size + more->ids.size + 12 * (size_t)more->id_count : 0;
+}
+
 static struct item document_at(const struct vf_commit *commit, size_t index)
 {
     const struct vf_document_change *change = &commit->documents[index];
@@ -46,7 +52,8 @@ static struct item document_at(const struct vf_commit *commit, size_t index)
         item.document = &change->next;
         item.size += change->next.body.size;
         for (i = 0; i < change->next.version_count; i++)
-            item.size += VERSION_BYTES + change->next.versions[i].aggregate.size;
+            item.size +=
+                VERSION_BYTES + change->next.versions[i].aggregate.size + more_bytes(change->next.versions[i].more);
     }
     return item;
 }
@@ -58,7 +65,8 @@ static struct item aggregate_at(const struct vf_commit *commit, size_t index)
                         .exists = change->base_exists,
                         .base_stamp = change->base_stamp,
                         .aggregate = change->intent == VF_WRITE ? &change->next : NULL,
-                        .size = STATEMENT_BYTES + 2 * change->next.aggregate.size + change->next.link.size};
+                        .size = STATEMENT_BYTES + 2 * change->next.aggregate.size + change->next.link.size +
+                                more_bytes(change->next.version_more)};
 
     /* An aggregate's own record with nothing set aside changes only in a commit that moves the progress of the aggregate's
      * partition, and this commit tests that progress in the same transaction: whoever wrote the record meanwhile has moved

@@ -304,8 +304,10 @@ static void add_aggregate(struct vf_store *store, size_t place, const struct vf_
         vf_redis_request_add(request, aggregate->link_is_none ? VF_LITERAL("1") : aggregate->link);
     }
     if (aggregate->has_version) {
+        vf_buffer_clear(&store->value);
+        vf_version_print(&store->value, aggregate->version, aggregate->version_more);
         vf_redis_request_add(request, VF_LITERAL("version"));
-        vf_redis_request_add_int(request, aggregate->version);
+        vf_redis_request_add(request, vf_bytes(store->value.data, store->value.size));
     }
 }
 

@@ -189,6 +189,18 @@ static const char *read_husk(struct vf_store *store, const redisReply *reply, st
     return NULL;
 }
 
+/* A version is nearly always an integer, which needs no parser. */
+static bool read_version(struct vf_store *store, struct vf_bytes text, struct vf_arena *arena,
+                         struct vf_aggregate *aggregate)
+{
+    struct vf_json json;
+    struct vf_error ignored;
+    if (vf_redis_parse_int(text, &aggregate->version))
+        return true;
+    return vf_json_parse(store->parser, text, &json, &ignored) == VF_OK && vf_json_type(json) != VF_JSON_INT &&
+           vf_version_read(json, arena, &aggregate->version, &aggregate->version_more);
+}
+
 static const char *read_aggregate(struct vf_store *store, const redisReply *reply, struct vf_arena *arena,
                                   struct vf_aggregate *aggregate)
 {
@@ -197,8 +209,8 @@ static const char *read_aggregate(struct vf_store *store, const redisReply *repl
         return "it has a field of viewfold's that this build does not know";
     if (!vf_stamp_parse(hash.stamp, &aggregate->stamp))
         return "_stamp is not 16 hex digits";
-    if (hash.version.data && !vf_redis_parse_int(hash.version, &aggregate->version))
-        return "version is no integer";
+    if (hash.version.data && !read_version(store, hash.version, arena, aggregate))
+        return "version is none that viewfold writes";
     aggregate->exists = true;
     aggregate->has_version = hash.version.data != NULL;
     aggregate->has_link = hash.link.data != NULL || hash.none.data != NULL;

@@ -58,7 +58,7 @@ void vf_versions_print(struct vf_buffer *out, const struct vf_version *versions,
             vf_buffer_add_char(out, ',');
         vf_json_print_string(out, versions[i].aggregate);
         vf_buffer_add_char(out, ':');
-        vf_buffer_add_int(out, versions[i].version);
+        vf_version_print(out, versions[i].version, versions[i].more);
     }
     vf_buffer_add_char(out, '}');
 }
@@ -76,10 +76,10 @@ static enum vf_code read_versions(struct vf_json object, struct vf_arena *arena,
     struct vf_bytes key;
     struct vf_json value;
     for (size_t i = 0; vf_json_next(&iterator, &key, &value); i++) {
-        if (vf_json_type(value) != VF_JSON_INT)
-            return vf_fail(error, VF_E_DATA, "the version of %.*s is no integer", key.size < 200 ? (int)key.size : 200,
-                           key.data);
-        versions[i] = (struct vf_version){vf_arena_copy(arena, key), vf_json_int(value)};
+        if (!vf_version_read(value, arena, &versions[i].version, &versions[i].more))
+            return vf_fail(error, VF_E_DATA, "the version of %.*s is none that viewfold writes",
+                           key.size < 200 ? (int)key.size : 200, key.data);
+        versions[i].aggregate = vf_arena_copy(arena, key);
     }
     return VF_OK;
 }

@@ -8,6 +8,7 @@
 #include "core/bytes.h"
 #include "core/error.h"
 #include "core/event.h"
+#include "core/version_more.h"
 
 #include <stdbool.h>
 #include <stdint.h>
@@ -15,7 +16,8 @@
 /* One entry of a document's versions. Kept sorted by aggregate (vf_bytes_compare). */
 struct vf_version {
     struct vf_bytes aggregate;
-    int64_t version;
+    int64_t version;                    /* 0 where it is text */
+    const struct vf_version_more *more; /* NULL: the integer is all */
 };
 
 /* Absent, a document with a body, or a husk: what stays where there is no body (PROTOCOL.md 4). */
@@ -43,7 +45,8 @@ struct vf_aggregate {
     bool link_is_none;    /* with has_link: the route said nil; `link` is empty */
     struct vf_bytes link; /* the document's id */
     bool has_version;
-    int64_t version;
+    int64_t version;                            /* 0 where it is text */
+    const struct vf_version_more *version_more; /* NULL: the integer is all */
 };
 
 /* Of one topic partition, in one generation. Compared whole. */
@@ -65,8 +68,8 @@ bool vf_progress_equal(const struct vf_progress *a, const struct vf_progress *b)
 void vf_stamp_print(char text[VF_STAMP_TEXT_BYTES], uint64_t stamp);
 bool vf_stamp_parse(struct vf_bytes text, uint64_t *ret_stamp);
 
-/* `versions` as a canonical JSON object, aggregate -> version (FORMAT.md, _versions), and back: sorted, strings in the arena.
- * VF_E_DATA for a version that is no int64 and for an aggregate that stands there twice. */
+/* `versions` as a canonical JSON object, aggregate -> version (FORMAT.md, _versions; vf_version_print), and back: sorted,
+ * strings in the arena. VF_E_DATA for a version of no form that viewfold writes and for an aggregate that stands there twice. */
 void vf_versions_print(struct vf_buffer *out, const struct vf_version *versions, size_t count);
 struct vf_json_parser;
 struct vf_arena;

@@ -1,31 +1,61 @@
 /*
  * Duplicate, next or gap: the one rule that decides whether an event is taken in, as a pure function of the event's number
- * and of the last one that was taken in where the aggregate's version lives (PROTOCOL.md 2). No state, any thread.
+ * and of what is remembered where the aggregate's version lives (PROTOCOL.md 2); and what is remembered afterwards. No state,
+ * any thread.
  */
 #ifndef VF_CORE_VERSIONS_H
 #define VF_CORE_VERSIONS_H
 
+#include "core/error.h"
 #include "core/event.h"
+#include "core/version_more.h"
 
 #include <stdbool.h>
 #include <stdint.h>
 
+/* The last version of an aggregate that was taken in. Absent is a state of its own, not zero. */
+struct vf_last {
+    bool exists;
+    int64_t version; /* 0 where it is text */
+    const struct vf_version_more *more;
+};
+
 enum vf_order {
-    VF_DUPLICATE, /* at or below the last one: skip it */
+    VF_DUPLICATE, /* taken in before: skip it */
     VF_NEXT,      /* take it in */
     VF_GAP,       /* what comes before it is missing: it must not be taken in, nor be skipped */
+    VF_UNFIT, /* it cannot be told: its number is of another form than the last one, or its id cannot be remembered */
 };
 
 /*
- * `last` counts only with has_last. Absent is a state of its own, not zero.
+ * sequence: at or below the last is a duplicate, the one after it is next; absent, event->first is, or any number with
+ * first_any. A number *below* the first on an absent aggregate is a mistake of the producer or of the mapping (`first: 1`
+ * where they count from 0). It is VF_GAP too: as VF_NEXT the view would hold what the mapping says cannot be, and as
+ * VF_DUPLICATE it would be lost without a word. A gap stops or parks it, and says so.
  *
- * sequence: the one after `last` is next; absent, it is event->first, or any number with first_any. A number *below* the
- * first on an absent aggregate is a mistake of the producer or of the mapping (`first: 1` where they count from 0). It is
- * VF_GAP too: as VF_NEXT the view would hold what the mapping says cannot be, and as VF_DUPLICATE it would be lost without
- * a word. A gap stops or parks it, and says so.
+ * revision: a sequence whose numbers may repeat. At the last number an event is a duplicate where its id was taken in at that
+ * number, and next (a sibling of the same transaction) where it was not. Below it, everything is a duplicate: the ids of
+ * earlier numbers are forgotten. That is right as long as an aggregate's events come in order, which its partition keeps; a
+ * sibling that comes after the next number cannot be told from a repeat. An entry without ids was taken in when the numbers
+ * were said to be a sequence, where one number is one event: the same number again is then a duplicate.
+ * VF_UNFIT: no id; an id too long; VF_REPEATS_MAX siblings are there already.
  *
- * offset: whatever is greater than `last`, or the first one, is next. There are no gaps.
+ * ordered: whatever is greater than the last, or the first one, is next, else a duplicate. There are no gaps. Strings are
+ * compared byte by byte, so they must be of one length: VF_UNFIT where it is not the last one's, and where one is text and the
+ * other an integer.
+ *
+ * offset: as ordered; but with `repeats`, an event whose id is among the last ones of its aggregate is a duplicate although
+ * its offset is new. An event without an id is not remembered. VF_UNFIT: an id too long.
  */
-enum vf_order vf_version_order(const struct vf_event *event, bool has_last, int64_t last);
+enum vf_order vf_version_order(const struct vf_event *event, const struct vf_last *last);
+
+/* Why an event is VF_GAP or VF_UNFIT, and what to do: VF_E_DATA. */
+enum vf_code vf_version_fail(const struct vf_event *event, const struct vf_last *last, enum vf_order order,
+                             struct vf_error *error);
+
+/* What is to be remembered beside event->version once an event that was VF_NEXT after `last` has been taken in: on the heap,
+ * for free(); NULL where there is nothing. `scratch` is cleared. */
+struct vf_version_more *vf_version_more_after(const struct vf_event *event, const struct vf_last *last,
+                                              struct vf_buffer *scratch);
 
 #endif

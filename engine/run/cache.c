@@ -11,6 +11,7 @@ struct vf_cache {
     struct vf_cached_aggregate *aggregates;
     struct vf_cached *oldest;
     struct vf_cached *newest;
+    struct vf_buffer scratch;
 };
 
 struct vf_cache *vf_cache_new(const struct vf_projector_type *type, struct vf_projector *projector, size_t bytes_max)
@@ -19,6 +20,7 @@ struct vf_cache *vf_cache_new(const struct vf_projector_type *type, struct vf_pr
     cache->projector_type = type;
     cache->projector = projector;
     cache->bytes_max = bytes_max;
+    vf_buffer_init(&cache->scratch);
     return cache;
 }
 
@@ -27,6 +29,7 @@ void vf_cache_free(struct vf_cache *cache)
     if (!cache)
         return;
     vf_cache_drop_all(cache);
+    vf_buffer_done(&cache->scratch);
     free(cache);
 }
 
@@ -94,11 +97,12 @@ void vf_cache_weigh(struct vf_cache *cache, struct vf_cached *entry)
     size_t bytes = ENTRY_BYTES + entry->key.size;
     if (entry->is_document) {
         const struct vf_cached_document *document = (const struct vf_cached_document *)entry;
-        bytes += document->version_count * VERSION_BYTES + document->cold.size;
+        bytes += document->version_count * VERSION_BYTES + document->more_bytes + document->cold.size;
         if (document->warm)
             bytes += document->body_bytes * WARM_FACTOR;
     } else {
-        bytes += ((const struct vf_cached_aggregate *)entry)->link.size;
+        const struct vf_cached_aggregate *aggregate = (const struct vf_cached_aggregate *)entry;
+        bytes += aggregate->link.size + vf_version_more_bytes(aggregate->version_more);
     }
     cache->bytes += bytes;
     cache->bytes -= entry->bytes;
@@ -113,12 +117,19 @@ static void free_bytes(struct vf_bytes *bytes)
     *bytes = (struct vf_bytes){0};
 }
 
+static void free_more(const struct vf_version_more *more)
+{
+    free((void *)(uintptr_t)more);
+}
+
 static void drop_document(struct vf_cache *cache, struct vf_cached_document *document)
 {
     HASH_DEL(cache->documents, document); /* NOLINT: the analyzer does not see through uthash */
     vf_cache_cool(cache, document);
-    for (size_t i = 0; i < document->version_count; i++)
+    for (size_t i = 0; i < document->version_count; i++) {
         free_bytes(&document->versions[i].aggregate);
+        free_more(document->versions[i].more);
+    }
     free(document->versions);
     free_bytes(&document->head.key);
     free(document);
@@ -135,6 +146,7 @@ static void drop(struct vf_cache *cache, struct vf_cached *entry)
     struct vf_cached_aggregate *aggregate = (struct vf_cached_aggregate *)entry;
     HASH_DEL(cache->aggregates, aggregate); /* NOLINT: as above */
     free_bytes(&aggregate->link);
+    free_more(aggregate->version_more);
     free_bytes(&aggregate->head.key);
     free(aggregate);
 }
@@ -188,8 +200,12 @@ struct vf_cached_document *vf_cache_put_document(struct vf_cache *cache, const s
         document->revision = from->revision;
         document->version_count = document->version_capacity = from->version_count;
         document->versions = vf_alloc(from->version_count * sizeof *document->versions);
-        for (size_t i = 0; i < from->version_count; i++)
-            document->versions[i] = (struct vf_version){own(from->versions[i].aggregate), from->versions[i].version};
+        for (size_t i = 0; i < from->version_count; i++) {
+            const struct vf_version *read = &from->versions[i];
+            document->versions[i] =
+                (struct vf_version){own(read->aggregate), read->version, vf_version_more_copy(NULL, read->more)};
+            document->more_bytes += vf_version_more_bytes(read->more);
+        }
     }
     if (from->presence == VF_PRESENT) {
         document->cold = vf_bytes(memcpy(vf_alloc(from->body.size), from->body.data, from->body.size), from->body.size);
@@ -221,29 +237,54 @@ static size_t version_place(const struct vf_cached_document *document, struct vf
     return low;
 }
 
-const int64_t *vf_cached_version(const struct vf_cached_document *document, struct vf_bytes aggregate)
+struct vf_last vf_cached_version(const struct vf_cached_document *document, struct vf_bytes aggregate)
 {
     bool found;
     size_t place = version_place(document, aggregate, &found);
-    return found ? &document->versions[place].version : NULL;
+    if (!found)
+        return (struct vf_last){0};
+    return (struct vf_last){true, document->versions[place].version, document->versions[place].more};
 }
 
-void vf_cached_set_version(struct vf_cached_document *document, struct vf_bytes aggregate, int64_t version)
+static struct vf_version *add_version(struct vf_cached_document *document, size_t place, struct vf_bytes aggregate)
 {
-    bool found;
-    size_t place = version_place(document, aggregate, &found);
-    if (found) {
-        document->versions[place].version = version;
-        return;
-    }
     if (document->version_count == document->version_capacity) {
         document->version_capacity = document->version_capacity ? document->version_capacity * 2 : 4;
         document->versions = vf_realloc(document->versions, document->version_capacity * sizeof *document->versions);
     }
     memmove(document->versions + place + 1, document->versions + place,
             (document->version_count - place) * sizeof *document->versions);
-    document->versions[place] = (struct vf_version){own(aggregate), version};
     document->version_count++;
+    document->versions[place] = (struct vf_version){.aggregate = own(aggregate)};
+    return &document->versions[place];
+}
+
+/* Moves a last version on to the event's, where `exists` says whether there is one. */
+static void move_version(struct vf_cache *cache, const struct vf_event *event, bool exists, int64_t *version,
+                         const struct vf_version_more **more)
+{
+    struct vf_last last = {exists, *version, *more};
+    const struct vf_version_more *next = vf_version_more_after(event, &last, &cache->scratch);
+    free_more(*more);
+    *version = event->version;
+    *more = next;
+}
+
+void vf_cached_set_version(struct vf_cache *cache, struct vf_cached_document *document, const struct vf_event *event)
+{
+    bool found;
+    size_t place = version_place(document, event->aggregate, &found);
+    struct vf_version *entry = found ? &document->versions[place] : add_version(document, place, event->aggregate);
+    document->more_bytes -= vf_version_more_bytes(entry->more);
+    move_version(cache, event, found, &entry->version, &entry->more);
+    document->more_bytes += vf_version_more_bytes(entry->more);
+}
+
+void vf_cached_set_record_version(struct vf_cache *cache, struct vf_cached_aggregate *aggregate,
+                                  const struct vf_event *event)
+{
+    move_version(cache, event, aggregate->has_version, &aggregate->version, &aggregate->version_more);
+    aggregate->has_version = true;
 }
 
 enum vf_code vf_cache_warm(struct vf_cache *cache, struct vf_cached_document *document, struct vf_error *error)
@@ -286,6 +327,7 @@ struct vf_cached_aggregate *vf_cache_put_aggregate(struct vf_cache *cache, const
             aggregate->link = own(from->link);
         aggregate->has_version = from->has_version;
         aggregate->version = from->version;
+        aggregate->version_more = vf_version_more_copy(NULL, from->version_more);
     }
     HASH_ADD_KEYPTR(hh, cache->aggregates, aggregate->head.key.data, aggregate->head.key.size, aggregate);
     link_oldest(cache, &aggregate->head);

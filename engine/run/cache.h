@@ -11,6 +11,7 @@
 #define VF_RUN_CACHE_H
 
 #include "core/document.h"
+#include "core/versions.h"
 #include "projector.h"
 
 #include <stdbool.h>
@@ -34,9 +35,10 @@ struct vf_cached_document {
     enum vf_presence base_presence; /* with base_stamp: what the condition tests */
     enum vf_presence presence;      /* as folded so far */
     int64_t revision;
-    struct vf_version *versions; /* sorted by aggregate; names and array owned */
+    struct vf_version *versions; /* sorted by aggregate; names, array and what is more owned */
     size_t version_count;
     size_t version_capacity;
+    size_t more_bytes;    /* what the versions have beside integers (vf_version_more), all together */
     vf_warm warm;         /* 0 where nothing has been warmed yet */
     struct vf_bytes cold; /* the body as read, until it is warmed; owned */
     size_t body_bytes;    /* size of the body's BSON when it was last seen */
@@ -52,6 +54,7 @@ struct vf_cached_aggregate {
     struct vf_bytes link; /* owned */
     bool has_version;
     int64_t version;
+    const struct vf_version_more *version_more; /* owned */
 };
 
 struct vf_cache;
@@ -71,9 +74,13 @@ struct vf_cached_aggregate *vf_cache_put_aggregate(struct vf_cache *cache, const
 /* Marks an entry as used by a batch, and the most recent. True when it is the batch's first use. */
 bool vf_cache_use(struct vf_cache *cache, struct vf_cached *entry, uint64_t batch);
 
-/* The version of an aggregate in a document's versions: NULL where it has none. The pointer lives until the next set. */
-const int64_t *vf_cached_version(const struct vf_cached_document *document, struct vf_bytes aggregate);
-void vf_cached_set_version(struct vf_cached_document *document, struct vf_bytes aggregate, int64_t version);
+/* The version of an aggregate in a document's versions. It borrows until the next set. */
+struct vf_last vf_cached_version(const struct vf_cached_document *document, struct vf_bytes aggregate);
+
+/* The event has been taken in, and its version was next after the one that is there: now it is the last. */
+void vf_cached_set_version(struct vf_cache *cache, struct vf_cached_document *document, const struct vf_event *event);
+void vf_cached_set_record_version(struct vf_cache *cache, struct vf_cached_aggregate *aggregate,
+                                  const struct vf_event *event);
 void vf_cached_set_link(struct vf_cached_aggregate *aggregate, struct vf_bytes link, bool is_none);
 
 /* Makes a document warm: from its cold body, or from `initial` where it has no body. */

@@ -120,24 +120,27 @@ static enum vf_code take_in(struct vf_fold_state *run, struct vf_fold_row *row, 
     }
     document->revision++;
     if (tools->projection->versions == VF_VERSIONS_DOCUMENT)
-        vf_cached_set_version(document, row->event.aggregate, row->event.version);
+        vf_cached_set_version(tools->cache, document, &row->event);
     return VF_OK;
 }
 
-/* Where the aggregate's last version lives (PROTOCOL.md 2). *ret_document: the document it lives in, if it does. */
+static struct vf_last last_of_record(const struct vf_cached_aggregate *aggregate)
+{
+    return (struct vf_last){aggregate->has_version, aggregate->version, aggregate->version_more};
+}
+
+/* The last version, where the aggregate's version lives (PROTOCOL.md 2). It borrows from the cache, until the event is taken in. */
 static enum vf_code find_last(struct vf_fold_state *run, struct vf_fold_row *row,
-                              const struct vf_cached_aggregate *aggregate, bool *ret_has_last, int64_t *ret_last,
+                              const struct vf_cached_aggregate *aggregate, struct vf_last *ret_last,
                               struct vf_error *error)
 {
     const struct vf_event *event = &row->event;
-    *ret_has_last = false;
-    *ret_last = 0;
+    *ret_last = (struct vf_last){0};
     switch (run->tools->projection->versions) {
     case VF_VERSIONS_NONE: return VF_OK;
     case VF_VERSIONS_RECORD:
         assert(aggregate);
-        *ret_has_last = aggregate->has_version;
-        *ret_last = aggregate->version;
+        *ret_last = last_of_record(aggregate);
         return VF_OK;
     case VF_VERSIONS_DOCUMENT: break;
     }
@@ -147,41 +150,16 @@ static enum vf_code find_last(struct vf_fold_state *run, struct vf_fold_row *row
         if (!aggregate->has_link)
             return VF_OK;
         if (aggregate->link_is_none) {
-            *ret_has_last = aggregate->has_version;
-            *ret_last = aggregate->version;
+            *ret_last = last_of_record(aggregate);
             return VF_OK;
         }
         id = aggregate->link;
     }
     struct vf_cached_document *document;
     enum vf_code code = vf_fold_need_document(run, id, &document, error);
-    if (code)
-        return code;
-    const int64_t *version = vf_cached_version(document, event->aggregate);
-    if (version) {
-        *ret_has_last = true;
-        *ret_last = *version;
-    }
-    return VF_OK;
-}
-
-static enum vf_code fail_gap(const struct vf_event *event, bool has_last, int64_t last, struct vf_error *error)
-{
-    static const char later[] =
-        "Setting events aside until a hole is filled is not built yet, so the partition stays stopped";
-    if (has_last)
-        return vf_fail(
-            error, VF_E_DATA,
-            "%.*s: a gap: version %lld came after %lld, and numbers of this topic are mapped as a sequence without "
-            "holes. If they may have holes, map them as what they are (override: {version: {numbers: offset}}) and "
-            "build the view anew. %s",
-            (int)event->aggregate.size, event->aggregate.data, (long long)event->version, (long long)last, later);
-    return vf_fail(
-        error, VF_E_DATA,
-        "%.*s: a gap: its first version here is %lld, and the first number of a sequence is %lld. Where numbers "
-        "begin elsewhere, set `first`; where the log no longer begins at its beginning and that is right, set "
-        "`history: partial` for the topic. %s",
-        (int)event->aggregate.size, event->aggregate.data, (long long)event->version, (long long)event->first, later);
+    if (!code)
+        *ret_last = vf_cached_version(document, event->aggregate);
+    return code;
 }
 
 /* Follows or makes the aggregate's link. *ret_none: its events go nowhere. */
@@ -232,22 +210,21 @@ static enum vf_code apply(struct vf_fold_state *run, struct vf_fold_row *row, st
         if (code)
             return code;
     }
-    bool has_last;
-    int64_t last;
-    code = find_last(run, row, aggregate, &has_last, &last, error);
+    struct vf_last last;
+    code = find_last(run, row, aggregate, &last, error);
     if (code)
         return code;
     if (tools->projection->versions != VF_VERSIONS_NONE) {
-        enum vf_order order = vf_version_order(event, has_last, last);
+        enum vf_order order = vf_version_order(event, &last);
         /* GUARD duplicate: what was taken in before would be taken in again */
         /* GUARD duplicate-before-route: a repeat of an old link event would be followed, or fail */
         if (order == VF_DUPLICATE) {
             counts->duplicates++;
             return VF_OK;
         }
-        /* GUARD gap: an event after a hole is neither taken in nor skipped */
-        if (order == VF_GAP)
-            return fail_gap(event, has_last, last, error);
+        /* GUARD gap: an event after a hole, or one that cannot be told, is neither taken in nor skipped */
+        if (order != VF_NEXT)
+            return vf_version_fail(event, &last, order, error);
     }
 
     const struct vf_bytes *ids = &event->id;
@@ -271,8 +248,8 @@ static enum vf_code apply(struct vf_fold_state *run, struct vf_fold_row *row, st
     if (tools->projection->versions == VF_VERSIONS_RECORD ||
         (tools->projection->versions == VF_VERSIONS_DOCUMENT && aggregate && id_count == 0)) {
         assert(aggregate);
-        aggregate->has_version = aggregate->exists = aggregate->head.changed = true;
-        aggregate->version = event->version;
+        aggregate->exists = aggregate->head.changed = true;
+        vf_cached_set_record_version(tools->cache, aggregate, event);
     }
     for (size_t i = 0; i < id_count; i++) {
         code = take_in(run, row, ids[i], error);

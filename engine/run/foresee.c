@@ -90,7 +90,7 @@ enum vf_code vf_fold_need_document(struct vf_fold_state *run, struct vf_bytes id
     }
     if (vf_cache_use(run->tools->cache, &document->head, run->fold->number)) {
         list_add(run, &run->documents, document);
-        run->touched_bytes += document->body_bytes + document->version_count * 32;
+        run->touched_bytes += document->body_bytes + document->version_count * 32 + document->more_bytes;
     }
     *ret_document = document;
     return VF_OK;

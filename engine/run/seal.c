@@ -1,6 +1,20 @@
 /* What a batch has consulted, as one commit (fold_state.h). */
 #include "run/fold_state.h"
 
+/* A copy: the next batch folds on while this one is being written. The names stay where they are. */
+static const struct vf_version *copy_versions(struct vf_arena *arena, const struct vf_cached_document *document)
+{
+    /* GUARD in-flight-copy: a commit that is under way would say what the next batch is folding */
+    struct vf_version *versions = vf_arena_alloc(arena, document->version_count * sizeof *versions);
+    if (document->version_count)
+        memcpy(versions, document->versions, document->version_count * sizeof *versions);
+    /* GUARD in-flight-ids: the event ids of a commit that is under way would be freed when the next batch adds one */
+    if (document->more_bytes > 0)
+        for (size_t i = 0; i < document->version_count; i++)
+            versions[i].more = vf_version_more_copy(arena, versions[i].more);
+    return versions;
+}
+
 static enum vf_code seal_document(struct vf_fold_state *run, struct vf_cached_document *document,
                                   struct vf_document_change *change, bool *ret_aliased, struct vf_error *error)
 {
@@ -29,12 +43,8 @@ static enum vf_code seal_document(struct vf_fold_state *run, struct vf_cached_do
     } else if (document->presence == VF_PRESENT) {
         next->body = vf_arena_copy(fold->arena, document->cold);
     }
-    /* A copy of the array: the next batch folds on while this one is being written. The names stay where they are. */
-    /* GUARD in-flight-copy: a commit that is under way would say what the next batch is folding */
     next->version_count = document->version_count;
-    next->versions = (const struct vf_version *)(const void *)vf_arena_bytes(
-                         fold->arena, document->versions, document->version_count * sizeof *document->versions)
-                         .data;
+    next->versions = copy_versions(fold->arena, document);
     return VF_OK;
 }
 
@@ -57,6 +67,8 @@ static void seal_aggregate(struct vf_fold_state *run, const struct vf_cached_agg
     next->link = vf_arena_copy(run->fold->arena, aggregate->link);
     next->has_version = aggregate->has_version;
     next->version = aggregate->version;
+    /* GUARD in-flight-record: as in-flight-ids, of aggregate records */
+    next->version_more = vf_version_more_copy(run->fold->arena, aggregate->version_more);
 }
 
 static void seal_progress(struct vf_fold_state *run)

@@ -32,7 +32,7 @@ delete = nil
 ---@field kind string `order`
 ---@field id string `42`
 ---@field aggregate string `order/42`
----@field version integer its number within the aggregate
+---@field version integer|string its number within the aggregate; a string where numbers are `ordered` strings
 ---@field type string `OrderCreated`
 ---@field schema integer schema number where the envelope maps one
 ---@field time string RFC 3339 in UTC with milliseconds; `e.time:sub(1, 10)` is the day

@@ -348,7 +348,7 @@ void scene_put(struct scene *scene, struct vf_memory_server *server, const char 
     }
     struct vf_version *list = vf_arena_calloc(scene->arena, count, sizeof *list);
     for (size_t i = 0; i < count; i++) {
-        list[i] = (struct vf_version){vf_bytes_from(versions[i].aggregate), versions[i].version};
+        list[i] = (struct vf_version){vf_bytes_from(versions[i].aggregate), versions[i].version, NULL};
     }
     assert_int_equal(vf_memory_store_type.load(store, view, &key, 1, NULL, 0, scene->arena, &held, NULL, &error),
                      VF_OK);

@@ -51,7 +51,7 @@ static void progress_goes_where_the_commit_says(void **state)
 static void what_is_consulted_stays_as_it_is(void **state)
 {
     struct scene *scene = *state;
-    struct vf_version version = {VF_LITERAL("order/1"), 7};
+    struct vf_version version = {VF_LITERAL("order/1"), 7, NULL};
     struct draft base = draft_new(scene);
     struct vf_document document = a_document("a", 17, a_body(scene, "$set", 1)), husk = a_husk("h", 3);
     document.versions = husk.versions = &version;

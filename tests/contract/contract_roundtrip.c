@@ -352,9 +352,10 @@ static void versions_come_back_sorted(void **state)
     const char **names = all_names(scene, &names_count);
     struct vf_version *versions = vf_arena_calloc(scene->arena, PLAIN + names_count, sizeof(*versions));
     for (int i = 0; i < PLAIN; i++, count++)
-        versions[count] = (struct vf_version){vf_arena_printf(scene->arena, "order/%d", i), i};
+        versions[count] = (struct vf_version){vf_arena_printf(scene->arena, "order/%d", i), i, NULL};
     for (size_t i = 0; i < names_count; i++, count++)
-        versions[count] = (struct vf_version){vf_arena_printf(scene->arena, "customer/%s", names[i]), extremes[i % 4]};
+        versions[count] =
+            (struct vf_version){vf_arena_printf(scene->arena, "customer/%s", names[i]), extremes[i % 4], NULL};
     qsort(versions, count, sizeof(*versions), compare_versions);
 
     struct draft draft = draft_new(scene);
@@ -371,10 +372,82 @@ static void versions_come_back_sorted(void **state)
     assert_same_content(&read, &husk);
 }
 
+/* Every form that a version has (core/version_more.h), made for this scene. */
+enum { FORMS = 6 };
+static void version_forms(struct scene *scene, struct vf_version forms[FORMS])
+{
+    static const char *const odd[] = {"e-1", "\"'\\ {}$.~@%", "\xc3\xa4\xe2\x82\xac\xf0\x9f\x98\x80", "$id", "0"};
+    struct vf_buffer few, many;
+    vf_buffer_init(&few);
+    vf_buffer_init(&many);
+    for (size_t i = 0; i < sizeof(odd) / sizeof(odd[0]); i++)
+        vf_event_ids_add(&few, vf_bytes_from(odd[i]));
+    for (int i = 0; i < VF_REPEATS_MAX; i++) {
+        struct vf_bytes id = vf_arena_printf(scene->arena, "%0*d", i ? 8 : VF_ID_BYTES_MAX, i);
+        vf_event_ids_add(&many, id);
+    }
+    struct vf_bytes some = vf_bytes(few.data, few.size), all = vf_bytes(many.data, many.size);
+    const struct vf_version_more mores[FORMS] = {
+        {.text = VF_LITERAL("00ab")},
+        {.text = VF_LITERAL("\"2026-03-01\" \xc3\xa4")},
+        {.ids = some, .id_count = 5},
+        {.ids = some, .id_count = 5, .is_window = true},
+        {.ids = all, .id_count = VF_REPEATS_MAX},
+        {.ids = all, .id_count = VF_REPEATS_MAX, .is_window = true},
+    };
+    static const int64_t numbers[FORMS] = {0, 0, 7, INT64_MAX, INT64_MIN, 9007199254740993};
+    for (int i = 0; i < FORMS; i++)
+        forms[i] = (struct vf_version){vf_arena_printf(scene->arena, "order/%d", i), numbers[i],
+                                       vf_version_more_copy(scene->arena, &mores[i])};
+    vf_buffer_done(&few);
+    vf_buffer_done(&many);
+}
+
+static void versions_with_text_and_ids_come_back(void **state)
+{
+    struct scene *scene = *state;
+    struct vf_version forms[FORMS];
+    version_forms(scene, forms);
+    struct vf_document read[2] = {{.id = VF_LITERAL("a")}, {.id = VF_LITERAL("b")}};
+    for (int round = 0; round < 2; round++) { /* the second replaces them: from the last form on, and fewer */
+        struct vf_document document = a_document("a", 1 + round, a_body(scene, "n", 1)), husk = a_husk("b", 1 + round);
+        document.versions = husk.versions = forms + round * 3;
+        document.version_count = husk.version_count = (size_t)(FORMS - round * 3);
+        struct draft draft = draft_new(scene);
+        draft_write(&draft, round ? &read[0] : NULL, document);
+        draft_write(&draft, round ? &read[1] : NULL, husk);
+        draft_must_commit(&draft);
+        read[0] = load_document(scene, "a");
+        read[1] = load_document(scene, "b");
+        assert_same_content(&read[0], &document);
+        assert_same_content(&read[1], &husk);
+    }
+}
+
+static void aggregate_records_with_text_and_ids_come_back(void **state)
+{
+    struct scene *scene = *state;
+    struct vf_version forms[FORMS + 1];
+    struct vf_aggregate read = {0};
+    version_forms(scene, forms);
+    forms[FORMS] = (struct vf_version){VF_LITERAL("order/1"), 8, NULL}; /* and an integer in the place of one of them */
+    for (int i = 0; i <= FORMS; i++) {
+        struct vf_aggregate wanted = a_link("order/1", i % 2 ? "4b" : NULL, 0);
+        wanted.version = forms[i].version;
+        wanted.version_more = forms[i].more;
+        struct draft draft = draft_new(scene);
+        draft_write_aggregate(&draft, i ? &read : NULL, wanted);
+        draft_must_commit(&draft);
+        read = load_aggregate(scene, "order/1");
+        wanted.stamp = draft.stamp;
+        assert_same_aggregate(&read, &wanted);
+    }
+}
+
 static void a_husk_comes_back_and_becomes_a_document(void **state)
 {
     struct scene *scene = *state;
-    struct vf_version version = {VF_LITERAL("order/1"), 1};
+    struct vf_version version = {VF_LITERAL("order/1"), 1, NULL};
     struct draft draft = draft_new(scene);
     struct vf_document husk = a_husk("a", 1);
     husk.versions = &version;
@@ -410,7 +483,7 @@ static void a_document_is_replaced_whole(void **state)
     struct scene *scene = *state;
     bson_t full = BSON_INITIALIZER, spare = BSON_INITIALIZER;
     static const char *const fields[] = {"a", "b", "$c", "d.e", "", "list"};
-    struct vf_version versions[2] = {{VF_LITERAL("order/1"), 1}, {VF_LITERAL("order/2"), 2}};
+    struct vf_version versions[2] = {{VF_LITERAL("order/1"), 1, NULL}, {VF_LITERAL("order/2"), 2, NULL}};
     for (size_t i = 0; i < sizeof(fields) / sizeof(fields[0]); i++)
         assert_true(bson_append_date_time(&full, fields[i], (int)strlen(fields[i]), (int64_t)i));
     assert_true(bson_append_utf8(&spare, "b", -1, "a text now", -1));
@@ -537,6 +610,8 @@ int contract_roundtrip_run(const char *group)
         SCENE_TEST(hostile_ids_come_back_and_stay_apart),
         SCENE_TEST(hostile_aggregates_come_back_and_stay_apart),
         SCENE_TEST(versions_come_back_sorted),
+        SCENE_TEST(versions_with_text_and_ids_come_back),
+        SCENE_TEST(aggregate_records_with_text_and_ids_come_back),
         SCENE_TEST(a_husk_comes_back_and_becomes_a_document),
         SCENE_TEST(a_document_is_replaced_whole),
         SCENE_TEST(aggregate_records_come_back_and_are_replaced_whole),

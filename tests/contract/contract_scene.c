@@ -438,6 +438,7 @@ void assert_same_content(const struct vf_document *a, const struct vf_document *
     for (size_t i = 0; i < a->version_count; i++) {
         assert_true(vf_bytes_equal(a->versions[i].aggregate, b->versions[i].aggregate));
         assert_int_equal(a->versions[i].version, b->versions[i].version);
+        assert_true(vf_version_more_equal(a->versions[i].more, b->versions[i].more));
     }
     assert_same_body(a->body, b->body);
 }
@@ -460,5 +461,6 @@ void assert_same_aggregate(const struct vf_aggregate *a, const struct vf_aggrega
     assert_int_equal(a->has_link && a->link_is_none, b->has_link && b->link_is_none);
     assert_true(!a->has_link || vf_bytes_equal(a->link, b->link));
     assert_int_equal(a->has_version, b->has_version);
-    assert_true(!a->has_version || a->version == b->version);
+    assert_true(!a->has_version ||
+                (a->version == b->version && vf_version_more_equal(a->version_more, b->version_more)));
 }

@@ -56,10 +56,10 @@ static void a_stamp_is_16_hex_digits(void **state)
 static void versions_are_printed_and_read_back(void **state)
 {
     (void)state;
-    static const struct vf_version versions[] = {{VF_LITERAL("customer/4b"), 1},
-                                                 {VF_LITERAL("order/\"\\\n"), INT64_MIN},
-                                                 {VF_LITERAL("order/63-0"), INT64_MAX},
-                                                 {VF_LITERAL("order/\xc3\xa4"), 0}};
+    static const struct vf_version versions[] = {{VF_LITERAL("customer/4b"), 1, NULL},
+                                                 {VF_LITERAL("order/\"\\\n"), INT64_MIN, NULL},
+                                                 {VF_LITERAL("order/63-0"), INT64_MAX, NULL},
+                                                 {VF_LITERAL("order/\xc3\xa4"), 0, NULL}};
     struct vf_buffer out;
     struct vf_error error;
     vf_buffer_init(&out);
@@ -83,6 +83,68 @@ static void versions_are_printed_and_read_back(void **state)
     vf_buffer_done(&out);
 }
 
+/* An entry with ids, packed in `buffer`. */
+static struct vf_version_more more_of(struct vf_buffer *buffer, bool is_window, const char *const *ids, uint32_t count)
+{
+    vf_buffer_init(buffer);
+    for (uint32_t i = 0; i < count; i++)
+        vf_event_ids_add(buffer, vf_bytes_from(ids[i]));
+    return (struct vf_version_more){
+        .ids = vf_bytes(buffer->data, buffer->size), .id_count = count, .is_window = is_window};
+}
+
+static void versions_with_text_and_ids_are_printed_and_read_back(void **state)
+{
+    (void)state;
+    static const char *const ids[] = {"x", "\"\xc3\xa4@~", "ordinary-id"};
+    struct vf_buffer out, packed[2];
+    struct vf_version_more text = {.text = VF_LITERAL("00\"ab")};
+    struct vf_version_more revision = more_of(&packed[0], false, ids, 3), window = more_of(&packed[1], true, ids, 1);
+    const struct vf_version versions[] = {{VF_LITERAL("a/1"), 0, &text},
+                                          {VF_LITERAL("a/2"), 7, &revision},
+                                          {VF_LITERAL("a/3"), 1043, &window},
+                                          {VF_LITERAL("a/4"), -1, NULL}};
+    struct vf_error error;
+    vf_buffer_init(&out);
+    vf_versions_print(&out, versions, COUNT_OF(versions));
+    assert_string_equal(out.data, "{\"a/1\":\"00\\\"ab\",\"a/2\":[7,\"x\",\"\\\"\xc3\xa4@~\",\"ordinary-id\"],"
+                                  "\"a/3\":[1043,[\"x\"]],\"a/4\":-1}");
+    const struct vf_version *back;
+    size_t count;
+    must(vf_versions_parse(vf_bytes(out.data, out.size), parser, arena, &back, &count, &error), &error);
+    assert_int_equal(count, COUNT_OF(versions));
+    for (size_t i = 0; i < count; i++) {
+        assert_true(back[i].version == versions[i].version);
+        assert_true(vf_version_more_equal(back[i].more, versions[i].more));
+    }
+    for (size_t i = 0; i < 2; i++)
+        vf_buffer_done(&packed[i]);
+    vf_buffer_done(&out);
+}
+
+/* As many ids as may be, and as long; one more, or one longer, is nothing that viewfold wrote. */
+static void the_limits_of_ids_hold_when_read(void **state)
+{
+    (void)state;
+    for (int over = 0; over < 3; over++) {
+        struct vf_buffer text;
+        struct vf_error error;
+        const struct vf_version *back;
+        size_t count;
+        vf_buffer_init(&text);
+        vf_buffer_add_text(&text, "{\"a/1\":[7");
+        for (int i = 0; i < VF_REPEATS_MAX + (over == 1); i++) {
+            char id[VF_ID_BYTES_MAX + 2];
+            int size = snprintf(id, sizeof id, "%0*d", i == 0 ? VF_ID_BYTES_MAX + (over == 2) : 8, i);
+            vf_buffer_printf(&text, ",\"%.*s\"", size, id);
+        }
+        vf_buffer_add_text(&text, "]}");
+        enum vf_code code = vf_versions_parse(vf_bytes(text.data, text.size), parser, arena, &back, &count, &error);
+        assert_int_equal(code, over ? VF_E_DATA : VF_OK);
+        vf_buffer_done(&text);
+    }
+}
+
 static void versions_are_sorted_when_read(void **state)
 {
     (void)state;
@@ -104,7 +166,20 @@ static void wrong_versions_are_refused(void **state)
     static const char *const texts[] = {"",
                                         "null",
                                         "[]",
-                                        "{\"a/1\":\"1\"}",
+                                        "{\"a/1\":\"\"}",
+                                        "{\"a/1\":{}}",
+                                        "{\"a/1\":true}",
+                                        "{\"a/1\":[]}",
+                                        "{\"a/1\":[\"7\",\"x\"]}",
+                                        "{\"a/1\":[7,\"\"]}",
+                                        "{\"a/1\":[7,8]}",
+                                        "{\"a/1\":[7,\"x\",8]}",
+                                        "{\"a/1\":[7,\"x\",[\"y\"]]}",
+                                        "{\"a/1\":[7.0,\"x\"]}",
+                                        "{\"a/1\":[7,[]]}",
+                                        "{\"a/1\":[7,[\"x\"],\"y\"]}",
+                                        "{\"a/1\":[7,[[\"x\"]]]}",
+                                        "{\"a/1\":[9223372036854775808,\"x\"]}",
                                         "{\"a/1\":1.0}",
                                         "{\"a/1\":null}",
                                         "{\"a/1\":9223372036854775808}",
@@ -279,6 +354,8 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(a_stamp_is_16_hex_digits),
         cmocka_unit_test(versions_are_printed_and_read_back),
+        cmocka_unit_test(versions_with_text_and_ids_are_printed_and_read_back),
+        cmocka_unit_test(the_limits_of_ids_hold_when_read),
         cmocka_unit_test(versions_are_sorted_when_read),
         cmocka_unit_test(wrong_versions_are_refused),
         cmocka_unit_test(progress_is_canonical_byte_for_byte),

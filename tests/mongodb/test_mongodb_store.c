@@ -501,7 +501,7 @@ static void a_read_by_id_through_the_view_uses_the_id_index(void **state)
 static void a_document_is_what_format_md_says(void **state)
 {
     struct scene *scene = *state;
-    struct vf_version versions[] = {{VF_LITERAL("customer/4b"), 1}, {VF_LITERAL("order/63-0"), 2}};
+    struct vf_version versions[] = {{VF_LITERAL("customer/4b"), 1, NULL}, {VF_LITERAL("order/63-0"), 2, NULL}};
     struct vf_document document = a_document("4b", 17, a_body(scene, "creditLimit", 2000));
     struct draft draft = draft_new(scene);
     document.versions = versions;

@@ -35,7 +35,7 @@ struct vf_document_change *draft_body(struct draft *draft, struct vf_bytes id, i
 {
     struct vf_document_change *change = &draft->documents[draft->commit.document_count++];
     struct vf_version *version = vf_arena_calloc(draft->arena, 1, sizeof(*version));
-    *version = (struct vf_version){VF_LITERAL("order/1"), revision};
+    *version = (struct vf_version){VF_LITERAL("order/1"), revision, NULL};
     change->next = (struct vf_document){
         .id = id,
         .presence = body ? VF_PRESENT : VF_HUSK_NEW,

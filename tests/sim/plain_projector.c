@@ -34,9 +34,13 @@ void vf_plain_describe(const struct vf_projection *projection)
     described = projection;
 }
 
-int64_t vf_plain_chain(int64_t hash, int64_t version, char type)
+int64_t vf_plain_chain(int64_t hash, int64_t version, struct vf_bytes event_id, char type)
 {
-    return (int64_t)((uint64_t)hash * 1000003u + (uint64_t)version * 31u + (uint64_t)(unsigned char)type);
+    uint64_t number = 0; /* of an event id like e17 */
+    for (size_t i = 1; i < event_id.size; i++)
+        number = number * 10 + (uint64_t)(event_id.data[i] - '0');
+    return (int64_t)((uint64_t)hash * 1000003u + (uint64_t)version * 31u + number * 257u +
+                     (uint64_t)(unsigned char)type);
 }
 
 static enum vf_code plain_open(const char *main_name, const struct vf_script_reader *reader,
@@ -194,7 +198,10 @@ static enum vf_code plain_handle(struct vf_projector *projector, const struct vf
     entry->count += warm->shared ? 2 : 1;
     warm->shared |= vf_bytes_is(event->type, "Shared");
     warm->unkept |= vf_bytes_is(event->type, "Unkept");
-    entry->hash = vf_plain_chain(entry->hash, event->version, event->type.data[0]);
+    int64_t version = event->version;
+    if (event->version_text.size)
+        version = strtoll(event->version_text.data, NULL, 16); /* the arena ends it with NUL */
+    entry->hash = vf_plain_chain(entry->hash, version, event->event_id, event->type.data[0]);
     /* A failing handler has left its mark in the document: whoever keeps it is found out. */
     if (vf_bytes_is(event->type, "Broken"))
         return vf_fail(error, VF_E_SCRIPT, "plain: broken");

@@ -2,7 +2,7 @@
  * A projector in plain C for the simulator: what its documents hold tells whether an event was lost, doubled or misplaced.
  *
  * For each aggregate that a document has seen a handled event of, the body has a field of the aggregate's name (its '/' and
- * all) with {h, n}: how many events, and a hash chain over their versions and types, in order. Aggregates commute,
+ * all) with {h, n}: how many events, and a hash chain over their versions (strings are hexadecimal), event ids and types, in order. Aggregates commute,
  * events of one aggregate do not. Types: Noted has no handler. Broken's handler fails always, and Flaky's when asked to
  * (vf_plain_flaky); Unkept's leaves behind what cannot be kept. Shared's leaves a table that stands in two places, so that
  * the next handler on the same warm document counts twice. Needs' fails where no customer has been here. All others count.
@@ -24,6 +24,6 @@ extern int vf_plain_flaky;
 extern char vf_plain_script[64];
 
 /* One step of the chain: the model uses it too. */
-int64_t vf_plain_chain(int64_t hash, int64_t version, char type);
+int64_t vf_plain_chain(int64_t hash, int64_t version, struct vf_bytes event_id, char type);
 
 #endif

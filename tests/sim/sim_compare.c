@@ -33,6 +33,36 @@ static enum vf_code compare_body(const struct vf_document *found, const struct s
     return VF_OK;
 }
 
+/* Whether a version and what is kept beside it are those of the model. */
+static bool is_version(int64_t version, const struct vf_version_more *more, const struct sim_version *wanted)
+{
+    struct vf_bytes rest = more ? more->ids : (struct vf_bytes){0}, id;
+    if (version != (wanted->text[0] ? 0 : wanted->version))
+        return false;
+    if (!vf_bytes_is(more ? more->text : (struct vf_bytes){0}, wanted->text))
+        return false;
+    if (more && more->id_count > 0 && more->is_window != (wanted->numbers.numbers == VF_NUMBERS_OFFSET))
+        return false;
+    for (int i = 0; i < wanted->id_count; i++)
+        if (!vf_event_ids_next(&rest, &id) || !vf_bytes_is(id, wanted->ids[i]))
+            return false;
+    return rest.size == 0 && (more ? more->id_count : 0) == (uint32_t)wanted->id_count;
+}
+
+static enum vf_code fail_version(const char *where, const char *aggregate, int64_t version,
+                                 const struct vf_version_more *more, const struct sim_version *wanted,
+                                 struct vf_error *error)
+{
+    struct vf_buffer found;
+    vf_buffer_init(&found);
+    vf_version_print(&found, version, more);
+    (void)vf_fail(error, VF_E_DATA, "%s: %s at version %s, wanted %lld %s with %d ids, the last one %s", where,
+                  aggregate, found.data, (long long)wanted->version, wanted->text, wanted->id_count,
+                  wanted->id_count ? wanted->ids[wanted->id_count - 1] : "(none)");
+    vf_buffer_done(&found);
+    return VF_E_DATA;
+}
+
 static enum vf_code compare_document(const struct vf_document *found, const struct sim_document *wanted,
                                      enum vf_versions_mode versions, struct vf_error *error)
 {
@@ -48,9 +78,9 @@ static enum vf_code compare_document(const struct vf_document *found, const stru
         DIFFERS("document %s: %zu versions, wanted %zu", wanted->id, found->version_count, wanted->part_count);
     for (size_t i = 0; i < found->version_count; i++)
         if (!vf_bytes_is(found->versions[i].aggregate, wanted->parts[i].aggregate) ||
-            found->versions[i].version != wanted->parts[i].version)
-            DIFFERS("document %s: %s at version %lld, wanted %lld", wanted->id, wanted->parts[i].aggregate,
-                    (long long)found->versions[i].version, (long long)wanted->parts[i].version);
+            !is_version(found->versions[i].version, found->versions[i].more, &wanted->parts[i].last))
+            return fail_version(wanted->id, wanted->parts[i].aggregate, found->versions[i].version,
+                                found->versions[i].more, &wanted->parts[i].last, error);
     return wanted->present ? compare_body(found, wanted, error) : VF_OK;
 }
 
@@ -63,9 +93,10 @@ static enum vf_code compare_aggregate(const struct vf_aggregate *found, const st
         DIFFERS("aggregate record %s: wrong link", last->aggregate);
     bool wants_version =
         versions == VF_VERSIONS_RECORD || (versions == VF_VERSIONS_DOCUMENT && last->has_link && is_none);
-    if (found->has_version != wants_version || (wants_version && found->version != last->version))
-        DIFFERS("aggregate record %s: version %lld, wanted %lld", last->aggregate, (long long)found->version,
-                (long long)last->version);
+    if (found->has_version != wants_version ||
+        (wants_version && !is_version(found->version, found->version_more, &last->last)))
+        return fail_version("aggregate record", last->aggregate, found->version, found->version_more, &last->last,
+                            error);
     return VF_OK;
 }
 
@@ -75,7 +106,7 @@ static enum vf_code compare_aggregates(const struct vf_memory_contents *contents
     size_t expected = 0;
     for (size_t i = 0; i < model->last_count; i++) {
         const struct sim_last *last = &model->lasts[i];
-        if (!(versions == VF_VERSIONS_RECORD ? last->has_version : last->has_link))
+        if (!(versions == VF_VERSIONS_RECORD ? last->last.exists : last->has_link))
             continue;
         expected++;
         const struct vf_aggregate *found = NULL;

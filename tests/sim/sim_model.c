@@ -51,17 +51,36 @@ static struct sim_part *part_of(struct sim_document *document, const char *aggre
     return part;
 }
 
+static void move(struct sim_version *last, const struct sim_event *event)
+{
+    bool same = last->exists && last->version == event->version;
+    bool by_number = event->numbers.numbers == VF_NUMBERS_REVISION;
+    bool by_window = event->numbers.numbers == VF_NUMBERS_OFFSET && event->numbers.repeats > 0;
+    if ((by_number && !same) || (!by_number && !by_window))
+        last->id_count = 0;
+    if ((by_number || by_window) && event->event_id[0]) {
+        int most = by_window ? event->numbers.repeats : SIM_IDS_MAX;
+        if (last->id_count == most)
+            memmove(last->ids, last->ids + 1, (size_t)--last->id_count * sizeof last->ids[0]);
+        snprintf(last->ids[last->id_count++], SIM_TEXT, "%s", event->event_id);
+    }
+    last->exists = true;
+    last->numbers = event->numbers;
+    last->version = event->version;
+    snprintf(last->text, sizeof last->text, "%s", event->text);
+}
+
 static void fold_event(struct sim_model *model, const struct sim_event *event, enum vf_versions_mode versions)
 {
     char aggregate[2 * SIM_TEXT];
     snprintf(aggregate, sizeof aggregate, "%s/%s", event->kind, event->id);
     struct sim_last *last = last_of(model, aggregate);
-    if (versions != VF_VERSIONS_NONE && last->has_version && event->version <= last->version) {
+    if (versions != VF_VERSIONS_NONE && model->taken[event->original]) {
         model->duplicates++;
         return;
     }
-    last->has_version = true;
-    last->version = event->version;
+    model->taken[event->original] = true;
+    move(&last->last, event);
     if (event->link && !last->has_link && strcmp(event->type, "Created") == 0) {
         last->has_link = true;
         snprintf(last->link, sizeof last->link, "%s", event->target_count ? event->targets[0] : "");
@@ -72,19 +91,19 @@ static void fold_event(struct sim_model *model, const struct sim_event *event, e
         struct sim_document *document = document_of(model, event->link ? linked[0] : event->targets[i]);
         struct sim_part *part = part_of(document, aggregate);
         document->revision++;
-        part->version = event->version;
+        move(&part->last, event);
         if (strcmp(event->type, "Noted") == 0)
             continue;
         document->present = true;
         part->count++;
-        part->hash = vf_plain_chain(part->hash, event->version, event->type[0]);
+        part->hash = vf_plain_chain(part->hash, event->version, vf_bytes_from(event->event_id), event->type[0]);
     }
 }
 
-void sim_model_fold(struct sim_model *model, const struct sim_event *events, size_t count, enum vf_versions_mode versions,
-                    sim_next *next, void *self)
+void sim_model_fold(struct sim_model *model, const struct sim_event *events, size_t count,
+                    enum vf_versions_mode versions, sim_next *next, void *self)
 {
-    *model = (struct sim_model){0};
+    *model = (struct sim_model){.taken = vf_calloc(count ? count : 1, sizeof *model->taken)};
     /* Events stand in the order of producing, which is each partition's order too. */
     for (size_t i = 0; i < count; i++)
         if (events[i].offset < next(self, events[i].topic, events[i].partition))
@@ -97,5 +116,6 @@ void sim_model_done(struct sim_model *model)
         free(model->documents[i].parts);
     free(model->documents);
     free(model->lasts);
+    free(model->taken);
     *model = (struct sim_model){0};
 }

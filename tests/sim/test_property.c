@@ -21,6 +21,7 @@
 #include "sim/sim_clock.h"
 #include "sim/sim_compare.h"
 #include "sim/sim_model.h"
+#include "sim/sim_producer.h"
 
 #include <fcntl.h>
 #include <stdio.h>
@@ -30,10 +31,9 @@
 #ifndef SEEDS
 #define SEEDS 1000
 #endif
-#define EVENTS_MAX 400
 #define SNAPSHOTS_MAX 8
-#define GROUP "sim.view.memory.g1"
-#define ACTIONS 900
+#define GROUP         "sim.view.memory.g1"
+#define ACTIONS       900
 
 struct sim {
     uint64_t seed;
@@ -43,19 +43,15 @@ struct sim {
     struct vf_memory_server *server;
     struct vf_memory_log *log;
     enum vf_versions_mode versions;
-    bool with_stops, with_sharing;
     char missing[80];  /* an event that is_finished has missed */
     bool with_rewinds; /* otherwise the log is trimmed up to progress now and then */
     bool went_back;    /* the store has lost something: what the group has committed may be ahead of it */
 
-    struct sim_event events[EVENTS_MAX];
-    size_t event_count;
-    int partitions[3];
+    struct sim_producer producer;
     struct vf_projection projection;
     struct vf_route routes[3];
     const char *topics[3];
     struct vf_reading_topic readings[3];
-    size_t topic_count;
 
     struct vf_worker_setup setups[WORKERS];
     char names[WORKERS][8];
@@ -64,7 +60,7 @@ struct sim {
     bool down, frozen;
     struct vf_generation proposed;
     struct vf_file file;
-    char script[1024];
+    char script[1536];
     struct vf_memory_snapshot *snapshots[SNAPSHOTS_MAX];
     size_t snapshot_count;
     struct vf_counts counts;
@@ -73,8 +69,6 @@ struct sim {
     size_t traced;
 };
 
-static const char *const topic_names[3] = {"customers", "orders", "tags"};
-static const char *const kind_names[3] = {"customer", "order", "tag"};
 static const struct vf_view view = {"view", 1};
 
 static uint64_t below(struct sim *sim, uint64_t limit)
@@ -106,128 +100,6 @@ __attribute__((noreturn, format(printf, 2, 3))) static void broken(struct sim *s
     exit(1);
 }
 
-/* --- producing ---------------------------------------------------------------------------------------------------- */
-
-static int64_t last_version(const struct sim *sim, const struct sim_event *event)
-{
-    int64_t last = 0; /* not the last event's: that may be a repeat of an old one */
-    for (size_t i = 0; i < sim->event_count; i++)
-        if (strcmp(sim->events[i].kind, event->kind) == 0 && strcmp(sim->events[i].id, event->id) == 0 &&
-            sim->events[i].version > last)
-            last = sim->events[i].version;
-    return last;
-}
-
-static void append(struct sim *sim, const struct sim_event *event)
-{
-    if (sim->event_count == EVENTS_MAX)
-        return;
-    struct sim_event *kept = &sim->events[sim->event_count];
-    *kept = *event;
-    struct vf_partition at = {kept->topic, kept->partition};
-    if (below(sim, 12) == 0)
-        vf_memory_log_leave_hole(sim->log, at, 1 + (int64_t)below(sim, 3));
-    struct vf_buffer value;
-    vf_buffer_init(&value);
-    vf_buffer_printf(&value, "{\"kind\":\"%s\",\"id\":\"%s\",\"version\":%lld,\"type\":\"%s\",\"data\":{\"to\":", kept->kind,
-                     kept->id, (long long)kept->version, kept->type);
-    if (kept->target_count == 0) {
-        vf_buffer_add_text(&value, "null");
-    } else if (kept->target_count == 1) {
-        vf_buffer_printf(&value, "\"%s\"", kept->targets[0]);
-    } else {
-        for (int i = 0; i < kept->target_count; i++)
-            vf_buffer_printf(&value, "%s\"%s\"", i ? "," : "[", kept->targets[i]);
-        vf_buffer_add_text(&value, "]");
-    }
-    vf_buffer_add_text(&value, "}}");
-    kept->offset = vf_memory_log_append(sim->log, at, vf_bytes_from(kept->id), vf_bytes(value.data, value.size),
-                                        1772359200000 + (int64_t)sim->event_count);
-    vf_buffer_done(&value);
-    if (strcmp(kept->kind, "tag") == 0)
-        kept->version = kept->offset + 1;
-    sim->event_count++;
-}
-
-static int partition_of(const struct sim *sim, int topic, const char *id)
-{
-    unsigned hash = 5381;
-    for (const char *c = id; *c; c++)
-        hash = hash * 33 + (unsigned char)*c;
-    return (int)(hash % (unsigned)sim->partitions[topic]);
-}
-
-/* An outbox relay sends once more what it has sent before: any old event of the aggregate, with a new offset. */
-static void repeat(struct sim *sim)
-{
-    if (sim->event_count == 0)
-        return;
-    struct sim_event event = sim->events[below(sim, sim->event_count)];
-    if (!event.stops)
-        append(sim, &event);
-}
-
-static void produce(struct sim *sim)
-{
-    if (below(sim, 8) == 0) {
-        repeat(sim);
-        return;
-    }
-    int topic = (int)below(sim, sim->topic_count);
-    struct sim_event event = {0};
-    snprintf(event.topic, sizeof event.topic, "%s", topic_names[topic]);
-    snprintf(event.kind, sizeof event.kind, "%s", kind_names[topic]);
-    snprintf(event.id, sizeof event.id, "%c%llu", "cot"[topic], (unsigned long long)below(sim, topic == 1 ? 14 : 5));
-    event.partition = partition_of(sim, topic, event.id);
-    int64_t last = last_version(sim, &event);
-    event.version = last + 1;
-    const char *changed = sim->with_sharing && below(sim, 4) == 0 ? "Shared" : "Changed";
-    snprintf(event.type, sizeof event.type, "%s", below(sim, 5) == 0 ? "Noted" : below(sim, 6) == 0 ? "Flaky" : changed);
-    if (topic == 0) {
-        event.target_count = 1;
-        snprintf(event.targets[0], SIM_TEXT, "%s", event.id);
-    } else if (topic == 1) {
-        event.link = true;
-        if (last == 0) {
-            snprintf(event.type, sizeof event.type, "Created");
-            event.target_count = below(sim, 8) != 0;
-            snprintf(event.targets[0], SIM_TEXT, "c%llu", (unsigned long long)below(sim, 6));
-        }
-    } else {
-        event.target_count = (int)below(sim, SIM_TARGETS_MAX);
-        uint64_t first = below(sim, 6);
-        for (int i = 0; i < event.target_count; i++)
-            snprintf(event.targets[i], SIM_TEXT, "c%llu", (unsigned long long)(first + (uint64_t)i) % 6);
-    }
-    if (sim->with_stops && below(sim, 40) == 0) {
-        event.stops = true;
-        if (topic != 2 && below(sim, 2) == 0 && sim->versions != VF_VERSIONS_NONE)
-            event.version += 1; /* a gap */
-        else if (event.link && last == 0)
-            snprintf(event.type, sizeof event.type, "Changed"); /* its link is not known */
-        else if (event.target_count || (event.link && last))
-            snprintf(event.type, sizeof event.type, "%s", below(sim, 2) ? "Broken" : "Unkept");
-        else
-            event.stops = false;
-    }
-    append(sim, &event);
-}
-
-/* A Broken or Unkept event of an order whose link is none has no document, so nothing handles it: then it does not stop. */
-static bool really_stops(const struct sim *sim, size_t index)
-{
-    const struct sim_event *event = &sim->events[index];
-    if (!event->stops)
-        return false;
-    if (!event->link || !strchr("BU", event->type[0]))
-        return true;
-    for (size_t i = 0; i < index; i++)
-        if (sim->events[i].link && strcmp(sim->events[i].id, event->id) == 0 &&
-            strcmp(sim->events[i].type, "Created") == 0)
-            return sim->events[i].target_count > 0;
-    return true;
-}
-
 /* --- the model ---------------------------------------------------------------------------------------------------- */
 
 static int64_t next_of(void *self, const char *topic, int partition)
@@ -247,12 +119,15 @@ static void compare(struct sim *sim)
     struct vf_memory_contents contents;
     struct sim_model model;
     vf_memory_server_read(sim->server, view, arena, &contents);
-    sim_model_fold(&model, sim->events, sim->event_count, sim->versions, next_of, &contents);
-    for (size_t i = 0; i < sim->event_count; i++)
-        if (really_stops(sim, i) && sim->events[i].offset < next_of(&contents, sim->events[i].topic, sim->events[i].partition))
-            broken(sim, "progress has passed %s/%d@%lld, %s/%s@%lld %s, which cannot be taken in", sim->events[i].topic,
-                   sim->events[i].partition, (long long)sim->events[i].offset, sim->events[i].kind, sim->events[i].id,
-                   (long long)sim->events[i].version, sim->events[i].type);
+    sim_model_fold(&model, sim->producer.events, sim->producer.event_count, sim->versions, next_of, &contents);
+    for (size_t i = 0; i < sim->producer.event_count; i++)
+        if (sim_producer_stops(&sim->producer, i) &&
+            sim->producer.events[i].offset <
+                next_of(&contents, sim->producer.events[i].topic, sim->producer.events[i].partition))
+            broken(sim, "progress has passed %s/%d@%lld, %s/%s@%lld %s, which cannot be taken in",
+                   sim->producer.events[i].topic, sim->producer.events[i].partition,
+                   (long long)sim->producer.events[i].offset, sim->producer.events[i].kind, sim->producer.events[i].id,
+                   (long long)sim->producer.events[i].version, sim->producer.events[i].type);
     struct vf_error error;
     if (sim_compare(&contents, &model, sim->versions, &error))
         broken(sim, "%s", error.text);
@@ -319,9 +194,9 @@ static void check_committed(struct sim *sim)
     struct vf_arena *arena = vf_arena_new();
     struct vf_memory_contents contents;
     vf_memory_server_read(sim->server, view, arena, &contents);
-    for (size_t e = 0; e < sim->topic_count; e++)
-        for (int p = 0; p < sim->partitions[e]; p++) {
-            struct vf_partition at = {topic_names[e], p};
+    for (size_t e = 0; e < sim->producer.topic_count; e++)
+        for (int p = 0; p < sim->producer.partitions[e]; p++) {
+            struct vf_partition at = {sim_topics[e], p};
             int64_t committed = vf_memory_log_committed(sim->log, GROUP, at);
             if (committed > next_of(&contents, at.topic, p))
                 broken(sim, "%s/%d: offset %lld is committed, and progress is %lld", at.topic, p, (long long)committed,
@@ -346,9 +221,10 @@ static void step(struct sim *sim, size_t i)
 /* A store that loses its tail: the group's offsets are then ahead, until the next commits, by a fault that is reported. */
 static void forget_committed(struct sim *sim)
 {
-    for (size_t e = 0; e < sim->topic_count; e++)
-        for (int p = 0; p < sim->partitions[e]; p++)
-            vf_memory_log_set_committed(sim->log, GROUP, (struct vf_partition){topic_names[e], p}, below(sim, 2) ? -1 : 0);
+    for (size_t e = 0; e < sim->producer.topic_count; e++)
+        for (int p = 0; p < sim->producer.partitions[e]; p++)
+            vf_memory_log_set_committed(sim->log, GROUP, (struct vf_partition){sim_topics[e], p},
+                                        below(sim, 2) ? -1 : 0);
 }
 
 /* The store has lost its tail, or all. */
@@ -364,8 +240,8 @@ static void trim(struct sim *sim)
     struct vf_arena *arena = vf_arena_new();
     struct vf_memory_contents contents;
     vf_memory_server_read(sim->server, view, arena, &contents);
-    size_t topic = (size_t)below(sim, sim->topic_count);
-    struct vf_partition at = {topic_names[topic], (int)below(sim, (uint64_t)sim->partitions[topic])};
+    size_t topic = (size_t)below(sim, sim->producer.topic_count);
+    struct vf_partition at = {sim_topics[topic], (int)below(sim, (uint64_t)sim->producer.partitions[topic])};
     int64_t low = next_of(&contents, at.topic, at.partition);
     trace(sim, "trim", low);
     if (low > 0)
@@ -381,7 +257,7 @@ static void act(struct sim *sim)
         step(sim, i);
     } else if (chance < 720) {
         for (uint64_t n = 1 + below(sim, 3); n; n--)
-            produce(sim);
+            sim_produce(&sim->producer);
     } else if (chance < 790) {
         vf_sim_clock_advance(&sim->clock, (int64_t)below(sim, below(sim, 4) ? 100 : 5000));
     } else if (chance < 815) {
@@ -436,7 +312,7 @@ static void act(struct sim *sim)
         sim->frozen = !sim->frozen;
         vf_memory_server_set_frozen(sim->server, view, sim->frozen);
     } else if (chance < 994) {
-        vf_plain_flaky = sim->with_stops ? (int)below(sim, 4) : 0;
+        vf_plain_flaky = sim->producer.with_stops ? (int)below(sim, 4) : 0;
     } else if (chance < 996 && sim->with_rewinds) {
         trace(sim, "wipe", 0);
         vf_memory_server_wipe(sim->server);
@@ -450,18 +326,26 @@ static void act(struct sim *sim)
 
 static void set_up_topics(struct sim *sim)
 {
+    static struct vf_envelope_plan text_plan; /* versions are strings */
+    text_plan = vf_envelope_standard;
+    text_plan.parts[VF_PART_VERSION].as = VF_AS_UTF8;
     sim->versions = (enum vf_versions_mode)(sim->seed % 3);
-    sim->with_stops = below(sim, 4) == 0;
+    sim->producer.versions = sim->versions;
+    sim->producer.with_stops = below(sim, 4) == 0;
     sim->with_rewinds = below(sim, 3) != 0;
-    sim->with_sharing = below(sim, 4) == 0;
-    sim->topic_count = sim->versions == VF_VERSIONS_DOCUMENT ? 2 : 3;
-    for (size_t i = 0; i < sim->topic_count; i++) {
-        sim->partitions[i] = 1 + (int)below(sim, 3);
-        vf_memory_log_add_topic(sim->log, topic_names[i], sim->partitions[i]);
-        sim->topics[i] = topic_names[i];
-        sim->readings[i] = (struct vf_reading_topic){
-            .topic = topic_names[i],
-            .envelope = {.numbers = i == 2 ? VF_NUMBERS_OFFSET : VF_NUMBERS_SEQUENCE, .first = 1}};
+    sim->producer.with_sharing = below(sim, 4) == 0;
+    sim->producer.topic_count = sim->versions == VF_VERSIONS_DOCUMENT ? 2 : 3;
+    for (size_t i = 0; i < sim->producer.topic_count; i++) {
+        struct sim_numbers numbers = sim_producer_choose(&sim->producer, (int)i);
+        sim->producer.partitions[i] = 1 + (int)below(sim, 3);
+        vf_memory_log_add_topic(sim->log, sim_topics[i], sim->producer.partitions[i]);
+        sim->topics[i] = sim_topics[i];
+        sim->readings[i] =
+            (struct vf_reading_topic){.topic = sim_topics[i],
+                                      .envelope = {.numbers = numbers.numbers,
+                                                   .first = 1,
+                                                   .repeats = numbers.repeats,
+                                                   .plan = numbers.text ? &text_plan : &vf_envelope_standard}};
     }
     sim->routes[0] = (struct vf_route){.kind = "customer", .route = VF_ROUTE_OWN};
     sim->routes[1] = (struct vf_route){.kind = "order", .route = VF_ROUTE_LINK, .link_type = "Created"};
@@ -470,9 +354,9 @@ static void set_up_topics(struct sim *sim)
         .name = "view",
         .version = 1,
         .topics = sim->topics,
-        .topic_count = sim->topic_count,
+        .topic_count = sim->producer.topic_count,
         .routes = sim->routes,
-        .route_count = sim->topic_count,
+        .route_count = sim->producer.topic_count,
         .versions = sim->versions,
     };
     vf_plain_describe(&sim->projection);
@@ -487,7 +371,9 @@ static const char script[] =
     "  local part = doc[e.aggregate] or { h = 0, n = 0 }\n"
     "  doc[e.aggregate] = part\n"
     "  part.n = part.n + 1\n"
-    "  part.h = part.h * 1000003 + e.version * 31 + e.type:byte()\n"
+    "  local version = math.type(e.version) and e.version or tonumber(e.version, 16)\n"
+    "  local number = e.event_id and tonumber(e.event_id:sub(2)) or 0\n"
+    "  part.h = part.h * 1000003 + version * 31 + number * 257 + e.type:byte()\n"
     "  if e.type == 'Broken' then error('broken') end\n"
     "  if e.type == 'Unkept' then part.n = take end\n"
     "end\n"
@@ -506,7 +392,7 @@ static const char script[] = "plain%s%s%s";
 static void set_up_script(struct sim *sim)
 {
     static const char *const names[] = {"document", "record", "none"};
-    bool tags = sim->topic_count == 3;
+    bool tags = sim->producer.topic_count == 3;
     int size = snprintf(sim->script, sizeof sim->script, script, tags ? ", 'tags'" : "", tags ? ", tag = to" : "",
                         names[sim->versions]);
     sim->file = (struct vf_file){.name = VF_LITERAL("view.lua"), .text = vf_bytes(sim->script, (size_t)size)};
@@ -535,7 +421,7 @@ static void set_up_workers(struct sim *sim)
                        .group = GROUP,
                        .instance = sim->names[i],
                        .topics = sim->topics,
-                       .topic_count = sim->topic_count},
+                       .topic_count = sim->producer.topic_count},
             .store_type = &vf_memory_store_type,
             .store = {.name = "memory", .url = "memory:sim", .prefix = ""},
             .projector_type = projector_type,
@@ -545,7 +431,7 @@ static void set_up_workers(struct sim *sim)
                                  .document_bytes_max = 1 << 20},
             .proposed = &sim->proposed,
             .topics = sim->readings,
-            .topic_count = sim->topic_count,
+            .topic_count = sim->producer.topic_count,
             .batch = {.events_max = 1 + (int32_t)below(sim, 20),
                       .bytes_max = 1 << 20,
                       .written_bytes_max = below(sim, 3) ? 1 << 20 : 300},
@@ -562,14 +448,15 @@ static bool is_finished(struct sim *sim)
     struct vf_memory_contents contents;
     bool finished = true;
     vf_memory_server_read(sim->server, view, arena, &contents);
-    for (size_t i = 0; i < sim->event_count && finished; i++) {
-        const struct sim_event *event = &sim->events[i];
+    for (size_t i = 0; i < sim->producer.event_count && finished; i++) {
+        const struct sim_event *event = &sim->producer.events[i];
         if (event->offset < next_of(&contents, event->topic, event->partition))
             continue;
         bool excused = false;
         for (size_t e = 0; e <= i; e++)
-            excused |= really_stops(sim, e) && strcmp(sim->events[e].topic, event->topic) == 0 &&
-                       sim->events[e].partition == event->partition;
+            excused |= sim_producer_stops(&sim->producer, e) &&
+                       strcmp(sim->producer.events[e].topic, event->topic) == 0 &&
+                       sim->producer.events[e].partition == event->partition;
         finished = excused;
         if (!finished)
             snprintf(sim->missing, sizeof sim->missing, "%.31s/%d@%lld", event->topic, event->partition,
@@ -656,6 +543,7 @@ static void run(uint64_t seed, bool cold, struct vf_counts *sum, int64_t *checks
     sim->server = vf_memory_server_new("sim");
     sim->log = vf_memory_log_new(seed);
     vf_plain_flaky = 0;
+    sim->producer = (struct sim_producer){.random = &sim->random, .log = sim->log};
     vf_memory_log_set_rows_max(sim->log, below(sim, 3) ? (size_t)below(sim, 12) : 0);
     vf_memory_log_set_stale(sim->log, 300);
     vf_memory_server_set_touch(sim->server, below(sim, 2) != 0);
@@ -670,7 +558,7 @@ static void run(uint64_t seed, bool cold, struct vf_counts *sum, int64_t *checks
     heal(sim);
     for (size_t i = 0; i < WORKERS; i++)
         close_worker(sim, i);
-    if (sim->counts.stops && !sim->with_stops)
+    if (sim->counts.stops && !sim->producer.with_stops)
         broken(sim, "%lld times a partition stopped, and nothing was wrong", (long long)sim->counts.stops);
     for (size_t i = 0; i < sim->snapshot_count; i++)
         vf_memory_snapshot_free(sim->snapshots[i]);
@@ -700,8 +588,9 @@ int main(int count, char **arguments)
     VF_COUNTS(PRINT)
     printf("\n");
     /* A run in which nothing went wrong proves nothing. */
-    if (seeds >= 100 && (!sum.conflicts || !sum.refolds || !sum.duplicates || !sum.unknown || !sum.lost_replies ||
-                         !sum.rewinds || !sum.rebalances || !sum.stops || !sum.store_losses || !sum.frozen || !sum.evicted)) {
+    if (seeds >= 100 &&
+        (!sum.conflicts || !sum.refolds || !sum.duplicates || !sum.unknown || !sum.lost_replies || !sum.rewinds ||
+         !sum.rebalances || !sum.stops || !sum.store_losses || !sum.frozen || !sum.evicted)) {
         printf("some fault never happened\n");
         return 1;
     }

@@ -1,0 +1,262 @@
+#include "sim/sim_producer.h"
+
+#include <stdio.h>
+
+const char *const sim_topics[SIM_TOPICS] = {"customers", "orders", "tags"};
+static const char *const kinds[SIM_TOPICS] = {"customer", "order", "tag"};
+
+static uint64_t below(struct sim_producer *producer, uint64_t limit)
+{
+    return vf_sim_random_below(producer->random, limit);
+}
+
+struct sim_numbers sim_producer_choose(struct sim_producer *producer, int topic)
+{
+    static const struct sim_numbers all[] = {
+        {.numbers = VF_NUMBERS_SEQUENCE}, {.numbers = VF_NUMBERS_OFFSET},
+        {.numbers = VF_NUMBERS_REVISION}, {.numbers = VF_NUMBERS_OFFSET, .repeats = 1},
+        {.numbers = VF_NUMBERS_ORDERED},  {.numbers = VF_NUMBERS_ORDERED, .text = true},
+    };
+    producer->numbers[topic] = all[below(producer, sizeof all / sizeof all[0])];
+    if (producer->numbers[topic].repeats)
+        producer->numbers[topic].repeats = 1 + (int)below(producer, below(producer, 2) ? 4 : SIM_IDS_MAX);
+    return producer->numbers[topic];
+}
+
+/* What there is of an aggregate so far. */
+struct history {
+    size_t count;   /* events, repeats left out */
+    int64_t last;   /* the greatest number */
+    size_t at_last; /* how many events have it */
+};
+
+static bool is_same_aggregate(const struct sim_event *a, const struct sim_event *b)
+{
+    return strcmp(a->kind, b->kind) == 0 && strcmp(a->id, b->id) == 0;
+}
+
+static struct history history_of(const struct sim_producer *producer, const struct sim_event *event)
+{
+    struct history history = {0};
+    for (size_t i = 0; i < producer->event_count; i++) {
+        const struct sim_event *past = &producer->events[i];
+        if (past->original != i || !is_same_aggregate(past, event))
+            continue;
+        if (history.count == 0 || past->version > history.last) {
+            history.last = past->version;
+            history.at_last = 0;
+        }
+        history.at_last += past->version == history.last;
+        history.count++;
+    }
+    return history;
+}
+
+/* --- appending ---------------------------------------------------------------------------------------------------- */
+
+static void print_value(struct vf_buffer *value, const struct sim_event *event)
+{
+    vf_buffer_printf(value, "{\"kind\":\"%s\",\"id\":\"%s\",\"type\":\"%s\",\"version\":", event->kind, event->id,
+                     event->type);
+    if (event->text[0])
+        vf_buffer_printf(value, "\"%s\"", event->text);
+    else
+        vf_buffer_add_int(value, event->version);
+    if (event->event_id[0])
+        vf_buffer_printf(value, ",\"event_id\":\"%s\"", event->event_id);
+    vf_buffer_add_text(value, ",\"data\":{\"to\":");
+    if (event->target_count == 0) {
+        vf_buffer_add_text(value, "null");
+    } else if (event->target_count == 1) {
+        vf_buffer_printf(value, "\"%s\"", event->targets[0]);
+    } else {
+        for (int i = 0; i < event->target_count; i++)
+            vf_buffer_printf(value, "%s\"%s\"", i ? "," : "[", event->targets[i]);
+        vf_buffer_add_text(value, "]");
+    }
+    vf_buffer_add_text(value, "}}");
+}
+
+static void append(struct sim_producer *producer, const struct sim_event *event)
+{
+    struct sim_event *kept = &producer->events[producer->event_count];
+    *kept = *event;
+    struct vf_partition at = {kept->topic, kept->partition};
+    if (below(producer, 12) == 0)
+        vf_memory_log_leave_hole(producer->log, at, 1 + (int64_t)below(producer, 3));
+    struct vf_buffer value;
+    vf_buffer_init(&value);
+    print_value(&value, kept);
+    kept->offset = vf_memory_log_append(producer->log, at, vf_bytes_from(kept->id), vf_bytes(value.data, value.size),
+                                        1772359200000 + (int64_t)producer->event_count);
+    vf_buffer_done(&value);
+    if (kept->numbers.numbers == VF_NUMBERS_OFFSET)
+        kept->version = kept->offset + 1;
+    producer->event_count++;
+}
+
+/* --- sending again ------------------------------------------------------------------------------------------------ */
+
+/* Whether the view can tell that this record is sent again: by its number, or while its id is remembered. */
+static bool is_told(const struct sim_producer *producer, const struct sim_event *event)
+{
+    int later = 0;
+    if (event->numbers.numbers != VF_NUMBERS_OFFSET)
+        return true;
+    for (size_t i = event->original + 1; i < producer->event_count; i++) {
+        const struct sim_event *other = &producer->events[i];
+        later += other->original == i && other->event_id[0] && is_same_aggregate(other, event);
+    }
+    return event->event_id[0] && later < event->numbers.repeats;
+}
+
+/* An outbox relay sends once more what it has sent before: any old event of the aggregate, with a new offset. What the view
+ * cannot know to be a repeat is an event of its own; with a window that is left out, as it would be a mistake of `repeats`. */
+static void repeat(struct sim_producer *producer)
+{
+    if (producer->event_count == 0)
+        return;
+    struct sim_event event = producer->events[below(producer, producer->event_count)];
+    if (event.stops)
+        return;
+    if (!is_told(producer, &event)) {
+        if (event.numbers.repeats && event.event_id[0])
+            return;
+        event.original = producer->event_count;
+    }
+    append(producer, &event);
+}
+
+/* --- new events --------------------------------------------------------------------------------------------------- */
+
+static int partition_of(const struct sim_producer *producer, int topic, const char *id)
+{
+    unsigned hash = 5381;
+    for (const char *c = id; *c; c++)
+        hash = hash * 33 + (unsigned char)*c;
+    return (int)(hash % (unsigned)producer->partitions[topic]);
+}
+
+static void choose_number(struct sim_producer *producer, const struct history *history, struct sim_event *event)
+{
+    event->version = history->last + 1;
+    switch (event->numbers.numbers) {
+    case VF_NUMBERS_SEQUENCE:
+    case VF_NUMBERS_OFFSET: break;
+    case VF_NUMBERS_REVISION: /* one more event of the last transaction, or the first of the next */
+        if (history->count && history->at_last < 4 && below(producer, 2))
+            event->version = history->last;
+        break;
+    case VF_NUMBERS_ORDERED:
+        if (history->count)
+            event->version += (int64_t)below(producer, 3) * (int64_t)below(producer, 200);
+        else
+            event->version = (int64_t)below(producer, 30) - (event->numbers.text ? 0 : 20);
+        if (event->numbers.text)
+            snprintf(event->text, sizeof event->text, "%08llx", (unsigned long long)event->version);
+        break;
+    }
+    /* Where the id decides, the envelope wants one. */
+    if (event->numbers.numbers == VF_NUMBERS_REVISION || event->numbers.repeats || below(producer, 8))
+        snprintf(event->event_id, sizeof event->event_id, "e%zu", producer->event_count);
+}
+
+static void choose_targets(struct sim_producer *producer, int topic, const struct history *history,
+                           struct sim_event *event)
+{
+    if (topic == 0) {
+        event->target_count = 1;
+        snprintf(event->targets[0], SIM_TEXT, "%s", event->id);
+    } else if (topic == 1) {
+        event->link = true;
+        if (history->count == 0) {
+            snprintf(event->type, sizeof event->type, "Created");
+            event->target_count = below(producer, 8) != 0;
+            snprintf(event->targets[0], SIM_TEXT, "c%llu", (unsigned long long)below(producer, 6));
+        }
+    } else {
+        event->target_count = (int)below(producer, SIM_TARGETS_MAX);
+        uint64_t first = below(producer, 6);
+        for (int i = 0; i < event->target_count; i++)
+            snprintf(event->targets[i], SIM_TEXT, "c%llu", (unsigned long long)(first + (uint64_t)i) % 6);
+    }
+}
+
+/* Makes a number that cannot be taken in: behind a hole, or of another form. */
+static bool spoil_number(struct sim_producer *producer, const struct history *history, struct sim_event *event)
+{
+    if (producer->versions == VF_VERSIONS_NONE)
+        return false;
+    switch (event->numbers.numbers) {
+    case VF_NUMBERS_OFFSET: return false;
+    case VF_NUMBERS_SEQUENCE:
+    case VF_NUMBERS_REVISION: event->version = history->last + 2; return true;
+    case VF_NUMBERS_ORDERED:
+        if (history->count == 0)
+            return false;
+        if (event->numbers.text && below(producer, 2))
+            event->text[0] = '\0';
+        else
+            snprintf(event->text, sizeof event->text, "%09llx", (unsigned long long)event->version);
+        return true;
+    }
+    return false;
+}
+
+/* Makes an event that can never be taken in, where there is a way. */
+static void spoil(struct sim_producer *producer, const struct history *history, struct sim_event *event)
+{
+    event->stops = true;
+    if (below(producer, 2) && spoil_number(producer, history, event))
+        return;
+    if (event->link && history->count == 0)
+        snprintf(event->type, sizeof event->type, "Changed"); /* its link is not known */
+    else if (event->target_count || (event->link && history->count))
+        snprintf(event->type, sizeof event->type, "%s", below(producer, 2) ? "Broken" : "Unkept");
+    else
+        event->stops = false;
+}
+
+void sim_produce(struct sim_producer *producer)
+{
+    if (producer->event_count == SIM_EVENTS_MAX)
+        return;
+    if (below(producer, 8) == 0) {
+        repeat(producer);
+        return;
+    }
+    int topic = (int)below(producer, producer->topic_count);
+    struct sim_event event = {.original = producer->event_count, .numbers = producer->numbers[topic]};
+    snprintf(event.topic, sizeof event.topic, "%s", sim_topics[topic]);
+    snprintf(event.kind, sizeof event.kind, "%s", kinds[topic]);
+    snprintf(event.id, sizeof event.id, "%c%llu", "cot"[topic],
+             (unsigned long long)below(producer, topic == 1 ? 14 : 5));
+    event.partition = partition_of(producer, topic, event.id);
+    struct history history = history_of(producer, &event);
+    choose_number(producer, &history, &event);
+    const char *changed = producer->with_sharing && below(producer, 4) == 0 ? "Shared" : "Changed";
+    snprintf(event.type, sizeof event.type, "%s",
+             below(producer, 5) == 0   ? "Noted"
+             : below(producer, 6) == 0 ? "Flaky"
+                                       : changed);
+    choose_targets(producer, topic, &history, &event);
+    if (producer->with_stops && below(producer, 40) == 0)
+        spoil(producer, &history, &event);
+    append(producer, &event);
+}
+
+/* An event without a document has no handler: a Broken or Unkept event of an order whose link is none is taken in. Not so one
+ * whose number is wrong: its type is another. */
+bool sim_producer_stops(const struct sim_producer *producer, size_t index)
+{
+    const struct sim_event *event = &producer->events[index];
+    if (!event->stops)
+        return false;
+    if (!event->link || !strchr("BU", event->type[0]))
+        return true;
+    for (size_t i = 0; i < index; i++)
+        if (producer->events[i].link && strcmp(producer->events[i].id, event->id) == 0 &&
+            strcmp(producer->events[i].type, "Created") == 0)
+            return producer->events[i].target_count > 0;
+    return true;
+}
