@@ -249,6 +249,10 @@ void vf_lua_check_stack(lua_State *L, int slots)
         return;
     if (!out_of_memory(projector, LUA_OK))
         luaL_error(L, "stack overflow");
+    /* Newer Luas (5.4.7) don't collect garbage for the sake of a larger stack. */
+    lua_gc(L, LUA_GCCOLLECT);
+    if (projector->refusals < REFUSALS_MAX && lua_checkstack(L, slots))
+        return;
     note_out_of_memory(projector);
     raise_stop(L);
 }
@@ -366,6 +370,10 @@ enum vf_code vf_lua_gate(struct vf_projector *projector, lua_CFunction run, void
         return VF_OK;
     if (out_of_memory(projector, status) && projector->stop == VF_OK)
         note_out_of_memory(projector);
+    /* It may have been full of garbage, which newer Luas (5.4.7) don't always collect before they give up: the next try
+     * begins without. */
+    if (projector->stop == VF_E_MEMORY)
+        lua_gc(L, LUA_GCCOLLECT);
     enum vf_code code = projector->stop != VF_OK ? projector->stop : VF_E_SCRIPT;
     projector->stop = VF_OK;
     if (projector->failure_size == 0)

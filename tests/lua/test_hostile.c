@@ -241,6 +241,16 @@ static void memory_bombs_end(void **state)
     LUA->close(projector);
 }
 
+static void a_full_heap_is_empty_for_the_next_try(void **state)
+{
+    (void)state;
+    struct vf_projector *projector = open_handler("local t = {} for i = 1, 1e9 do t[i] = {} end");
+    vf_warm document;
+    assert_int_equal(happen(projector, "{}", &document), VF_E_MEMORY);
+    assert_true(LUA->memory_bytes(projector) < 1u << 20);
+    LUA->close(projector);
+}
+
 static void huge_documents_end(void **state)
 {
     (void)state;
@@ -354,6 +364,7 @@ int main(void)
         A_TEST(loops_in_c_meet_the_clock),
         A_TEST(scratch_memory_counts_as_the_scripts),
         A_TEST(memory_bombs_end),
+        A_TEST(a_full_heap_is_empty_for_the_next_try),
         A_TEST(huge_documents_end),
         A_TEST(no_metatable_can_be_reached),
         A_TEST(metamethods_in_a_document_are_plain_names),
