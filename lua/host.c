@@ -250,9 +250,12 @@ void vf_lua_check_stack(lua_State *L, int slots)
     if (!out_of_memory(projector, LUA_OK))
         luaL_error(L, "stack overflow");
     /* Newer Luas (5.4.7) don't collect garbage for the sake of a larger stack. */
+    bool failed_before = projector->allocation_failed;
     lua_gc(L, LUA_GCCOLLECT);
-    if (projector->refusals < REFUSALS_MAX && lua_checkstack(L, slots))
+    if (projector->refusals < REFUSALS_MAX && lua_checkstack(L, slots)) {
+        projector->allocation_failed = failed_before; /* the stack may have moved, which looks like another wish */
         return;
+    }
     note_out_of_memory(projector);
     raise_stop(L);
 }
