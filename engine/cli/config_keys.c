@@ -1,6 +1,7 @@
 #include "cli/config_keys.h"
 
 #include "cli/suggest.h"
+#include "core/event.h"
 
 #include <stdio.h>
 
@@ -11,6 +12,48 @@
 #define GIB       (1024 * MIB)
 
 /* clang-format off */
+#define FORMS "utf8|int|be64|rfc3339|unix_ms"
+
+/* Where one part of an event is. What does not fit this part is refused with the reason, in config_envelope.c. */
+#define PART(at, what) \
+    {.path = at, .type = VF_KEY_MAP, .help = what}, \
+    {.path = at ".key", .type = VF_KEY_CHOICE, .choices = FORMS, .help = "it is the record's key, in this form"}, \
+    {.path = at ".header", .type = VF_KEY_TEXT, .min = 1, .help = "it is the header of exactly this name"}, \
+    {.path = at ".value", .type = VF_KEY_TEXT, .help = "it is at this JSON pointer in the value; \"\" is all of it"}, \
+    {.path = at ".as", .type = VF_KEY_CHOICE, .choices = FORMS, .help = "the form in the header or value"}
+#define MISSING .help = "what stands in where it is missing or null"
+
+#define ENVELOPE(at) \
+    PART(at ".kind", "the aggregate's kind; or the topic fixes it"), \
+    {.path = at ".kind.missing", .type = VF_KEY_TEXT, .min = 1, MISSING}, \
+    PART(at ".id", "the aggregate's id"), \
+    {.path = at ".id.missing", .type = VF_KEY_TEXT, .min = 1, MISSING}, \
+    PART(at ".version", "the event's number within its aggregate"), \
+    {.path = at ".version.missing", .type = VF_KEY_TEXT, .min = 1, MISSING}, \
+    {.path = at ".version.numbers", .type = VF_KEY_CHOICE, .standard = "sequence", \
+     .choices = "sequence|revision|ordered|offset", \
+     .help = "sequence: no holes; revision: may repeat; ordered: only grows; offset: none carried"}, \
+    {.path = at ".version.first", .type = VF_KEY_INT, .standard = "1", .min = 0, .max = INT64_MAX - 1, \
+     .help = "an aggregate's first number"}, \
+    {.path = at ".version.gaps", .type = VF_KEY_CHOICE, .standard = "park", .choices = "park|!wait|!allow", \
+     .help = "until parking exists, a gap stops its partition"}, \
+    PART(at ".event_id", "what tells the event from all others"), \
+    {.path = at ".event_id.missing", .type = VF_KEY_TEXT, .min = 1, MISSING}, \
+    PART(at ".type", "the event's type"), \
+    {.path = at ".type.missing", .type = VF_KEY_TEXT, .min = 1, MISSING}, \
+    PART(at ".schema", "the number of the type's schema; default: 1"), \
+    {.path = at ".schema.missing", .type = VF_KEY_INT, .min = 0, .max = INT64_MAX, MISSING}, \
+    PART(at ".time", "when it happened; default: the record's timestamp"), \
+    {.path = at ".time.missing", .type = VF_KEY_CHOICE, .choices = "timestamp", MISSING}, \
+    PART(at ".data", "what the event says"), \
+    {.path = at ".data.missing", .type = VF_KEY_TEXT, .min = 1, MISSING}, \
+    {.path = at ".tombstone", .type = VF_KEY_TEXT, .min = 1, \
+     .help = "a null value: ignore, or the name of an event type; default: it is unreadable"}, \
+    {.path = at ".unreadable", .type = VF_KEY_CHOICE, .standard = "park", .choices = "park|stop", \
+     .help = "until parking exists, both stop the partition"}, \
+    {.path = at ".repeats", .type = VF_KEY_INT, .min = 1, .max = VF_REPEATS_MAX, \
+     .help = "numbers: offset: event ids that are remembered an aggregate"}
+
 const struct vf_key vf_keys[] = {
     {.path = "", .type = VF_KEY_MAP, .help = "viewfold's configuration"},
 
@@ -31,40 +74,20 @@ const struct vf_key vf_keys[] = {
     {.path = "stores.*.emptied", .type = VF_KEY_CHOICE, .standard = "rebuild", .choices = "rebuild|stop",
      .help = "when the store has lost everything"},
 
-    {.path = "envelopes", .type = VF_KEY_UNBUILT,
-     .help = "events are read as JSON {\"kind\",\"id\",\"version\",\"event_id\",\"type\",\"time\",\"data\"}"},
+    {.path = "envelopes", .type = VF_KEY_NAMES, .help = "where the parts of an event are"},
+    {.path = "envelopes.*", .type = VF_KEY_MAP, .help = "one envelope"},
+    ENVELOPE("envelopes.*"),
 
     {.path = "topics", .type = VF_KEY_NAMES, .help = "the names that projections use"},
     {.path = "topics.*", .type = VF_KEY_MAP, .help = "one name"},
     {.path = "topics.*.topic", .type = VF_KEY_TEXT, .min = 1, .help = "the Kafka topic; default: the name itself"},
     {.path = "topics.*.kind", .type = VF_KEY_TEXT, .min = 1, .help = "the aggregates' kind; default: read from each record"},
-    {.path = "topics.*.envelope", .type = VF_KEY_UNBUILT,
-     .help = "without it events are read as JSON {\"kind\",\"id\",\"version\",\"event_id\",\"type\",\"time\",\"data\"}"},
+    {.path = "topics.*.envelope", .type = VF_KEY_TEXT, .min = 1,
+     .help = "a name under envelopes; default: JSON {\"kind\",\"id\",\"version\",\"event_id\",\"type\",\"time\",\"data\"}"},
     {.path = "topics.*.history", .type = VF_KEY_CHOICE, .standard = "complete", .choices = "complete|partial",
      .help = "complete: a log that no longer begins at its beginning is refused"},
     {.path = "topics.*.override", .type = VF_KEY_MAP, .help = "only what differs from the envelope"},
-    {.path = "topics.*.override.version", .type = VF_KEY_MAP, .help = "what the aggregates' numbers are"},
-    {.path = "topics.*.override.version.numbers", .type = VF_KEY_CHOICE, .standard = "sequence",
-     .choices = "sequence|offset|!revision|!ordered", .help = "sequence: no holes; offset: none carried"},
-    {.path = "topics.*.override.version.first", .type = VF_KEY_INT, .standard = "1", .min = 0, .max = INT64_MAX - 1,
-     .help = "a sequence's first number"},
-    {.path = "topics.*.override.version.gaps", .type = VF_KEY_CHOICE, .standard = "park", .choices = "park|!wait|!allow",
-     .help = "until parking exists, a gap stops its partition"},
-    {.path = "topics.*.override.version.value", .type = VF_KEY_UNBUILT},
-    {.path = "topics.*.override.version.header", .type = VF_KEY_UNBUILT},
-    {.path = "topics.*.override.version.key", .type = VF_KEY_UNBUILT},
-    {.path = "topics.*.override.version.as", .type = VF_KEY_UNBUILT},
-    {.path = "topics.*.override.version.missing", .type = VF_KEY_UNBUILT},
-    {.path = "topics.*.override.kind", .type = VF_KEY_UNBUILT},
-    {.path = "topics.*.override.id", .type = VF_KEY_UNBUILT},
-    {.path = "topics.*.override.event_id", .type = VF_KEY_UNBUILT},
-    {.path = "topics.*.override.type", .type = VF_KEY_UNBUILT},
-    {.path = "topics.*.override.schema", .type = VF_KEY_UNBUILT},
-    {.path = "topics.*.override.time", .type = VF_KEY_UNBUILT},
-    {.path = "topics.*.override.data", .type = VF_KEY_UNBUILT},
-    {.path = "topics.*.override.tombstone", .type = VF_KEY_UNBUILT},
-    {.path = "topics.*.override.unreadable", .type = VF_KEY_UNBUILT},
-    {.path = "topics.*.override.repeats", .type = VF_KEY_UNBUILT},
+    ENVELOPE("topics.*.override"),
 
     {.path = "projections", .type = VF_KEY_LIST, .required = true, .help = "what runs, and into which stores"},
     {.path = "projections.[]", .type = VF_KEY_MAP, .help = "one projection"},

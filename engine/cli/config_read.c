@@ -1,6 +1,7 @@
 #include "cli/config_read.h"
 
 #include "cli/config_check.h"
+#include "cli/config_envelope.h"
 #include "cli/config_keys.h"
 #include "cli/config_tree.h"
 #include "cli/suggest.h"
@@ -231,13 +232,12 @@ static void read_stores(struct reading *reading, const struct vf_node *list)
     reading->config->store_count = count;
 }
 
-static void read_topic(struct reading *reading, const struct vf_node *node, struct vf_topic_entry *topic)
+static void read_topic(struct reading *reading, const struct vf_config_envelopes *envelopes, const struct vf_node *node,
+                       struct vf_topic_entry *topic)
 {
-    const struct vf_node *version = vf_node_member(vf_node_member(node, "override"), "version");
-    const struct vf_node *first = vf_node_member(version, "first");
     const char *kafka_name = text_or(node, "topic", node->key);
     const char *kind = text_or(node, "kind", NULL);
-    bool offset = number_of(version, "topics.*.override.version.numbers") == 1;
+    struct vf_envelope envelope = vf_config_envelope_of(envelopes, node, reading->arena, reading->findings);
 
     if (!only_holds(kafka_name, "._-") || strlen(kafka_name) > 249) {
         const struct vf_node *said = vf_node_member(node, "topic");
@@ -249,28 +249,22 @@ static void read_topic(struct reading *reading, const struct vf_node *node, stru
         vf_findings_add(reading->findings, vf_node_member(node, "kind")->place,
                         "topics.%s.kind: a kind has no '/' and at most %d bytes", node->key, VF_ID_BYTES_MAX);
     }
-    if (offset && first) {
-        vf_findings_add(reading->findings, first->key_place,
-                        "topics.%s.override.version.first is for numbers: sequence; offsets begin where the log does",
-                        node->key);
-    }
+    envelope.history_partial = number_of(node, "topics.*.history") == 1;
     *topic = (struct vf_topic_entry){
         .name = node->key,
         .topic = kafka_name,
-        .envelope = {.kind = kind,
-                     .numbers = offset ? VF_NUMBERS_OFFSET : VF_NUMBERS_SEQUENCE,
-                     .first = number_of(version, "topics.*.override.version.first"),
-                     .history_partial = number_of(node, "topics.*.history") == 1},
+        .envelope = envelope,
         .place = node->key_place,
     };
 }
 
-static void read_topics(struct reading *reading, const struct vf_node *list)
+static void read_topics(struct reading *reading, const struct vf_node *named, const struct vf_node *list)
 {
+    const struct vf_config_envelopes *envelopes = vf_config_envelopes_read(named, reading->arena, reading->findings);
     struct vf_topic_entry *topics = vf_arena_calloc(reading->arena, count_of(list), sizeof *topics);
     size_t count = 0;
     for (const struct vf_node *node = list && list->kind == VF_NODE_MAP ? list->first : NULL; node; node = node->next) {
-        read_topic(reading, node, &topics[count++]);
+        read_topic(reading, envelopes, node, &topics[count++]);
     }
     reading->config->topics = topics;
     reading->config->topic_count = count;
@@ -453,7 +447,7 @@ struct vf_config *vf_config_look(const char *path, struct vf_bytes text, const s
         const struct vf_node *defaults = vf_node_member(root, "defaults");
         read_kafka(&reading, vf_node_member(root, "kafka"));
         read_stores(&reading, vf_node_member(root, "stores"));
-        read_topics(&reading, vf_node_member(root, "topics"));
+        read_topics(&reading, vf_node_member(root, "envelopes"), vf_node_member(root, "topics"));
         read_projections(&reading, vf_node_member(root, "projections"), defaults);
         read_rest(config, defaults, vf_node_member(root, "log"));
     }

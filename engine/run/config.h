@@ -55,7 +55,7 @@ struct vf_store_entry {
 struct vf_topic_entry {
     const char *name;            /* what projections say */
     const char *topic;           /* the Kafka topic's own name */
-    struct vf_envelope envelope; /* kind (or NULL), numbers, first, history */
+    struct vf_envelope envelope; /* its plan lives in the configuration's arena */
     struct vf_place place;
 };
 

@@ -220,39 +220,10 @@ struct refusal {
     const char *wanted; /* the finding, without the file */
 };
 
-#define ENVELOPE "events are read as JSON {\"kind\",\"id\",\"version\",\"event_id\",\"type\",\"time\",\"data\"}"
-
 static const struct refusal refusals[] = {
     /* decided, not built yet: by name, with the place */
     {"admin: {listen: \"127.0.0.1:9180\"}\n", "4:1: admin is not built yet"},
     {"serve: {listen: \"0.0.0.0:8480\"}\n", "4:1: serve is not built yet"},
-    {"envelopes: {ours: {id: {key: utf8}}}\n", "4:1: envelopes is not built yet: " ENVELOPE},
-    {"topics: {orders: {envelope: cloudevents}}\n",
-     "4:19: topics.orders.envelope is not built yet: without it " ENVELOPE},
-    {"topics:\n  orders:\n    override:\n      version: {numbers: revision}\n",
-     "7:26: topics.orders.override.version.numbers: revision is not built yet"},
-    {"topics: {o: {override: {version: {numbers: ordered}}}}\n",
-     "4:44: topics.o.override.version.numbers: ordered is not built yet"},
-    {"topics: {o: {override: {version: {gaps: wait 30s}}}}\n",
-     "4:41: topics.o.override.version.gaps: wait 30s is not built yet"},
-    {"topics: {o: {override: {version: {gaps: allow}}}}\n",
-     "4:41: topics.o.override.version.gaps: allow is not built yet"},
-    {"topics: {o: {override: {version: {value: /revision}}}}\n",
-     "4:35: topics.o.override.version.value is not built yet"},
-    {"topics: {o: {override: {version: {header: v}}}}\n", "4:35: topics.o.override.version.header is not built yet"},
-    {"topics: {o: {override: {version: {as: int}}}}\n", "4:35: topics.o.override.version.as is not built yet"},
-    {"topics: {o: {override: {version: {key: utf8}}}}\n", "4:35: topics.o.override.version.key is not built yet"},
-    {"topics: {o: {override: {version: {missing: 1}}}}\n", "4:35: topics.o.override.version.missing is not built yet"},
-    {"topics: {o: {override: {tombstone: delete}}}\n", "4:25: topics.o.override.tombstone is not built yet"},
-    {"topics: {o: {override: {unreadable: park}}}\n", "4:25: topics.o.override.unreadable is not built yet"},
-    {"topics: {o: {override: {repeats: 64}}}\n", "4:25: topics.o.override.repeats is not built yet"},
-    {"topics: {o: {override: {data: {value: /d}}}}\n", "4:25: topics.o.override.data is not built yet"},
-    {"topics: {o: {override: {kind: {value: /k}}}}\n", "4:25: topics.o.override.kind is not built yet"},
-    {"topics: {o: {override: {id: {key: utf8}}}}\n", "4:25: topics.o.override.id is not built yet"},
-    {"topics: {o: {override: {event_id: {header: e}}}}\n", "4:25: topics.o.override.event_id is not built yet"},
-    {"topics: {o: {override: {type: {header: t}}}}\n", "4:25: topics.o.override.type is not built yet"},
-    {"topics: {o: {override: {schema: {header: s}}}}\n", "4:25: topics.o.override.schema is not built yet"},
-    {"topics: {o: {override: {time: {header: t}}}}\n", "4:25: topics.o.override.time is not built yet"},
     {"defaults: {forget: 30d}\n", "4:20: defaults.forget: 30d is not built yet"},
     {"defaults: {limits: {aside: 10}}\n", "4:21: defaults.limits.aside is not built yet: nothing is set aside yet"},
     {"defaults: {limits: {aside_bytes: 1GiB}}\n",
@@ -294,8 +265,6 @@ static const struct refusal refusals[] = {
     {"topics: {o: {kind: a/b}}\n", "4:20: topics.o.kind: a kind has no '/' and at most 1024 bytes"},
     {"topics: {o: {topic: \"a b\"}}\n",
      "4:21: topics.o: a Kafka topic's name is made of up to 249 letters, digits, '.', _ and -"},
-    {"topics: {o: {override: {version: {numbers: offset, first: 1}}}}\n",
-     "4:52: topics.o.override.version.first is for numbers: sequence; offsets begin where the log does"},
 
     /* YAML that is not taken */
     {"log: &x {level: info}\n", "4:6: YAML anchors are not taken in this file"},

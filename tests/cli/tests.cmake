@@ -1,4 +1,5 @@
 vf_test(test_cli_config unit cli/test_cli_config.c LIBS vf_cli)
+vf_test(test_config_envelope unit cli/test_config_envelope.c LIBS vf_cli)
 vf_test(test_cli_options unit cli/test_cli_options.c LIBS vf_cli)
 vf_test(test_run_log unit cli/test_run_log.c LIBS vf_run)
 vf_test(test_cli_get unit cli/test_cli_get.c cli/cli_scene.c LIBS vf_cli vf_memory)
