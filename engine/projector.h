@@ -74,6 +74,18 @@ enum vf_handled {
 
 typedef void vf_projector_log(void *self, const struct vf_event *event, struct vf_bytes line); /* log(...) in a script */
 
+/* What lint has to say about a script. */
+struct vf_script_finding {
+    const char *file; /* relative to the script's folder */
+    int32_t line;     /* from 1; 0: about the file as a whole */
+    int32_t column;   /* in bytes, from 1; 0: about the line */
+    bool note;        /* worth knowing, and nothing that must be changed */
+    const char *message;
+    const char *hint; /* or NULL */
+};
+
+typedef void vf_script_found(void *self, const struct vf_script_finding *finding);
+
 struct vf_projector_type {
     const char *name; /* "lua" */
 
@@ -121,6 +133,17 @@ struct vf_projector_type {
     /* Bytes that the script's heap holds now; after collect() those that are really in use. */
     size_t (*memory_bytes)(const struct vf_projector *projector);
     void (*collect)(struct vf_projector *projector);
+
+    /* Looks at a script without opening it for work: calls `found` for everything that open would refuse, not only the
+     * first of it, and for what is doubtful in the text (names that nobody declares, locals that nobody reads). Answers a
+     * projector that describe() and place() may be asked of: what is wrong is missing in it, and it may be NULL. */
+    void (*lint)(const char *main_name, const struct vf_script_reader *reader, const struct vf_projector_limits *limits,
+                 vf_script_found *found, void *self, struct vf_projector **ret_projector);
+
+    /* Where in the main file the field `field` has `word`, a name or a text; where that is not found, where the field
+     * stands. Line 0: nowhere. */
+    void (*place)(const struct vf_projector *projector, const char *field, const char *word, int32_t *ret_line,
+                  int32_t *ret_column);
 };
 
 #endif

@@ -139,6 +139,7 @@ struct vf_projector {
     /* The script. */
     const struct vf_script_reader *reader; /* while it is loaded */
     bool loading;
+    struct vf_lua_lint *lint; /* while lint looks at it: what is wrong is gathered there instead of raised; else NULL */
     char *main_name;
     struct vf_file *files;
     size_t file_count;

@@ -51,7 +51,7 @@ const char *vf_lua_nearest(const char *name, const char *const *known)
 
 /* A walk over the text that skips what is no code. */
 struct walk {
-    const char *at, *end;
+    const char *at, *end, *line_begin;
     int line;
 };
 
@@ -63,8 +63,10 @@ static bool ahead(const struct walk *walk, const char *text)
 
 static void step(struct walk *walk)
 {
-    if (*walk->at++ == '\n')
+    if (*walk->at++ == '\n') {
         walk->line++;
+        walk->line_begin = walk->at;
+    }
 }
 
 /* Skips [[...]] or [=[...]=]; false where none begins here. */
@@ -125,17 +127,17 @@ static bool is_set(const struct walk *walk, bool bracket)
     return at < walk->end && *at == '=' && (at + 1 == walk->end || at[1] != '=');
 }
 
-int vf_lua_line_of(struct vf_bytes script, const char *name, int from_line)
+static struct vf_lua_place find(struct vf_bytes script, const char *wanted, struct vf_lua_place from, bool string)
 {
-    struct walk walk = {script.data, script.data + script.size, 1};
+    struct walk walk = {script.data, script.data + script.size, script.data, 1};
     while (walk.at < walk.end) {
-        int line = walk.line;
+        struct vf_lua_place place = {walk.line, (int)(walk.at - walk.line_begin) + 1};
         struct vf_bytes word = {NULL, 0};
-        bool bracket = false;
+        bool quoted = false;
         if (ahead(&walk, "--")) {
             skip_comment(&walk);
         } else if (*walk.at == '"' || *walk.at == '\'') {
-            bracket = true;
+            quoted = true;
             word = skip_quoted(&walk);
         } else if (*walk.at == '[' && skip_long(&walk)) {
             continue;
@@ -147,8 +149,29 @@ int vf_lua_line_of(struct vf_bytes script, const char *name, int from_line)
         } else {
             step(&walk);
         }
-        if (word.data && line >= from_line && vf_bytes_is(word, name) && is_set(&walk, bracket))
-            return line;
+        bool behind = place.line > from.line || (place.line == from.line && place.column >= from.column);
+        bool fits = string ? quoted : word.data && is_set(&walk, quoted);
+        if (word.data && behind && fits && vf_bytes_is(word, wanted))
+            return place;
     }
-    return 0;
+    return (struct vf_lua_place){0, 0};
+}
+
+struct vf_lua_place vf_lua_place_of(struct vf_bytes script, const char *name, struct vf_lua_place from)
+{
+    return find(script, name, from, false);
+}
+
+struct vf_lua_place vf_lua_place_of_string(struct vf_bytes script, const char *text, struct vf_lua_place from)
+{
+    return find(script, text, from, true);
+}
+
+struct vf_bytes vf_lua_line(struct vf_bytes script, int line)
+{
+    const char *at = script.data, *end = script.data + script.size;
+    for (; line > 1 && at < end; at++)
+        line -= *at == '\n';
+    const char *stop = at < end ? memchr(at, '\n', (size_t)(end - at)) : NULL;
+    return vf_bytes(at, (size_t)((stop ? stop : end) - at));
 }

@@ -3,6 +3,7 @@
 #include "lua/api.h"
 #include "lua/convert.h"
 #include "lua/freeze.h"
+#include "lua/lint.h"
 #include "lua/names.h"
 #include "lua/order.h"
 #include "lua/script.h"
@@ -13,18 +14,45 @@
 
 #define TOPICS_MAX 1024
 
-/* "file:line: what". `name` is the field whose line is looked for. */
-static __attribute__((noreturn)) void wrong(lua_State *L, const char *name, const char *format, ...) VF_PRINTF(3, 4);
-
-static void wrong(lua_State *L, const char *name, const char *format, ...)
+/* Where the main file sets `name`; `parent` is the field that it is in, or NULL. */
+static struct vf_lua_place place_in(struct vf_projector *projector, const char *parent, const char *name)
 {
+    struct vf_bytes script = projector->file_count ? projector->files[0].text : (struct vf_bytes){0};
+    struct vf_lua_place from = {0, 0};
+    if (parent)
+        from = vf_lua_place_of(script, parent, from);
+    struct vf_lua_place place = vf_lua_place_of(script, name, from);
+    return place.line || !parent ? place : from;
+}
+
+/* What is wrong with the field `name` (in `parent`, unless that is NULL). Opening a script raises the first of these; lint
+ * gathers them all, and only then does this return. */
+static void complain(lua_State *L, const char *parent, const char *name, const char *format, ...) VF_PRINTF(4, 5);
+
+static void complain(lua_State *L, const char *parent, const char *name, const char *format, ...)
+{
+    struct vf_projector *projector = vf_lua_projector(L);
+    struct vf_lua_place place = place_in(projector, parent, name);
     char text[512];
     va_list arguments;
     va_start(arguments, format);
     vf_lua_print(text, sizeof text, format, arguments);
     va_end(arguments);
-    vf_lua_raise(L, "%s: %s", vf_lua_push_place(L, name), text);
+    if (projector->lint)
+        vf_lua_lint_add(projector, projector->main_name, place, false, text);
+    else if (place.line)
+        vf_lua_raise(L, "%s:%d: %s", projector->main_name, place.line, text);
+    else
+        vf_lua_raise(L, "%s: %s", projector->main_name, text);
 }
+
+/* The same for what cannot be read on behind it. */
+#define wrong_in(L, parent, ...)          \
+    do {                                  \
+        complain(L, parent, __VA_ARGS__); \
+        vf_lua_lint_skip(L);              \
+    } while (0)
+#define wrong(L, ...) wrong_in(L, NULL, __VA_ARGS__)
 
 /* Pushes the field of the projection's table. */
 static int push_field(lua_State *L, int table, const char *name)
@@ -44,8 +72,9 @@ static void push_required(lua_State *L, int table, const char *name, int type, c
               what);
 }
 
-static void check_fields(lua_State *L, int table)
+static void check_fields(lua_State *L, int table, lua_Integer item)
 {
+    (void)item;
     static const char *const built[] = {"name", "version", "topics", "key", "initial", "on", "versions", NULL};
     static const char *const later[] = {"upcast", "indexes", "ttl", "unlinked", NULL};
     vf_lua_push_sorted_keys(L, table);
@@ -57,14 +86,16 @@ static void check_fields(lua_State *L, int table)
             wrong(L, "return", "the projection's table has a %s as key: its fields have names", luaL_typename(L, -1));
         for (size_t j = 0; built[j]; j++)
             known = known || strcmp(built[j], name) == 0;
+        bool decided = false;
         for (size_t j = 0; later[j]; j++)
-            if (strcmp(later[j], name) == 0)
-                wrong(L, name, "`%s` is not built yet", name);
+            decided = decided || strcmp(later[j], name) == 0;
         const char *near = vf_lua_nearest(name, built);
-        if (!known && near)
-            wrong(L, name, "a projection has no field `%.60s`: did you mean `%s`?", name, near);
-        if (!known)
-            wrong(L, name, "a projection has no field `%.60s`", name);
+        if (decided)
+            complain(L, NULL, name, "`%s` is not built yet", name);
+        else if (!known && near)
+            complain(L, NULL, name, "a projection has no field `%.60s`: did you mean `%s`?", name, near);
+        else if (!known)
+            complain(L, NULL, name, "a projection has no field `%.60s`", name);
         lua_pop(L, 1);
     }
     lua_settop(L, keys - 1);
@@ -80,8 +111,9 @@ static bool is_view_name(const char *name, size_t size)
     return true;
 }
 
-static void read_name(lua_State *L, int table)
+static void read_name(lua_State *L, int table, lua_Integer item)
 {
+    (void)item;
     struct vf_projector *projector = vf_lua_projector(L);
     size_t size;
     push_required(L, table, "name", LUA_TSTRING, "the view's name, as in name = \"customer_orders\"");
@@ -94,8 +126,9 @@ static void read_name(lua_State *L, int table)
     lua_pop(L, 1);
 }
 
-static void read_version(lua_State *L, int table)
+static void read_version(lua_State *L, int table, lua_Integer item)
 {
+    (void)item;
     struct vf_projector *projector = vf_lua_projector(L);
     projector->projection.version = 1;
     if (push_field(L, table, "version") != LUA_TNIL) {
@@ -106,8 +139,9 @@ static void read_version(lua_State *L, int table)
     lua_pop(L, 1);
 }
 
-static void read_topics(lua_State *L, int table)
+static void read_topics(lua_State *L, int table, lua_Integer item)
 {
+    (void)item;
     struct vf_projector *projector = vf_lua_projector(L);
     push_required(L, table, "topics", LUA_TTABLE,
                   "names under topics: in viewfold.yaml, as in topics = { \"orders\" }");
@@ -128,7 +162,7 @@ static void read_topics(lua_State *L, int table)
         const char *topic = lua_tostring(L, -1);
         for (size_t j = 0; j < i; j++)
             if (strcmp(projector->topics[j], topic) == 0)
-                wrong(L, "topics", "`topics` names \"%.100s\" twice", topic);
+                complain(L, NULL, "topics", "`topics` names \"%.100s\" twice", topic);
         projector->topics[i] = vf_strdup(topic);
         projector->projection.topic_count = i + 1;
         lua_pop(L, 1);
@@ -163,7 +197,8 @@ static void read_way(lua_State *L, const char *kind, struct vf_lua_way *way)
     case LUA_TSTRING: {
         const char *path = lua_tolstring(L, -1, &size);
         if (!is_path(path, size))
-            wrong(L, kind, "key.%s: \"%.60s\" is no field of the event's data (\"customerId\", \"a.b\")", kind, path);
+            wrong_in(L, "key", kind, "key.%s: \"%.60s\" is no field of the event's data (\"customerId\", \"a.b\")",
+                     kind, path);
         way->kind = VF_WAY_FIELD;
         way->path = vf_strdup(path);
         return;
@@ -181,7 +216,7 @@ static void read_way(lua_State *L, const char *kind, struct vf_lua_way *way)
         break;
     default: break;
     }
-    wrong(L, kind, "key.%s: a route is own, a field's name, link { Type = route } or a function", kind);
+    wrong_in(L, "key", kind, "key.%s: a route is own, a field's name, link { Type = route } or a function", kind);
 }
 
 static void read_route(lua_State *L, const char *kind, struct vf_route *route, struct vf_lua_way *way)
@@ -189,8 +224,12 @@ static void read_route(lua_State *L, const char *kind, struct vf_route *route, s
     static const enum vf_route_kind kinds[] = {
         [VF_WAY_OWN] = VF_ROUTE_OWN, [VF_WAY_FIELD] = VF_ROUTE_FIELD, [VF_WAY_FUNCTION] = VF_ROUTE_FUNCTION};
     char where[200];
-    snprintf(where, sizeof where, "%s: key.%.80s", vf_lua_push_place(L, kind), kind);
-    lua_pop(L, 1);
+    struct vf_projector *projector = vf_lua_projector(L);
+    struct vf_lua_place place = place_in(projector, "key", kind);
+    if (place.line)
+        snprintf(where, sizeof where, "%.80s:%d: key.%.80s", projector->main_name, place.line, kind);
+    else
+        snprintf(where, sizeof where, "%.80s: key.%.80s", projector->main_name, kind);
     way->where = vf_strdup(where);
     if (!vf_lua_push_link(L, -1)) {
         read_way(L, kind, way);
@@ -200,7 +239,7 @@ static void read_route(lua_State *L, const char *kind, struct vf_route *route, s
     size_t size;
     const char *type = lua_tolstring(L, -2, &size);
     if (size == 0 || strlen(type) != size)
-        wrong(L, kind, "key.%s: link names an event type that is empty or holds a NUL", kind);
+        wrong_in(L, "key", kind, "key.%s: link names an event type that is empty or holds a NUL", kind);
     route->route = VF_ROUTE_LINK;
     route->link_type = vf_strdup(type);
     read_way(L, kind, way);
@@ -218,31 +257,35 @@ static void check_kind(lua_State *L, int index)
         wrong(L, "key", "`key` has the kind \"%.60s\": a kind is UTF-8 without '/' and not empty", kind.data);
 }
 
-static void read_key(lua_State *L, int table)
+/* The item-th of the kinds in order; `key` is the table of routes, `kinds` the list of their names behind it. */
+static void read_kind(lua_State *L, int key, lua_Integer item)
 {
     struct vf_projector *projector = vf_lua_projector(L);
+    lua_rawgeti(L, key + 1, item);
+    check_kind(L, -1);
+    size_t i = projector->projection.route_count++;
+    projector->routes[i].kind = vf_strdup(lua_tostring(L, -1));
+    lua_pushvalue(L, -1);
+    lua_rawget(L, key);
+    read_route(L, projector->routes[i].kind, &projector->routes[i], &projector->ways[i]);
+}
+
+static void read_key(lua_State *L, int table, lua_Integer item)
+{
+    struct vf_projector *projector = vf_lua_projector(L);
+    (void)item;
     push_required(L, table, "key", LUA_TTABLE,
                   "which document each kind's events go to, as in key = { customer = own }");
     int key = lua_gettop(L);
     vf_lua_push_sorted_keys(L, key);
-    int kinds = lua_gettop(L);
-    size_t count = lua_rawlen(L, kinds);
+    size_t count = lua_rawlen(L, key + 1);
     if (count == 0)
         wrong(L, "key", "`key` names no kind: key = { customer = own }");
     projector->routes = vf_calloc(count, sizeof *projector->routes);
     projector->ways = vf_calloc(count, sizeof *projector->ways);
     projector->projection.routes = projector->routes;
-    for (size_t i = 0; i < count; i++) {
-        lua_rawgeti(L, kinds, (lua_Integer)i + 1);
-        check_kind(L, -1);
-        const char *kind = lua_tostring(L, -1);
-        projector->routes[i].kind = vf_strdup(kind);
-        projector->projection.route_count = i + 1;
-        lua_pushvalue(L, -1);
-        lua_rawget(L, key);
-        read_route(L, kind, &projector->routes[i], &projector->ways[i]);
-        lua_settop(L, kinds);
-    }
+    for (size_t i = 0; i < count; i++)
+        vf_lua_lint_part(L, key, read_kind, (lua_Integer)i + 1);
     lua_settop(L, key - 1);
 }
 
@@ -252,43 +295,48 @@ static int compare_handlers(const void *left, const void *right)
     return vf_bytes_compare(vf_bytes(a->type, a->type_size), vf_bytes(b->type, b->type_size));
 }
 
-static void read_handlers(lua_State *L, int table)
+/* The item-th of the event types in order; `on` is the table of handlers, with the list of their types behind it. */
+static void read_handler(lua_State *L, int on, lua_Integer item)
 {
     struct vf_projector *projector = vf_lua_projector(L);
+    if (lua_rawgeti(L, on + 1, item) != LUA_TSTRING)
+        wrong(L, "on", "`on` has a %s as event type: on = { OrderCreated = function(doc, e) end }",
+              luaL_typename(L, -1));
+    size_t size;
+    const char *type = lua_tolstring(L, -1, &size);
+    lua_pushvalue(L, -1);
+    int value = lua_rawget(L, on);
+    if (value == LUA_TTABLE)
+        wrong_in(L, "on", type, "on.%.60s: handlers for one kind only are not built yet", type);
+    if (value != LUA_TFUNCTION)
+        wrong_in(L, "on", type, "on.%.60s is a %s: a handler is a function(doc, e)", type, luaL_typename(L, -1));
+    struct vf_lua_handler *handler = &projector->handlers[projector->handler_count++];
+    handler->type = vf_alloc(size + 1);
+    memcpy(handler->type, type, size + 1);
+    handler->type_size = size;
+    handler->where = function_place(L);
+    handler->function = luaL_ref(L, LUA_REGISTRYINDEX);
+}
+
+static void read_handlers(lua_State *L, int table, lua_Integer item)
+{
+    struct vf_projector *projector = vf_lua_projector(L);
+    (void)item;
     push_required(L, table, "on", LUA_TTABLE,
                   "a handler for each event type, as in on = { OrderCreated = function(doc, e) end }");
     int on = lua_gettop(L);
     vf_lua_push_sorted_keys(L, on);
-    int types = lua_gettop(L);
-    size_t count = lua_rawlen(L, types);
+    size_t count = lua_rawlen(L, on + 1);
     projector->handlers = vf_calloc(count + 1, sizeof *projector->handlers);
-    for (size_t i = 0; i < count; i++) {
-        if (lua_rawgeti(L, types, (lua_Integer)i + 1) != LUA_TSTRING)
-            wrong(L, "on", "`on` has a %s as event type: on = { OrderCreated = function(doc, e) end }",
-                  luaL_typename(L, -1));
-        size_t size;
-        const char *type = lua_tolstring(L, -1, &size);
-        lua_pushvalue(L, -1);
-        int value = lua_rawget(L, on);
-        if (value == LUA_TTABLE)
-            wrong(L, type, "on.%.60s: handlers for one kind only are not built yet", type);
-        if (value != LUA_TFUNCTION)
-            wrong(L, type, "on.%.60s is a %s: a handler is a function(doc, e)", type, luaL_typename(L, -1));
-        struct vf_lua_handler *handler = &projector->handlers[i];
-        handler->type = vf_alloc(size + 1);
-        memcpy(handler->type, type, size + 1);
-        handler->type_size = size;
-        projector->handler_count = i + 1;
-        handler->where = function_place(L);
-        handler->function = luaL_ref(L, LUA_REGISTRYINDEX);
-        lua_settop(L, types);
-    }
+    for (size_t i = 0; i < count; i++)
+        vf_lua_lint_part(L, on, read_handler, (lua_Integer)i + 1);
     qsort(projector->handlers, projector->handler_count, sizeof *projector->handlers, compare_handlers);
     lua_settop(L, on - 1);
 }
 
-static void read_versions(lua_State *L, int table)
+static void read_versions(lua_State *L, int table, lua_Integer item)
 {
+    (void)item;
     struct vf_projector *projector = vf_lua_projector(L);
     static const char *const names[] = {
         [VF_VERSIONS_DOCUMENT] = "document", [VF_VERSIONS_RECORD] = "record", [VF_VERSIONS_NONE] = "none"};
@@ -316,8 +364,9 @@ static void read_versions(lua_State *L, int table)
     lua_pop(L, 1);
 }
 
-static void read_initial(lua_State *L, int table)
+static void read_initial(lua_State *L, int table, lua_Integer item)
 {
+    (void)item;
     struct vf_projector *projector = vf_lua_projector(L);
     int type = push_field(L, table, "initial");
     if (type == LUA_TNIL) {
@@ -332,9 +381,11 @@ static void read_initial(lua_State *L, int table)
     lua_pop(L, 1);
 }
 
-static void freeze_functions(lua_State *L)
+static void freeze_functions(lua_State *L, int table, lua_Integer item)
 {
     struct vf_projector *projector = vf_lua_projector(L);
+    (void)table;
+    (void)item;
     lua_Integer count = 0;
     lua_newtable(L);
     for (size_t i = 0; i < projector->handler_count; i++) {
@@ -353,17 +404,12 @@ static void freeze_functions(lua_State *L)
 
 void vf_lua_read_projection(lua_State *L, int index)
 {
+    static vf_lua_part *const parts[] = {check_fields,  read_name,     read_version, read_topics,      read_key,
+                                         read_handlers, read_versions, read_initial, freeze_functions, NULL};
     index = lua_absindex(L, index);
     vf_lua_check_stack(L, 20);
-    check_fields(L, index);
-    read_name(L, index);
-    read_version(L, index);
-    read_topics(L, index);
-    read_key(L, index);
-    read_handlers(L, index);
-    read_versions(L, index);
-    read_initial(L, index);
-    freeze_functions(L);
+    for (size_t i = 0; parts[i]; i++)
+        vf_lua_lint_part(L, index, parts[i], 0);
 }
 
 void vf_lua_free_projection(struct vf_projector *projector)

@@ -4,6 +4,7 @@
 #include "lua/convert.h"
 #include "lua/event.h"
 #include "lua/host.h"
+#include "lua/lint.h"
 #include "lua/lua_projector.h"
 #include "lua/order.h"
 #include "lua/projection.h"
@@ -49,18 +50,25 @@ static void projector_close(struct vf_projector *projector)
     free(projector);
 }
 
-static enum vf_code projector_open(const char *main_name, const struct vf_script_reader *reader,
-                                   const struct vf_projector_limits *limits, vf_projector_log *log, void *log_self,
-                                   struct vf_projector **ret_projector, struct vf_error *error)
+static struct vf_projector *projector_new(const char *main_name, const struct vf_script_reader *reader,
+                                          const struct vf_projector_limits *limits)
 {
     struct vf_projector *projector = vf_calloc(1, sizeof *projector);
     projector->limits = *limits;
-    projector->log = log;
-    projector->log_self = log_self;
     projector->reader = reader;
     projector->main_name = vf_strdup(main_name);
     projector->parser = vf_json_parser_new();
     vf_buffer_init(&projector->out);
+    return projector;
+}
+
+static enum vf_code projector_open(const char *main_name, const struct vf_script_reader *reader,
+                                   const struct vf_projector_limits *limits, vf_projector_log *log, void *log_self,
+                                   struct vf_projector **ret_projector, struct vf_error *error)
+{
+    struct vf_projector *projector = projector_new(main_name, reader, limits);
+    projector->log = log;
+    projector->log_self = log_self;
     enum vf_code code = vf_lua_host_open(projector, error);
     if (code == VF_OK)
         code = vf_lua_gate(projector, run_load, NULL, error);
@@ -77,6 +85,23 @@ static enum vf_code projector_open(const char *main_name, const struct vf_script
     vf_lua_sort_files(projector);
     *ret_projector = projector;
     return VF_OK;
+}
+
+static void projector_lint(const char *main_name, const struct vf_script_reader *reader,
+                           const struct vf_projector_limits *limits, vf_script_found *found, void *self,
+                           struct vf_projector **ret_projector)
+{
+    struct vf_projector *projector = projector_new(main_name, reader, limits);
+    struct vf_error error;
+    *ret_projector = NULL;
+    if (vf_lua_host_open(projector, &error) != VF_OK) {
+        found(self, &(struct vf_script_finding){.file = main_name, .message = error.text});
+        projector_close(projector);
+        return;
+    }
+    vf_lua_lint(projector, run_load, found, self);
+    projector->reader = NULL;
+    *ret_projector = projector;
 }
 
 static const struct vf_projection *projector_describe(const struct vf_projector *projector)
@@ -253,4 +278,6 @@ const struct vf_projector_type vf_lua_projector_type = {
     .body = projector_body,
     .memory_bytes = projector_memory_bytes,
     .collect = projector_collect,
+    .lint = projector_lint,
+    .place = vf_lua_place_word,
 };

@@ -131,9 +131,11 @@ int vf_lua_require(lua_State *L)
 const char *vf_lua_push_place(lua_State *L, const char *name)
 {
     struct vf_projector *projector = vf_lua_projector(L);
-    int line = projector->file_count ? vf_lua_line_of(projector->files[0].text, name, 1) : 0;
-    if (line)
-        return lua_pushfstring(L, "%s:%d", projector->main_name, line);
+    struct vf_lua_place place = {0, 0};
+    if (projector->file_count)
+        place = vf_lua_place_of(projector->files[0].text, name, place);
+    if (place.line)
+        return lua_pushfstring(L, "%s:%d", projector->main_name, place.line);
     return lua_pushstring(L, projector->main_name);
 }
 

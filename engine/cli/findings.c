@@ -97,6 +97,13 @@ void vf_findings_add(struct vf_findings *findings, struct vf_place place, const 
                     &(struct vf_finding){.file = findings->files[0], .place = place, .message = text, .hint = hint});
 }
 
+void vf_findings_copy(struct vf_findings *findings, const struct vf_findings *from)
+{
+    for (size_t i = 0; i < from->kept_count; i++) {
+        vf_findings_put(findings, &from->kept[i].finding);
+    }
+}
+
 size_t vf_findings_count(const struct vf_findings *findings)
 {
     return findings->error_count;

@@ -37,6 +37,9 @@ void vf_findings_add(struct vf_findings *findings, struct vf_place place, const 
 /* Any finding; copies all of it. */
 void vf_findings_put(struct vf_findings *findings, const struct vf_finding *finding);
 
+/* Adds all of `from` to `findings`, and keeps them in `from`. */
+void vf_findings_copy(struct vf_findings *findings, const struct vf_findings *from);
+
 size_t vf_findings_count(const struct vf_findings *findings); /* errors */
 size_t vf_findings_note_count(const struct vf_findings *findings);
 

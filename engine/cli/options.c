@@ -58,13 +58,22 @@ static const struct vf_flag config_flags[] = {
     {.name = NULL},
 };
 
+static const struct vf_flag lint_flags[] = {
+    {.name = "format", .type = VF_FLAG_CHOICE, .argument = "text|json", .help = "json (as --json): a line a finding"},
+    {.name = "online", .type = VF_FLAG_UNBUILT, .help = "look at topics, stores and rights, too"},
+    {.name = "sample", .type = VF_FLAG_UNBUILT, .argument = "FILE", .help = "read the records in FILE, too"},
+    {.name = NULL},
+};
+
 #define ANY SIZE_MAX
 
 const struct vf_verb vf_verbs[] = {
     {.name = "run", .arguments = "[PROJECTION...]", .arguments_max = ANY, .run = vf_verb_run, .flags = run_flags,
      .help = "run workers: read events, fold them into documents, write these to the stores"},
     {.name = "serve", .help = "answer queries over HTTP"},
-    {.name = "lint", .arguments = "[PATH...]", .arguments_max = ANY, .help = "check configuration and projections"},
+    {.name = "lint", .arguments = "[PATH...]", .arguments_max = ANY, .run = vf_verb_lint, .flags = lint_flags,
+     .help = "check configurations and projections: PATH is a viewfold.yaml, a Lua file, or a folder of either; default: the "
+             "configuration. Exit 1 with findings"},
     {.name = "test", .arguments = "[PATH...]", .arguments_max = ANY, .help = "run projections' tests"},
     {.name = "config", .run = vf_verb_config, .flags = config_flags,
      .help = "print the configuration as it takes effect, secrets masked; what is printed can be read back"},

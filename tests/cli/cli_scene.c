@@ -201,7 +201,7 @@ int scene_setup(void **state)
 int scene_teardown(void **state)
 {
     struct scene *scene = *state;
-    static const char *const names[] = {"viewfold.yaml", "p.lua", "q.lua"};
+    static const char *const names[] = {"viewfold.yaml", "p.lua", "q.lua", "a.lua", "b.lua", "sample"};
     for (size_t i = 0; i < sizeof names / sizeof names[0]; i++) {
         char path[128];
         snprintf(path, sizeof path, "%s/%s", scene->folder, names[i]);
@@ -239,8 +239,10 @@ int scene_run(struct scene *scene, const char *words)
     redis.open = open_redis;
     mongodb.name = "mongodb";
     mongodb.open = open_mongodb;
-    const struct vf_registry registry = {
-        .stores = stores, .projector = &projector_type, .cluster = &cluster_type, .clock = &clock};
+    const struct vf_registry registry = {.stores = stores,
+                                         .projector = scene->projector ? scene->projector : &projector_type,
+                                         .cluster = &cluster_type,
+                                         .clock = &clock};
 
     char line[512];
     char path[128];

@@ -23,6 +23,8 @@ struct scene {
     struct vf_memory_server *redis;
     struct vf_memory_server *mongodb;
 
+    const struct vf_projector_type *projector; /* NULL: the one that reads words */
+
     int64_t now_ms;
     void (*on_sleep)(struct scene *scene); /* what the world does meanwhile; may be NULL */
     int sleeps;

@@ -1,4 +1,4 @@
-foreach(part projection event values language hostile memory state)
+foreach(part projection event values language hostile memory state lint)
   vf_test(test_lua_${part} unit lua/test_${part}.c lua/lua_test.c LIBS vf_lua)
 endforeach()
 # Also by hand, for long: build/tests/test_lua_fuzz 1000000 5000

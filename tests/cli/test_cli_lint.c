@@ -1,0 +1,188 @@
+/* `viewfold lint`: configurations and scripts together, every finding with its place, for people and for machines. */
+#include "cli/cli_scene.h"
+
+#include "lua/lua_projector.h"
+
+#include <stdlib.h>
+
+static int lua_setup(void **state)
+{
+    scene_setup(state);
+    struct scene *scene = *state;
+    scene->projector = &vf_lua_projector_type;
+    return 0;
+}
+#define LINT_TEST(function) cmocka_unit_test_setup_teardown(function, lua_setup, scene_teardown)
+
+#define CONFIG(topics, projections) \
+    "kafka: {brokers: k}\nstores: {c: {redis: \"redis://r:1/0\"}}\ntopics: {" topics "}\nprojections:\n" projections
+
+#define GOOD "return { name = 'good', topics = {'orders'}, key = { order = own }, on = {} }\n"
+
+/* What was printed, with FOLDER for the scene's folder. */
+static void expect_out(struct scene *scene, const char *wanted)
+{
+    struct vf_buffer shown;
+    vf_buffer_init(&shown);
+    vf_buffer_add_text(&shown, "");
+    for (const char *at = scene->out; *at;) {
+        size_t size = strlen(scene->folder);
+        bool folder = strncmp(at, scene->folder, size) == 0;
+        vf_buffer_add(&shown, folder ? "FOLDER" : at, folder ? 6 : 1);
+        at += folder ? size : 1;
+    }
+    if (strcmp(shown.data, wanted) != 0) {
+        fprintf(stderr, "printed:\n%swanted:\n%s", shown.data, wanted);
+        fail();
+    }
+    vf_buffer_done(&shown);
+}
+
+static int lint(struct scene *scene, const char *flags, const char *file)
+{
+    char words[256];
+    snprintf(words, sizeof words, "lint %s %s%s%s", flags, file ? scene->folder : "", file && file[0] ? "/" : "",
+             file ? file : "");
+    return scene_run(scene, words);
+}
+
+static void what_is_fine_ends_with_0_and_says_nothing(void **state)
+{
+    struct scene *scene = *state;
+    scene_write(scene, "viewfold.yaml", CONFIG("orders: {kind: order}", "  - {script: p.lua}\n"));
+    scene_write(scene, "p.lua", GOOD);
+    assert_int_equal(lint(scene, "", NULL), 0);
+    expect_out(scene, "");
+    assert_string_equal(scene->err, "1 configuration, 1 script: 0 findings, 0 notes\n");
+    assert_int_equal(lint(scene, "-q --json", NULL), 0);
+    expect_out(scene, "");
+    assert_string_equal(scene->err, "");
+    assert_int_equal(lint(scene, "", "p.lua"), 0);
+    assert_int_equal(lint(scene, "", ""), 0); /* the folder: its viewfold.yaml */
+    assert_string_equal(scene->err, "1 configuration, 1 script: 0 findings, 0 notes\n");
+}
+
+static void all_findings_of_all_files_are_told(void **state)
+{
+    struct scene *scene = *state;
+    scene_write(scene, "viewfold.yaml",
+                CONFIG("orders: {kind: order}, things: {knd: thing}",
+                       "  - {script: p.lua}\n  - {script: q.lua}\n  - {script: a.lua, stores: d}\ndefualts: {}\n"));
+    scene_write(scene, "p.lua",
+                "return { name = 'p', topics = {'ordres', 'clicks'}, key = { order = own },\n"
+                "  on = { X = function(dco) doc.x = 1 end } }\n");
+    scene_write(scene, "q.lua", "return { name = 'q',, }\n");
+    assert_int_equal(lint(scene, "", NULL), 1);
+    expect_out(scene,
+               "FOLDER/viewfold.yaml:3:42: unknown key knd in topics.things; did you mean kind?\n"
+               "FOLDER/viewfold.yaml:7:14: cannot read FOLDER/a.lua: No such file or directory\n"
+               "FOLDER/viewfold.yaml:7:29: there is no store d under stores; did you mean c?\n"
+               "FOLDER/viewfold.yaml:8:1: unknown key defualts; did you mean defaults?\n"
+               "FOLDER/p.lua:1:32: FOLDER/viewfold.yaml has no topic ordres, so the Kafka topic of that name is read, "
+               "with all defaults; did you mean orders?\n"
+               "FOLDER/p.lua:1:42: note: FOLDER/viewfold.yaml has no topic clicks, so the Kafka topic of that name is "
+               "read, with all defaults\n"
+               "FOLDER/p.lua:2:28: there is no global `doc`; did you mean `dco`?\n"
+               "FOLDER/q.lua:1:21: unexpected symbol near ','\n");
+    assert_string_equal(scene->err, "1 configuration, 2 scripts: 7 findings, 1 note\n");
+}
+
+static void machines_get_a_line_of_json_a_finding(void **state)
+{
+    struct scene *scene = *state;
+    scene_write(scene, "p.lua",
+                "return { name = 'p', verison = 2, topics = {'t'}, key = { a = own },\n"
+                "  on = {}, ttl = 1 }\nlocal x\n");
+    scene_write(scene, "q.lua", "local quiet = 1\n" GOOD);
+    static const char wanted[] = "{\"column\":1,\"file\":\"FOLDER/p.lua\",\"hint\":null,\"level\":\"error\",\"line\":3,"
+                                 "\"message\":\"<eof> expected near 'local'\"}\n"
+                                 "{\"column\":7,\"file\":\"FOLDER/q.lua\",\"hint\":null,\"level\":\"note\",\"line\":1,"
+                                 "\"message\":\"nothing reads the local `quiet`\"}\n";
+    char two[256];
+    snprintf(two, sizeof two, "lint --json %s/p.lua %s/q.lua", scene->folder, scene->folder);
+    assert_int_equal(scene_run(scene, two), 1);
+    expect_out(scene, wanted);
+    snprintf(two, sizeof two, "lint --format json %s/p.lua %s/q.lua", scene->folder, scene->folder);
+    assert_int_equal(scene_run(scene, two), 1);
+    expect_out(scene, wanted);
+    assert_int_equal(lint(scene, "--format=json", "q.lua"), 0); /* a note is no finding */
+    scene_write(scene, "p.lua", "return { name = 'p', verison = 2, topics = {'t'}, key = { a = own }, on = {} }\n");
+    assert_int_equal(lint(scene, "--json", "p.lua"), 1);
+    expect_out(scene,
+               "{\"column\":22,\"file\":\"FOLDER/p.lua\",\"hint\":\"did you mean `version`?\",\"level\":\"error\","
+               "\"line\":1,\"message\":\"a projection has no field `verison`\"}\n");
+}
+
+static void kinds_and_routes_are_compared(void **state)
+{
+    struct scene *scene = *state;
+    scene_write(scene, "viewfold.yaml",
+                CONFIG("orders: {kind: order}, customers: {kind: customer}", "  - {script: p.lua}\n"));
+    scene_write(scene, "p.lua",
+                "return { name = 'p', topics = {'orders', 'customers'},\n"
+                "  key = { ordr = own, thing = own }, on = {} }\n");
+    assert_int_equal(lint(scene, "", NULL), 1);
+    expect_out(scene,
+               "FOLDER/p.lua:2:3: `key` has no route for the kind customer, so no event of the topic customers is for "
+               "this view; say where they go, or leave the topic out\n"
+               "FOLDER/p.lua:2:11: `key` has no route for the kind order, so no event of the topic orders is for this "
+               "view; did you mean ordr?\n"
+               "FOLDER/p.lua:2:11: key.ordr: none of this projection's topics carries that kind\n"
+               "FOLDER/p.lua:2:23: key.thing: none of this projection's topics carries that kind\n");
+}
+
+static void what_only_shows_between_projections_is_found(void **state)
+{
+    struct scene *scene = *state;
+    scene_write(scene, "viewfold.yaml",
+                CONFIG("orders: {kind: order}, left: {kind: x}", "  - {script: p.lua}\n  - {script: q.lua}\n"));
+    scene_write(scene, "p.lua", GOOD);
+    scene_write(scene, "q.lua", GOOD);
+    assert_int_equal(lint(scene, "", NULL), 1);
+    expect_out(scene, "FOLDER/viewfold.yaml: the projections good and good would both be the view good in the store c: "
+                      "give one another name under names\n"
+                      "FOLDER/viewfold.yaml:3:33: note: no projection reads the topic left\n");
+}
+
+/* Two of a folder's Lua files without a configuration; and what is no file at all. */
+static void paths_are_files_and_folders(void **state)
+{
+    struct scene *scene = *state;
+    char file[128];
+    scene_write(scene, "p.lua", "return 7\n");
+    scene_write(scene, "q.lua", GOOD);
+    snprintf(file, sizeof file, "%s/viewfold.yaml", scene->folder);
+    remove(file);
+    assert_int_equal(lint(scene, "", ""), 1);
+    expect_out(scene,
+               "FOLDER/p.lua: the file returns no table: it ends with return { name = ..., key = ..., on = ... }\n");
+    assert_string_equal(scene->err, "0 configurations, 2 scripts: 1 finding, 0 notes\n");
+    assert_int_equal(lint(scene, "", "nowhere.lua"), 66);
+    assert_int_equal(lint(scene, "", "nowhere.yaml"), 66);
+    assert_int_equal(lint(scene, "", NULL), 66);
+    scene_write(scene, "sample", "x");
+    assert_int_equal(lint(scene, "", "sample"), 64);
+}
+
+static void a_broken_file_is_a_finding(void **state)
+{
+    struct scene *scene = *state;
+    scene_write(scene, "viewfold.yaml", "kafka: [\n");
+    assert_int_equal(lint(scene, "", NULL), 1);
+    expect_out(scene, "FOLDER/viewfold.yaml:2:1: this is not YAML: did not find expected node content, while parsing a "
+                      "flow node\n");
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        LINT_TEST(what_is_fine_ends_with_0_and_says_nothing),
+        LINT_TEST(all_findings_of_all_files_are_told),
+        LINT_TEST(machines_get_a_line_of_json_a_finding),
+        LINT_TEST(kinds_and_routes_are_compared),
+        LINT_TEST(what_only_shows_between_projections_is_found),
+        LINT_TEST(paths_are_files_and_folders),
+        LINT_TEST(a_broken_file_is_a_finding),
+    };
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
