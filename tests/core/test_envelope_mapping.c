@@ -341,6 +341,7 @@ static void what_is_no_integer_is_refused(void **state)
         {"one", "the header schema (schema) is \"one\", an integer is wanted"},
         {"\xff", "the header schema (schema) is not UTF-8, an integer is wanted"},
         {"9223372036854775808", "the header schema (schema) is an integer beyond 64 bits, an integer is wanted"},
+        {"184467440737095516171", "the header schema (schema) is an integer beyond 64 bits, an integer is wanted"},
         {"-9223372036854775809", "the header schema (schema) is an integer beyond 64 bits, an integer is wanted"},
     };
     for (size_t i = 0; i < COUNT_OF(cases); i++)
