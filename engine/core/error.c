@@ -1,5 +1,7 @@
 #include "core/error.h"
 
+#include "core/bytes.h"
+
 #include <assert.h>
 #include <stdio.h>
 #include <string.h>
@@ -19,11 +21,31 @@ static void drop_partial_character(char *text, size_t size)
     }
 }
 
+/* A script raises any bytes, and a name may be cut in the middle. Errors lie in stores and come out as JSON. */
+static void replace_what_is_not_utf8(char *text)
+{
+    size_t left = strlen(text);
+    if (vf_bytes_is_utf8(vf_bytes(text, left)))
+        return;
+    while (left > 0) {
+        unsigned char byte = (unsigned char)*text;
+        size_t wanted = byte >= 0xF0 ? 4 : byte >= 0xE0 ? 3 : byte >= 0xC0 ? 2 : 1;
+        if (wanted > left || !vf_bytes_is_utf8(vf_bytes(text, wanted))) {
+            *text = '?';
+            wanted = 1;
+        }
+        text += wanted;
+        left -= wanted;
+    }
+}
+
 static void print(char *text, const char *format, va_list arguments)
 {
     int size = vsnprintf(text, VF_ERROR_TEXT_BYTES, format, arguments);
     if (size >= VF_ERROR_TEXT_BYTES)
         drop_partial_character(text, VF_ERROR_TEXT_BYTES - 1);
+    /* GUARD error-utf8: a stop's note that no reader of JSON takes */
+    replace_what_is_not_utf8(text);
 }
 
 enum vf_code vf_fail(struct vf_error *error, enum vf_code code, const char *format, ...)

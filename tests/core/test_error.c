@@ -35,6 +35,26 @@ static bool is_whole_utf8(const char *text)
     return vf_bytes_is_utf8(vf_bytes_from(text));
 }
 
+static void what_is_not_utf8_is_replaced(void **state)
+{
+    (void)state;
+    struct vf_error error;
+    vf_fail(&error, VF_E_SCRIPT, "%s",
+            "a\xff\xc3\xa4\xc3 \xe2\x82\xac\xed\xa0\x80\xf0\x9f\x98\x80\xc0\x80\xf5\xe2\x82");
+    assert_string_equal(error.text, "a?\xc3\xa4? \xe2\x82\xac???\xf0\x9f\x98\x80?????");
+    vf_error_prefix(&error, "%.3s", "ab\xc3\xa4");
+    assert_true(is_whole_utf8(error.text));
+    assert_memory_equal(error.text, "ab?: a?", 7);
+    for (unsigned seed = 0; seed < 5000; seed++) {
+        char text[12] = {0};
+        for (size_t i = 0; i < 11; i++)
+            text[i] = (char)((seed * 2654435761u >> (i * 2)) | 1);
+        vf_fail_retriable(&error, VF_E_SCRIPT, "%s", text);
+        assert_true(is_whole_utf8(error.text));
+        assert_int_equal(strlen(error.text), strlen(text));
+    }
+}
+
 static void long_texts_are_cut_at_a_character(void **state)
 {
     (void)state;
@@ -74,9 +94,8 @@ static void each_code_has_its_exit_status(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(an_error_says_what_it_was_told),
-        cmocka_unit_test(a_prefix_goes_in_front_and_keeps_the_code),
-        cmocka_unit_test(long_texts_are_cut_at_a_character),
+        cmocka_unit_test(an_error_says_what_it_was_told), cmocka_unit_test(a_prefix_goes_in_front_and_keeps_the_code),
+        cmocka_unit_test(what_is_not_utf8_is_replaced),   cmocka_unit_test(long_texts_are_cut_at_a_character),
         cmocka_unit_test(each_code_has_its_exit_status),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

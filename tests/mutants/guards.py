@@ -600,6 +600,7 @@ def hostile(name):
 
 
 LUA = [
+    Guard("error-utf8", [("    replace_what_is_not_utf8(text);", "    (void)replace_what_is_not_utf8;")], ["test_core_error"]),
     Guard("lua-text-only", [('lua_tostring(L, -1), "t");', 'lua_tostring(L, -1), "bt");')], [PROJECTION]),
     Guard(
         "lua-require-path",

@@ -310,7 +310,7 @@ class World:
                     identity = fields.pop("id")
                     document = {
                         "revision": int(fields.pop("_rev")),
-                        "versions": json.loads(fields.pop("_versions")),
+                        "versions": json.loads(fields.pop("_versions", "{}")),
                     }
                     fields.pop("_stamp")
                     document["document"] = {
@@ -328,7 +328,7 @@ class World:
                 identity = found.pop("_id")
                 documents[identity] = {
                     "revision": view["rev"],
-                    "versions": {entry["a"]: entry["v"] for entry in view["versions"]},
+                    "versions": {entry["a"]: entry["v"] for entry in view.get("versions", [])},
                     "document": found,
                 }
         return documents

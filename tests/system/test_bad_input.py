@@ -225,6 +225,204 @@ def an_event_whose_link_is_unknown_stops_its_partition():
     )
 
 
+# --- every nasty thing at once, each in a partition of its own --------------------------------------------------------
+
+NASTY = """local function deeper(n) return 1 + deeper(n + 1) end
+
+return {
+  name = "nasty", version = 1, topics = { "orders" },
+  key = { customer = own, route = function(e) return e.data.to end, field = "to" },
+  on = {
+    Kept   = function(doc, e) doc.data, doc.name = e.data.value, e.id end,
+    Fields = function(doc, e) for name, value in pairs(e.data) do doc[name] = value end end,
+    Huge   = function(doc) doc.text = ("x"):rep(1 << 30) end,
+    Deep   = function(doc) doc.n = deeper(1) end,
+    NaN    = function(doc) doc.list = array { 1, 0/0 } end,
+    Bytes  = function(doc) doc.text = ("\\xc3\\xa4"):sub(1, 1) end,
+    Saying = function(doc) error("level=error \\xff\\0 \\27[31m\\n" .. ("long"):rep(100000)) end,
+    Object = function(doc) error({ code = 7 }) end,
+    Nested = function(doc) local t = doc for _ = 1, 101 do t.x = {} t = t.x end end,
+  },
+}
+"""
+NASTY_LINE = "nasty.lua:"
+SPECIAL = "/{}$.:#@~%"
+MEGABYTES_8 = 8 << 20
+
+
+def nested(depth):
+    value = "bottom"
+    for level in range(depth):
+        value = [value] if level % 2 else {"x": value}
+    return value
+
+
+def legal_ids():
+    """Ids that mean something to a store, a URL, a path, a shell or a terminal, and are only ids."""
+    ids = [*SPECIAL, SPECIAL, "a/b", "{tag}x", "$where", "a.b", "..", "a:b", "#1", "x@1:y", "%2F", "%00", "*", "[a]", "\\"]
+    ids += ["0", "-1", "00", " ", "\t", "\r\n", "\x1b[31m", "\x7f", '"', "'", "`", "é", "e\u0301", "\u202e", "💩", "_id", "id"]
+    ids += ["x" * 1024, "é" * 512, "a" * 1023 + "/", "{" * 1024, "null", "true", "--help", "-"]
+    return ids
+
+
+def legal_values():
+    """Text of JSON: what becomes of it is json.loads's matter."""
+    values = ["0", "-0.0", "1", "1.0", "9223372036854775807", "-9223372036854775808", "9007199254740993", "1e308", "5e-324"]
+    values += ["0.1", "1E2", "1.7976931348623157e308", "true", "null", '""', '"a\\u0000b"', '"\\u0000"', '"\\ud83d\\ude00"', "[]", "{}"]
+    values += ["[[],{},null]", '{"":1}', '{"$set":{"a.b":1}}', '{"a":1,"a":2}', '{"a":{"b":1},"a":{"c":2}}', '{"_id":1,"id":2,"__proto__":3}']
+    values += [json.dumps(nested(60)), json.dumps("x" * 1_000_000), json.dumps({f"k{n}": n for n in range(2000)})]
+    values += [json.dumps("\x7f\u0085\u2028\ufeff\uffff")]
+    return values
+
+
+class Nasty(Ledger):
+    """Partition 0 takes what is legal; each of the others takes one thing that is not, and something behind it."""
+
+    def __init__(self, partitions):
+        settings = {"defaults": {"errors": {"retries": 0}}}
+        World.__init__(
+            self, "nasty", (1, partitions), workers=1, settings=settings, script=NASTY, view="nasty", kinds=False
+        )
+        self.versions, self.wanted = {}, {}
+
+    def _create_topics(self):
+        sizes = {"max.message.bytes": "20000000"}
+        topics = [harness.NewTopic(topic, count, 1, config=sizes) for topic, count in self.partitions.items()]
+        admin = harness.AdminClient(harness.kafka())
+        for future in admin.create_topics(topics).values():
+            future.result(30)
+        self.big = harness.Producer(harness.kafka(**{"message.max.bytes": 20_000_000, "enable.idempotence": True}))
+
+    def put(self, partition, value):
+        """Bytes as they are; returns where they lie."""
+        at = []
+        self.big.produce(
+            self.orders_topic, value=value, partition=partition, on_delivery=lambda error, message: at.append((error, message))
+        )
+        check(self.big.flush(60) == 0 and not at[0][0], f"not delivered: {at}")
+        offset = at[0][1].offset()
+        self.produced[self.orders_topic, partition] = offset + 1
+        return f"{self.orders_topic}/{partition}@{offset}"
+
+
+def envelope(identity, event_type="Kept", data="{}", kind="customer", version=1):
+    """An event's text around data's."""
+    head = {"kind": kind, "id": identity, "version": version, "type": event_type, "time": "2026-03-01T10:00:00Z"}
+    return (json.dumps(head)[:-1] + f', "data": {data}}}').encode()
+
+
+def illegal():
+    """name -> (record, what the error says, aggregate or None)."""
+    kept = lambda value: envelope("bad", data=f'{{"value": {value}}}')  # noqa: E731
+    text = "x" * MEGABYTES_8
+    route = {"kind": "route", "data": '{"to": "' + "y" * 1025 + '"}'}
+    field = {"kind": "field", "data": '{"to": ""}'}
+    whose = "customer/bad"
+    return {
+        "an integer between 63 and 64 bits": (kept("9223372036854775808"), ["beyond 64 bits", NASTY_LINE], whose),
+        "an integer beyond 64 bits": (kept("18446744073709551616"), ["JSON"], None),
+        "1e400": (kept("1e400"), ["JSON"], None),
+        "NaN": (kept("NaN"), ["JSON"], None),
+        "no UTF-8": (kept('"\x00"').replace(b"\x00", b"\xff"), ["JSON"], None),
+        "a lone surrogate": (kept('"\\ud800"'), ["JSON"], None),
+        "nesting of 10,000": (kept("[" * 10_000 + "]" * 10_000), ["nested deeper than 128"], None),
+        "an empty value": (b"", ["JSON"], None),
+        "a list": (b"[1]", ["object"], None),
+        "a text": (b'"text"', ["object"], None),
+        "null": (b"null", ["object"], None),
+        "an empty id": (envelope(""), ["/id"], None),
+        "an id with a NUL": (envelope("a\x00b"), ["/id"], None),
+        "an id of 1,025 bytes": (envelope("x" * 1025), ["/id", "1024"], None),
+        "an id that is an object": (envelope({}), ["/id"], None),
+        "a document id of 1,025 bytes": (envelope("bad", **route), ["longer than 1024 bytes", NASTY_LINE], "route/bad"),
+        "an empty document id": (envelope("bad", **field), ["is empty", NASTY_LINE], "field/bad"),
+        "a document beyond its limit": (kept(json.dumps(text)), ["limits.document"], whose),
+        "a text of 1 GB": (envelope("bad", "Huge"), ["limits.lua_", NASTY_LINE], whose),
+        "a handler that calls itself for ever": (envelope("bad", "Deep"), [NASTY_LINE, "stack traceback"], whose),
+        "NaN in a document": (envelope("bad", "NaN"), ["list[2]", "not a number"], whose),
+        "no UTF-8 in a document": (envelope("bad", "Bytes"), ["`text` is a string that is not UTF-8"], whose),
+        "a document that nests too deep": (envelope("bad", "Nested"), ["nests too deep"], whose),
+        "a field that is viewfold's": (envelope("bad", "Fields", '{"_x": 1}'), ["`_x`", "belongs to viewfold"], whose),
+        "an error that is no text": (envelope("bad", "Object"), ["no text but a table", NASTY_LINE], whose),
+        "an error of wild bytes": (envelope("bad", "Saying"), [NASTY_LINE, "level=error"], whose),
+    }
+
+
+def exact(value):
+    """Numbers told apart by their kind, too: 1 is not 1.0, and 0.0 is not -0.0."""
+    return json.dumps(value, sort_keys=True)
+
+
+def what_is_legal_is_kept_exactly_and_what_is_not_stops_its_own_partition():
+    bad = illegal()
+    with Nasty(len(bad) + 1) as world:
+        wanted = {}
+        for identity in legal_ids():
+            world.put(0, envelope(identity, data='{"value": "mine"}'))
+            wanted[identity] = {"data": "mine", "name": identity}
+        for number, text in enumerate(legal_values()):
+            world.put(0, envelope(f"value {number}", data=f'{{"value": {text}}}'))
+            wanted[f"value {number}"] = {"data": json.loads(text), "name": f"value {number}"}
+        names = '{"a.b": 1, "$set": {"$x": 2}, "é": 3, "name with space": 4, "types": 5, "k\\u0001": 6, "a": 7, "a": 8}'
+        world.put(0, envelope("fields", "Fields", names))
+        wanted["fields"] = json.loads(names)
+        large = "y" * (MEGABYTES_8 - 4096)
+        world.put(0, envelope(7, data=json.dumps({"value": large})))  # an id that is a number
+        wanted["7"] = {"data": large, "name": "7"}
+        fleet = Fleet(world)
+        fleet.once()
+        places = {}
+        for partition, (name, (record, _, _)) in enumerate(bad.items(), start=1):
+            world.put(partition, envelope(f"before {partition}", data='{"value": 1}'))
+            places[name] = world.put(partition, record)
+            world.put(partition, envelope(f"behind {partition}", data='{"value": 1}'))
+            wanted[f"before {partition}"] = {"data": 1, "name": f"before {partition}"}
+
+        process = fleet.start("--once")
+        check(process.wait(120) == 1, "run --once has not said with 1 that partitions stopped")
+        for store in harness.STORES:
+            found = {identity: one["document"] for identity, one in world.documents(store).items()}
+            check(found.keys() == wanted.keys(), f"{store}: {sorted(found.keys() ^ wanted.keys())} differ")
+            for identity, document in wanted.items():
+                check(
+                    exact(found[identity]) == exact(document),
+                    f"{store}: {identity!r}: wanted {exact(document)[:200]}, found {exact(found[identity])[:200]}",
+                )
+            done = run_viewfold("get", "--json", "--store", store, "-c", world.config, "nasty", "--", *wanted)
+            check(done.returncode == 0, f"get ended with {done.returncode}: {done.stderr[:500]}")
+            for identity, line in zip(wanted, done.stdout.removesuffix("\n").split("\n"), strict=True):
+                one = json.loads(line)
+                check(
+                    one["id"] == identity and exact(one["document"]) == exact(wanted[identity]),
+                    f"get from {store}: {identity!r}: wanted {exact(wanted[identity])[:200]}, found {line[:200]}",
+                )
+
+        status = json.loads(world.status().stdout)
+        errors = {
+            (one["store"], row["error"]["at"]): row["error"]
+            for one in status["projections"]
+            for row in one["partitions"]
+            if row["error"]
+        }
+        check(len(errors) == 2 * len(bad), f"{len(errors)} stops, and {2 * len(bad)} were wanted: {sorted(errors)}")
+        unsaid = []
+        for name, (_, words, aggregate) in bad.items():
+            for store in harness.STORES:
+                lines = process.lines("level=error", f"at={places[name]} ", f"store={store}")
+                check(len(lines) == 1, f"{name}: {len(lines)} lines of the log say where, for {store}: {lines}")
+                error = errors.get((store, places[name]))
+                check(error, f"{name}: status does not say it for {store}")
+                check(not aggregate or error["aggregate"] == aggregate, f"{name}: {store}: {error}")
+                for word in words:
+                    if word not in lines[0] or word not in error["error"]:
+                        unsaid.append(f"{name}: {word!r} is not in the log or status: {error['error'][:300]}")
+                check(len(lines[0]) < 12_000, f"{name}: a line of {len(lines[0])} bytes")
+                check(lines[0].isprintable(), f"{name}: the log obeys the bytes of an error: {lines[0][:300]!r}")
+        check(not unsaid, "\n".join(unsaid))
+        check(len(process.lines("level=error")) == len(errors), "more errors were logged than partitions have stopped")
+        print(f"     {len(wanted)} documents exact in both stores, {len(bad)} bad records named in log and status")
+
+
 if __name__ == "__main__":
     harness.main(
         an_unreadable_record_stops_its_partition,
@@ -234,4 +432,5 @@ if __name__ == "__main__":
         a_handler_without_end_stops_its_partition,
         a_gap_stops_its_partition,
         an_event_whose_link_is_unknown_stops_its_partition,
+        what_is_legal_is_kept_exactly_and_what_is_not_stops_its_own_partition,
     )
