@@ -74,6 +74,7 @@ bool vf_cache_use(struct vf_cache *cache, struct vf_cached *entry, uint64_t batc
 {
     if (entry->batch == batch)
         return false;
+    entry->before = entry->batch;
     entry->batch = batch;
     entry->changed = false;
     if (cache->newest != entry) {
@@ -177,6 +178,11 @@ int64_t vf_cache_evict(struct vf_cache *cache, uint64_t in_use)
 
 /* --- documents ---------------------------------------------------------------------------------------------------- */
 
+static struct vf_bytes own_body(struct vf_bytes bytes)
+{
+    return vf_bytes(memcpy(vf_alloc(bytes.size), bytes.data, bytes.size), bytes.size);
+}
+
 static struct vf_bytes own(struct vf_bytes bytes)
 {
     return vf_bytes(vf_strndup(bytes.data ? bytes.data : "", bytes.size), bytes.size);
@@ -208,7 +214,7 @@ struct vf_cached_document *vf_cache_put_document(struct vf_cache *cache, const s
         }
     }
     if (from->presence == VF_PRESENT) {
-        document->cold = vf_bytes(memcpy(vf_alloc(from->body.size), from->body.data, from->body.size), from->body.size);
+        document->cold = own_body(from->body);
         document->body_bytes = from->body.size;
     }
     HASH_ADD_KEYPTR(hh, cache->documents, document->head.key.data, document->head.key.size, document);
@@ -249,7 +255,7 @@ struct vf_last vf_cached_version(const struct vf_cached_document *document, stru
 static struct vf_version *add_version(struct vf_cached_document *document, size_t place, struct vf_bytes aggregate)
 {
     if (document->version_count == document->version_capacity) {
-        document->version_capacity = document->version_capacity ? document->version_capacity * 2 : 4;
+        document->version_capacity = document->version_capacity ? document->version_capacity * 2 : 1;
         document->versions = vf_realloc(document->versions, document->version_capacity * sizeof *document->versions);
     }
     memmove(document->versions + place + 1, document->versions + place,
@@ -303,6 +309,18 @@ void vf_cache_cool(struct vf_cache *cache, struct vf_cached_document *document)
     cache->projector_type->cool(cache->projector, document->warm);
     document->warm = 0;
     free_bytes(&document->cold);
+}
+
+/* Who is used again within so many batches stays warm: making Lua tables of BSON costs a microsecond or so, and a document
+ * that is warm without being used takes the room of five, which would then have to be read from the store again. */
+#define WARM_BATCHES 4
+
+void vf_cache_rest(struct vf_cache *cache, struct vf_cached_document *document, struct vf_bytes body)
+{
+    if (!document->warm || document->head.batch - document->head.before <= WARM_BATCHES)
+        return;
+    vf_cache_cool(cache, document);
+    document->cold = own_body(body);
 }
 
 /* --- aggregate records -------------------------------------------------------------------------------------------- */

@@ -104,6 +104,9 @@ static void rebase(struct vf_fold_state *run)
         document->base_presence = document->presence;
         if (document->head.changed || run->tools->store_type->touches)
             document->head.base_stamp = stamp;
+        const struct vf_document *next = &run->fold->commit.documents[i].next;
+        if (document->head.changed && document->presence == VF_PRESENT)
+            vf_cache_rest(run->tools->cache, document, next->body);
         vf_cache_weigh(run->tools->cache, &document->head);
     }
     for (size_t i = 0; i < run->aggregates.count; i++) {

@@ -1,0 +1,1 @@
+vf_test(test_cache unit run/test_cache.c LIBS vf_run vf_core)
