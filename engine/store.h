@@ -188,6 +188,10 @@ struct vf_store_type {
      * (Redis), after which it ends by itself; 0 unfreezes. `partitions` are those the view reads. */
     VF_MUSTCHECK enum vf_code (*freeze)(struct vf_store *store, struct vf_view view, const struct vf_partition *partitions,
                                         size_t partition_count, int64_t duration_ms, struct vf_error *error);
+
+    /* Whether this login may do what a worker does to views (open needs less), as far as the server tells without anything
+     * being changed. VF_E_DENIED says which right is missing. NULL: the connector cannot tell. */
+    VF_MUSTCHECK enum vf_code (*check_rights)(struct vf_store *store, struct vf_error *error);
 };
 
 #endif

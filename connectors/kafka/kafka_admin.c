@@ -3,7 +3,9 @@
 
 #include "connectors/kafka/kafka_client.h"
 
+#include <stdio.h>
 #include <stdlib.h>
+#include <string.h>
 
 struct vf_kafka_admin {
     struct vf_kafka_client client;
@@ -131,6 +133,60 @@ enum vf_code vf_kafka_admin_members(struct vf_kafka_admin *admin, const char *gr
     if (event)
         rd_kafka_event_destroy(event);
     rd_kafka_queue_destroy(queue);
+    rd_kafka_AdminOptions_destroy(options);
+    return code;
+}
+
+/* Out of the one topic's configuration; what is not there stays as it is. */
+static void read_keeping(const rd_kafka_ConfigResource_t *resource, char policy[32], int64_t *retention_ms)
+{
+    size_t count = 0;
+    const rd_kafka_ConfigEntry_t **entries = rd_kafka_ConfigResource_configs(resource, &count);
+    for (size_t i = 0; i < count; i++) {
+        const char *name = rd_kafka_ConfigEntry_name(entries[i]);
+        const char *value = rd_kafka_ConfigEntry_value(entries[i]);
+        if (value && strcmp(name, "cleanup.policy") == 0)
+            snprintf(policy, 32, "%s", value);
+        if (value && strcmp(name, "retention.ms") == 0)
+            *retention_ms = strtoll(value, NULL, 10);
+    }
+}
+
+enum vf_code vf_kafka_admin_topic_keeping(struct vf_kafka_admin *admin, const char *topic, int64_t timeout_ms,
+                                          char ret_policy[32], int64_t *ret_retention_ms, struct vf_error *error)
+{
+    serve(admin->client.rk);
+    char text[256];
+    rd_kafka_t *rk = admin->client.rk;
+    rd_kafka_AdminOptions_t *options = rd_kafka_AdminOptions_new(rk, RD_KAFKA_ADMIN_OP_DESCRIBECONFIGS);
+    if (rd_kafka_AdminOptions_set_request_timeout(options, (int)timeout_ms, text, sizeof text)) {
+        rd_kafka_AdminOptions_destroy(options);
+        return vf_fail(error, VF_E_BUG, "kafka %s: topic %s: %s", admin->client.brokers, topic, text);
+    }
+    rd_kafka_ConfigResource_t *wanted = rd_kafka_ConfigResource_new(RD_KAFKA_RESOURCE_TOPIC, topic);
+    rd_kafka_queue_t *queue = rd_kafka_queue_new(rk);
+    rd_kafka_DescribeConfigs(rk, &wanted, 1, options, queue);
+    rd_kafka_event_t *event = rd_kafka_queue_poll(queue, (int)timeout_ms);
+    const rd_kafka_DescribeConfigs_result_t *result = event ? rd_kafka_event_DescribeConfigs_result(event) : NULL;
+    rd_kafka_resp_err_t err = !event ? RD_KAFKA_RESP_ERR__TIMED_OUT : rd_kafka_event_error(event);
+    size_t count = 0;
+    const rd_kafka_ConfigResource_t **found = result ? rd_kafka_DescribeConfigs_result_resources(result, &count) : NULL;
+    if (!err)
+        err = count == 1 ? rd_kafka_ConfigResource_error(found[0]) : RD_KAFKA_RESP_ERR__BAD_MSG;
+    enum vf_code code = VF_OK;
+    if (err) {
+        code = vf_kafka_client_fail(&admin->client, err, error, "configuration of topic %s", topic);
+    } else {
+        char policy[32] = "delete";
+        int64_t retention_ms = -1;
+        read_keeping(found[0], policy, &retention_ms);
+        memcpy(ret_policy, policy, sizeof policy);
+        *ret_retention_ms = retention_ms;
+    }
+    if (event)
+        rd_kafka_event_destroy(event);
+    rd_kafka_queue_destroy(queue);
+    rd_kafka_ConfigResource_destroy(wanted);
     rd_kafka_AdminOptions_destroy(options);
     return code;
 }

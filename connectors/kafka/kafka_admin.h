@@ -38,4 +38,9 @@ VF_MUSTCHECK enum vf_code vf_kafka_admin_reach(struct vf_kafka_admin *admin, str
 VF_MUSTCHECK enum vf_code vf_kafka_admin_members(struct vf_kafka_admin *admin, const char *group, int64_t timeout_ms,
                                                  size_t *ret_count, struct vf_error *error);
 
+/* The topic's cleanup.policy and retention.ms (-1: without limit). VF_E_DENIED, VF_E_NOT_FOUND, VF_E_UNAVAILABLE. */
+VF_MUSTCHECK enum vf_code vf_kafka_admin_topic_keeping(struct vf_kafka_admin *admin, const char *topic,
+                                                       int64_t timeout_ms, char ret_policy[32],
+                                                       int64_t *ret_retention_ms, struct vf_error *error);
+
 #endif

@@ -184,4 +184,7 @@ bool vf_mongodb_write(struct vf_store *store, const bson_t *command, bson_t *rep
 mongoc_cursor_t *vf_mongodb_find(struct vf_store *store, const char *collection, const bson_t *filter,
                                  int64_t batch_size, const char *level);
 
+/* The seam's: see store.h. */
+VF_MUSTCHECK enum vf_code vf_mongodb_check_rights(struct vf_store *store, struct vf_error *error);
+
 #endif

@@ -16,4 +16,5 @@ const struct vf_store_type vf_mongodb_store_type = {
     .commit_wait = vf_mongodb_commit_wait,
     .note_stopped = vf_mongodb_note_stopped,
     .freeze = vf_mongodb_freeze,
+    .check_rights = vf_mongodb_check_rights,
 };

@@ -140,4 +140,7 @@ VF_MUSTCHECK enum vf_code vf_redis_freeze(struct vf_store *store, struct vf_view
                                           const struct vf_partition *partitions, size_t partition_count,
                                           int64_t duration_ms, struct vf_error *error);
 
+/* The seam's: see store.h. */
+VF_MUSTCHECK enum vf_code vf_redis_check_rights(struct vf_store *store, struct vf_error *error);
+
 #endif

@@ -326,4 +326,5 @@ const struct vf_store_type vf_redis_store_type = {
     .commit_wait = vf_redis_commit_wait,
     .note_stopped = vf_redis_note_stopped,
     .freeze = vf_redis_freeze,
+    .check_rights = vf_redis_check_rights,
 };

@@ -1,5 +1,6 @@
 /*
- * What `status` asks of Kafka, without being in any group: how many partitions, where they end, who is in a group. main.c
+ * What `status` and `lint` ask of Kafka, without being in any group: how many partitions, where they end, how a topic is
+ * kept, who is in a group. main.c
  * puts the connector's functions here, so that no verb knows a connector. One `struct vf_cluster` is used by one thread;
  * every call ends within the time limit that it was opened with.
  */
@@ -34,6 +35,10 @@ struct vf_cluster_type {
     /* How many members the consumer group has now; 0 where there is no such group. */
     VF_MUSTCHECK enum vf_code (*members)(struct vf_cluster *cluster, const char *group, size_t *ret_count,
                                          struct vf_error *error);
+
+    /* The topic's cleanup.policy, and its retention.ms (-1: without limit). VF_E_DENIED: no right to see them. */
+    VF_MUSTCHECK enum vf_code (*topic_keeping)(struct vf_cluster *cluster, const char *topic, char ret_policy[32],
+                                               int64_t *ret_retention_ms, struct vf_error *error);
 };
 
 #endif

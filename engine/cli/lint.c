@@ -99,8 +99,11 @@ static enum vf_code lint_config(struct vf_lint *lint, const char *path, struct v
     }
     check_views(lint, config, errors_before);
     note_unused(lint, config, projectors);
-    if (lint->online) {
+    /* A file in which something is wrong may name servers that it does not mean. */
+    if (lint->online && vf_findings_count(findings) == 0) {
         vf_lint_online(lint, config, projectors);
+    } else if (lint->online) {
+        vf_cli_note(lint->cli, "%s: its servers were not looked at", path);
     }
     for (size_t i = 0; i < config->projection_count; i++) {
         type->close(projectors[i]);
@@ -246,10 +249,10 @@ int vf_verb_lint(struct vf_cli *cli)
         }
     }
     say_all(&lint);
-    if (status == 0 && vf_findings_count(lint.findings) > 0) {
+    if (status == 0 && vf_findings_count(lint.findings) > lint.unreachable) {
         status = 1;
-    } else if (status == 0 && lint.unreachable != VF_OK) {
-        status = vf_code_exit_status(lint.unreachable);
+    } else if (status == 0 && lint.unreachable > 0) {
+        status = vf_code_exit_status(VF_E_UNAVAILABLE);
     }
     vf_findings_free(lint.findings);
     return status;

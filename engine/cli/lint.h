@@ -12,7 +12,7 @@ struct vf_lint {
     size_t configurations;
     size_t scripts;
     bool online;
-    enum vf_code unreachable; /* the first reason why a server could not be looked at; VF_OK: none */
+    size_t unreachable; /* so many of the errors say only that a server could not be looked at */
 };
 
 /* A note, or an error, in a file. `hint` may be NULL. */

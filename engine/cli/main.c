@@ -68,12 +68,20 @@ static enum vf_code cluster_members(struct vf_cluster *cluster, const char *grou
     return vf_kafka_admin_members(cluster->admin, group, cluster->timeout_ms, ret_count, error);
 }
 
+static enum vf_code cluster_topic_keeping(struct vf_cluster *cluster, const char *topic, char ret_policy[32],
+                                          int64_t *ret_retention_ms, struct vf_error *error)
+{
+    return vf_kafka_admin_topic_keeping(cluster->admin, topic, cluster->timeout_ms, ret_policy, ret_retention_ms,
+                                        error);
+}
+
 static const struct vf_cluster_type kafka_cluster_type = {
     .open = cluster_open,
     .close = cluster_close,
     .partition_count = cluster_partition_count,
     .reach = cluster_reach,
     .members = cluster_members,
+    .topic_keeping = cluster_topic_keeping,
 };
 
 /* --- the registry ------------------------------------------------------------------------------------------------- */

@@ -150,11 +150,24 @@ static enum vf_code cluster_members(struct vf_cluster *cluster, const char *grou
     return VF_OK;
 }
 
+static enum vf_code cluster_topic_keeping(struct vf_cluster *cluster, const char *topic, char ret_policy[32],
+                                          int64_t *ret_retention_ms, struct vf_error *error)
+{
+    (void)cluster;
+    if (current->kafka_policy_denied) {
+        return vf_fail(error, VF_E_DENIED, "kafka k: configuration of topic %s: not authorized", topic);
+    }
+    snprintf(ret_policy, 32, "%s", current->kafka_policy ? current->kafka_policy : "delete");
+    *ret_retention_ms = current->kafka_retention_ms;
+    return VF_OK;
+}
+
 static const struct vf_cluster_type cluster_type = {.open = cluster_open,
                                                     .close = cluster_close,
                                                     .partition_count = cluster_partition_count,
                                                     .reach = cluster_reach,
-                                                    .members = cluster_members};
+                                                    .members = cluster_members,
+                                                    .topic_keeping = cluster_topic_keeping};
 
 /* --- time --------------------------------------------------------------------------------------------------------- */
 
@@ -191,6 +204,7 @@ int scene_setup(void **state)
     scene->redis = vf_memory_server_new(NULL);
     scene->mongodb = vf_memory_server_new(NULL);
     scene->kafka_members = 1;
+    scene->kafka_retention_ms = -1;
     current = scene;
     *state = scene;
     scene_write(scene, "viewfold.yaml", SCENE_CONFIG);

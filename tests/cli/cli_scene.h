@@ -34,6 +34,9 @@ struct scene {
     int64_t kafka_low[SCENE_PARTITIONS]; /* of the topic "orders", the only one */
     int64_t kafka_end[SCENE_PARTITIONS];
     size_t kafka_members;
+    const char *kafka_policy; /* cleanup.policy; NULL: delete */
+    bool kafka_policy_denied;
+    int64_t kafka_retention_ms;
     char kafka_group[128]; /* what was asked for last */
 
     char *out; /* of the last scene_run */

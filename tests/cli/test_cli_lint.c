@@ -173,6 +173,60 @@ static void a_broken_file_is_a_finding(void **state)
                       "flow node\n");
 }
 
+#define ONLINE CONFIG("orders: {kind: order}", "  - {script: p.lua}\n")
+
+static void what_the_log_still_holds_is_looked_at(void **state)
+{
+    struct scene *scene = *state;
+    scene_write(scene, "viewfold.yaml", ONLINE);
+    scene_write(scene, "p.lua", GOOD);
+    assert_int_equal(lint(scene, "--online", NULL), 0);
+    expect_out(scene, "");
+    scene->kafka_low[1] = 7;
+    scene->kafka_retention_ms = 7200000;
+    assert_int_equal(lint(scene, "--online", NULL), 1);
+    expect_out(
+        scene,
+        "FOLDER/viewfold.yaml:3:10: note: orders: the Kafka topic orders keeps its records for 2 hours: later no "
+        "view can be built anew from it; set retention.ms=-1, or say history: partial\n"
+        "FOLDER/viewfold.yaml:3:10: orders: partition 1 of the Kafka topic orders begins at offset 7: what was "
+        "before is gone, so a view that begins now is refused; say history: partial where a view may begin in "
+        "the middle\n");
+    scene->kafka_low[1] = 0;
+    scene->kafka_policy = "compact,delete";
+    assert_int_equal(lint(scene, "--online", NULL), 1);
+    assert_non_null(strstr(scene->out, "orders: the Kafka topic orders is compacted"));
+    scene->kafka_policy_denied = true;
+    assert_int_equal(lint(scene, "--online", NULL), 0);
+    assert_non_null(strstr(scene->out, "note: how long the Kafka topic orders keeps its records is not shown"));
+    scene_write(scene, "viewfold.yaml", CONFIG("orders: {kind: order, history: partial}", "  - {script: p.lua}\n"));
+    assert_int_equal(lint(scene, "--online", NULL), 0);
+    expect_out(scene, "");
+}
+
+static void a_server_that_is_not_there_is_69_unless_more_is_wrong(void **state)
+{
+    struct scene *scene = *state;
+    scene_write(scene, "viewfold.yaml", ONLINE);
+    scene_write(scene, "p.lua", GOOD);
+    scene->kafka_down = true;
+    assert_int_equal(lint(scene, "--online", NULL), 69);
+    expect_out(scene, "FOLDER/viewfold.yaml: kafka k: no broker answers\n");
+    scene_write(scene, "p.lua", "return { name = 'p', topics = {'orders'}, key = { order = own }, on = 3 }\n");
+    assert_int_equal(lint(scene, "--online", NULL), 1);
+}
+
+static void a_wrong_file_is_not_taken_to_the_servers(void **state)
+{
+    struct scene *scene = *state;
+    scene_write(scene, "viewfold.yaml", ONLINE "nothing: 1\n");
+    scene_write(scene, "p.lua", GOOD);
+    scene->kafka_down = true;
+    assert_int_equal(lint(scene, "--online", NULL), 1);
+    expect_out(scene, "FOLDER/viewfold.yaml:6:1: unknown key nothing\n");
+    assert_non_null(strstr(scene->err, "its servers were not looked at\n"));
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -183,6 +237,9 @@ int main(void)
         LINT_TEST(what_only_shows_between_projections_is_found),
         LINT_TEST(paths_are_files_and_folders),
         LINT_TEST(a_broken_file_is_a_finding),
+        LINT_TEST(what_the_log_still_holds_is_looked_at),
+        LINT_TEST(a_server_that_is_not_there_is_69_unless_more_is_wrong),
+        LINT_TEST(a_wrong_file_is_not_taken_to_the_servers),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

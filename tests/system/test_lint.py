@@ -1,0 +1,128 @@
+"""`viewfold lint --online` looks at what the configuration names, on real servers, and changes nothing there."""
+
+import contextlib
+import json
+import os
+import socket
+
+import redis
+from confluent_kafka.admin import AdminClient, NewTopic
+
+import harness
+from harness import World, check, run_viewfold, wait_until
+from test_starting import mongod
+
+HANG_SECONDS = 60
+
+
+def lint(config, *flags):
+    done = run_viewfold("lint", "--online", "--json", *flags, "-c", config, seconds=HANG_SECONDS)
+    found = [json.loads(line) for line in done.stdout.splitlines()]
+    for finding in found:
+        print(f"     {done.returncode}: {finding['level']}: {finding['message'][:140]}")
+    return done.returncode, found, done.stderr
+
+
+def errors(found):
+    return [finding for finding in found if finding["level"] == "error"]
+
+
+def has(found, *words):
+    return any(all(word in finding["message"] for word in words) for finding in found)
+
+
+def free_port():
+    with socket.socket() as one:
+        one.bind(("127.0.0.1", 0))
+        return one.getsockname()[1]
+
+
+def stores(world, name, store):
+    return world.write_config(f"{name}.yaml", workers=1, settings={"stores": store})
+
+
+def make_topic(name, **config):
+    admin = AdminClient(harness.kafka())
+    for future in admin.create_topics([NewTopic(name, 2, 1, config=config)]).values():
+        future.result(30)
+
+
+def servers_that_are_fine_have_no_findings():
+    with World("lint-fine", workers=1) as world:
+        status, found, text = lint(world.config)
+        check(status == 0 and not errors(found), f"{status}: {found} {text}")
+        check(has(found, world.orders_topic, "keeps its records for"), f"nothing is said of the broker's week: {found}")
+
+
+def topics_are_looked_at():
+    with World("lint-topics", workers=1) as world:
+        compacted = f"{world.name}.latest"
+        make_topic(compacted, **{"cleanup.policy": "compact"})
+        topics = {
+            "customers": {"topic": f"{world.name}.nowhere", "kind": "customer"},
+            "orders": {"topic": compacted, "kind": "order"},
+        }
+        config = world.write_config("topics.yaml", settings={"topics": topics})
+        seen = lambda: has(lint(config)[1], compacted, "is compacted")  # noqa: E731
+        wait_until("the new topic to be known to the broker", 60, seen)
+        status, found, _ = lint(config)
+        check(status == 1, f"ended with {status}")
+        check(len(errors(found)) == 2, f"not two errors: {found}")
+        check(has(found, f"{world.name}.nowhere"), f"the missing topic is not named: {found}")
+        check(has(found, compacted, "is compacted"), f"the compacted topic is not named: {found}")
+        check(all(finding["line"] > 1 for finding in found), f"a topic has no place: {found}")
+        topics["customers"] = {"topic": world.customers_topic, "kind": "customer", "history": "partial"}
+        topics["orders"]["history"] = "partial"
+        status, found, _ = lint(world.write_config("partial.yaml", settings={"topics": topics}))
+        check(status == 0 and not found, f"history: partial is an answer: {status} {found}")
+
+
+def a_redis_user_without_a_right_is_told_which():
+    # +function|list is enough for open where the functions are loaded already, as they are after the first look.
+    rights = [
+        "+fcall", "+fcall_ro", "+function|load", "+function|list", "+info", "+select", "+time", "+get", "+set", "+exists",
+        "+unlink", "+hget", "+hmget", "+hset", "+hdel", "+hlen", "+hgetall", "+publish",
+    ]  # fmt: skip
+    with World("lint-rights", workers=1) as world:
+        url = harness.address("VIEWFOLD_REDIS")
+        user = f"lint{os.getpid()}"
+        with contextlib.closing(redis.from_url(url)) as client:
+            try:
+                store = {"redis": url, "username": user, "password": "pass-word", "prefix": world.prefix}
+                config = stores(world, "rights", {"cache": store, "documents": {"mongodb": world.mongodb_url()}})
+                keys = [f"~{world.prefix}*", f"&{world.prefix}*"]
+                client.execute_command("ACL", "SETUSER", user, "reset", "on", ">pass-word", *keys, *rights)
+                before = client.dbsize()
+                status, found, text = lint(config)
+                check(status == 0, f"the rights that viewfold asks for are enough: {status} {found} {text}")
+                check(client.dbsize() == before, "lint wrote something")
+                for right in ("hset", "unlink", "get", "fcall", "hgetall"):
+                    client.execute_command("ACL", "SETUSER", user, f"-{right}")
+                    status, found, text = lint(config)
+                    check(status == 1 and has(found, "cache", right), f"-{right}: {status} {found} {text}")
+                    client.execute_command("ACL", "SETUSER", user, f"+{right}")
+                client.execute_command("ACL", "SETUSER", user, "resetkeys", "~other:*")
+                status, found, text = lint(config)
+                check(status == 1 and has(found, "cache", world.prefix), f"another prefix: {status} {found} {text}")
+                check("pass-word" not in json.dumps(found) + text, "the password was told")
+            finally:
+                client.execute_command("ACL", "DELUSER", user)
+
+
+def a_store_that_cannot_serve_is_a_finding_one_that_is_not_there_is_69():
+    with World("lint-stores", workers=1) as world:
+        nobody = f"127.0.0.1:{free_port()}"
+        status, found, _ = lint(stores(world, "gone", {"cache": {"redis": f"redis://{nobody}/0"}}))
+        check(status == 69 and has(errors(found), "cache", nobody), f"{status} {found}")
+        with mongod() as host:
+            status, found, _ = lint(stores(world, "alone", {"documents": {"mongodb": f"mongodb://{host}/shop"}}))
+            check(status == 1 and has(found, "documents", "standalone"), f"{status} {found}")
+
+
+if __name__ == "__main__":
+    harness.main(
+        servers_that_are_fine_have_no_findings,
+        topics_are_looked_at,
+        a_redis_user_without_a_right_is_told_which,
+        a_store_that_cannot_serve_is_a_finding_one_that_is_not_there_is_69,
+    )
