@@ -26,12 +26,18 @@ const char *vf_memory_log_brokers(const struct vf_memory_log *log)
     return log->brokers;
 }
 
-static void clear_partition(struct vf_memory_partition *partition)
+static void free_records(struct vf_memory_partition *partition, size_t count)
 {
-    for (size_t i = 0; i < partition->count; i++) {
+    for (size_t i = 0; i < count; i++) {
         free((void *)(uintptr_t)partition->records[i].key.data);
         free((void *)(uintptr_t)partition->records[i].value.data);
+        free(partition->records[i].headers);
     }
+}
+
+static void clear_partition(struct vf_memory_partition *partition)
+{
+    free_records(partition, partition->count);
     free(partition->records);
     *partition = (struct vf_memory_partition){0};
 }
@@ -121,8 +127,36 @@ static struct vf_bytes own(struct vf_bytes bytes)
     return vf_bytes(copy, bytes.size);
 }
 
+struct vf_header *vf_memory_copy_headers(const struct vf_header *headers, size_t count)
+{
+    size_t size = count * sizeof(*headers);
+    if (count == 0)
+        return NULL;
+    for (size_t i = 0; i < count; i++)
+        size += headers[i].name.size + headers[i].value.size;
+    struct vf_header *copy = vf_alloc(size);
+    char *text = (char *)(copy + count);
+    memcpy(copy, headers, count * sizeof(*headers));
+    for (size_t i = 0; i < count; i++) {
+        struct vf_bytes *parts[] = {&copy[i].name, &copy[i].value};
+        for (size_t p = 0; p < 2; p++) {
+            if (parts[p]->size > 0)
+                memcpy(text, parts[p]->data, parts[p]->size);
+            parts[p]->data = text;
+            text += parts[p]->size;
+        }
+    }
+    return copy;
+}
+
 int64_t vf_memory_log_append(struct vf_memory_log *log, struct vf_partition at, struct vf_bytes key,
                              struct vf_bytes value, int64_t timestamp_ms)
+{
+    struct vf_record record = {.key = key, .value = value, .timestamp_ms = timestamp_ms};
+    return vf_memory_log_append_record(log, at, &record);
+}
+
+int64_t vf_memory_log_append_record(struct vf_memory_log *log, struct vf_partition at, const struct vf_record *record)
 {
     struct vf_memory_partition *partition = vf_memory_log_partition(log, at);
     assert(partition);
@@ -132,7 +166,13 @@ int64_t vf_memory_log_append(struct vf_memory_log *log, struct vf_partition at, 
     }
     int64_t offset = partition->high++;
     partition->records[partition->count++] =
-        (struct vf_memory_record){.offset = offset, .timestamp_ms = timestamp_ms, .key = own(key), .value = own(value)};
+        (struct vf_memory_record){.offset = offset,
+                                  .timestamp_ms = record->timestamp_ms,
+                                  .turn = log->turns++,
+                                  .key = own(record->key),
+                                  .value = own(record->value),
+                                  .headers = vf_memory_copy_headers(record->headers, record->header_count),
+                                  .header_count = record->header_count};
     return offset;
 }
 
@@ -148,10 +188,7 @@ void vf_memory_log_trim(struct vf_memory_log *log, struct vf_partition at, int64
     struct vf_memory_partition *partition = vf_memory_log_partition(log, at);
     assert(partition && low >= partition->low && low <= partition->high);
     size_t gone = vf_memory_partition_find(partition, low);
-    for (size_t i = 0; i < gone; i++) {
-        free((void *)(uintptr_t)partition->records[i].key.data);
-        free((void *)(uintptr_t)partition->records[i].value.data);
-    }
+    free_records(partition, gone);
     partition->count -= gone;
     if (gone > 0)
         memmove(partition->records, partition->records + gone, partition->count * sizeof(*partition->records));
@@ -186,6 +223,8 @@ bool vf_memory_log_at(const struct vf_memory_log *log, struct vf_partition at, i
         .value = record->value,
         .key_is_null = !record->key.data,
         .value_is_null = !record->value.data,
+        .headers = record->headers,
+        .header_count = record->header_count,
     };
     return true;
 }
@@ -195,6 +234,11 @@ bool vf_memory_log_at(const struct vf_memory_log *log, struct vf_partition at, i
 void vf_memory_log_set_rows_max(struct vf_memory_log *log, size_t rows_max)
 {
     log->rows_max = rows_max;
+}
+
+void vf_memory_log_set_in_order(struct vf_memory_log *log)
+{
+    log->in_order = true;
 }
 
 void vf_memory_log_set_stale(struct vf_memory_log *log, unsigned in_a_thousand)

@@ -9,7 +9,10 @@
 struct vf_memory_record {
     int64_t offset;
     int64_t timestamp_ms;
+    uint64_t turn;              /* of all the log's records: which came before which */
     struct vf_bytes key, value; /* owned; data NULL: null */
+    struct vf_header *headers;  /* owned, one block with what they say */
+    size_t header_count;
 };
 
 struct vf_memory_partition {
@@ -83,6 +86,8 @@ struct vf_memory_log {
     struct vf_memory_topic *topics;
     struct vf_memory_group *groups;
     uint64_t assignments;
+    uint64_t turns; /* records appended so far */
+    bool in_order;
     size_t rows_max;
     unsigned stale_in_a_thousand;
     unsigned fail_in;
@@ -93,6 +98,9 @@ struct vf_memory_topic *vf_memory_log_topic(const struct vf_memory_log *log, con
 struct vf_memory_partition *vf_memory_log_partition(const struct vf_memory_log *log,
                                                     struct vf_partition at);              /* or NULL */
 struct vf_memory_group *vf_memory_log_group(struct vf_memory_log *log, const char *name); /* made where it is not */
+
+/* Copies the headers into one block, to be freed; NULL where there are none. */
+struct vf_header *vf_memory_copy_headers(const struct vf_header *headers, size_t count);
 
 /* The index of the first record at or after the offset; `count` where there is none. */
 size_t vf_memory_partition_find(const struct vf_memory_partition *partition, int64_t offset);

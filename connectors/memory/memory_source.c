@@ -55,8 +55,10 @@ static void free_polled(struct vf_polled *polled)
 {
     if (!polled)
         return;
-    for (size_t i = 0; i < polled->row_count; i++)
-        free((void *)(uintptr_t)polled->rows[i].topic); /* the one block of each row */
+    for (size_t i = 0; i < polled->row_count; i++) {
+        free((void *)(uintptr_t)polled->rows[i].topic); /* the block of all but its headers */
+        free((void *)(uintptr_t)polled->rows[i].headers);
+    }
     free((void *)(uintptr_t)polled->rows);
     free((void *)(uintptr_t)polled->partitions);
     free(polled);
@@ -91,6 +93,7 @@ static void add_row(struct vf_polled *polled, const struct vf_record *row)
     size_t topic_size = strlen(row->topic) + 1;
     char *block = vf_alloc(topic_size + row->key.size + row->value.size);
     struct vf_record copy = *row;
+    copy.headers = vf_memory_copy_headers(row->headers, row->header_count);
     memcpy(block, row->topic, topic_size);
     copy.topic = block;
     if (row->key.size > 0)
@@ -141,7 +144,25 @@ static bool next_row(struct vf_source *source, struct vf_memory_position *positi
     return true;
 }
 
-/* Adds rows of all positions, each time of one at random, until a limit is reached or nothing is left. */
+/* The position whose next record was appended first, as an index into `open`; any, where none has a record left. */
+static size_t first_in_order(const struct vf_source *source, const size_t *open, size_t count)
+{
+    size_t first = 0;
+    uint64_t first_turn = UINT64_MAX;
+    for (size_t i = 0; i < count; i++) {
+        const struct vf_memory_position *position = &source->positions[open[i]];
+        const struct vf_memory_partition *partition = vf_memory_log_partition(source->log, position->partition);
+        int64_t next = position->next == VF_OFFSET_BEGINNING ? partition->low : position->next;
+        size_t record = vf_memory_partition_find(partition, next);
+        if (record < partition->count && partition->records[record].turn < first_turn) {
+            first = i;
+            first_turn = partition->records[record].turn;
+        }
+    }
+    return first;
+}
+
+/* Adds rows of all positions, each time of one at random, or in order, until a limit is reached or nothing is left. */
 static void gather(struct vf_source *source, size_t rows_max, size_t bytes_max, struct vf_polled *polled)
 {
     size_t *open = vf_calloc(source->position_count, sizeof(*open)), count = source->position_count;
@@ -149,7 +170,8 @@ static void gather(struct vf_source *source, size_t rows_max, size_t bytes_max, 
         open[i] = i;
     size_t gathered = 0;
     while (count > 0 && gathered < rows_max && (gathered == 0 || polled->bytes < bytes_max)) {
-        size_t which = vf_memory_log_random(source->log, count);
+        size_t which =
+            source->log->in_order ? first_in_order(source, open, count) : vf_memory_log_random(source->log, count);
         struct vf_record row;
         if (next_row(source, &source->positions[open[which]], &row)) {
             add_row(polled, &row);

@@ -30,6 +30,10 @@ void vf_memory_log_add_topic(struct vf_memory_log *log, const char *topic, int32
 int64_t vf_memory_log_append(struct vf_memory_log *log, struct vf_partition partition, struct vf_bytes key,
                              struct vf_bytes value, int64_t timestamp_ms);
 
+/* The same with headers: the record's key, value, headers and timestamp count. */
+int64_t vf_memory_log_append_record(struct vf_memory_log *log, struct vf_partition partition,
+                                    const struct vf_record *record);
+
 /* `count` offsets that hold no record, as transaction markers and compaction leave them. */
 void vf_memory_log_leave_hole(struct vf_memory_log *log, struct vf_partition partition, int64_t count);
 
@@ -48,6 +52,9 @@ bool vf_memory_log_at(const struct vf_memory_log *log, struct vf_partition parti
 /* A poll brings 1 to `rows_max` rows, at random; 0 (at first): as many as its own limits allow. Rows of several partitions
  * come mixed at random, in order within each. */
 void vf_memory_log_set_rows_max(struct vf_memory_log *log, size_t rows_max);
+
+/* From now on rows of several partitions come in the order in which they were appended, and ends behind them. */
+void vf_memory_log_set_in_order(struct vf_memory_log *log);
 
 /* So often (in a thousand assigns; 0 at first) the first poll after an assign still brings some rows from before, with the
  * older assignment's number. */
