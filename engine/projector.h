@@ -43,6 +43,8 @@ struct vf_projection {
     size_t topic_count;
     const struct vf_route *routes;
     size_t route_count;
+    const char *const *handlers; /* the event types that have one, sorted: for who reports on scripts */
+    size_t handler_count;
     enum vf_versions_mode versions;
 };
 

@@ -331,6 +331,11 @@ static void read_handlers(lua_State *L, int table, lua_Integer item)
     for (size_t i = 0; i < count; i++)
         vf_lua_lint_part(L, on, read_handler, (lua_Integer)i + 1);
     qsort(projector->handlers, projector->handler_count, sizeof *projector->handlers, compare_handlers);
+    const char **types = vf_calloc(count + 1, sizeof *types);
+    for (size_t i = 0; i < projector->handler_count; i++)
+        types[i] = projector->handlers[i].type;
+    projector->projection.handlers = types;
+    projector->projection.handler_count = projector->handler_count;
     lua_settop(L, on - 1);
 }
 
@@ -430,6 +435,7 @@ void vf_lua_free_projection(struct vf_projector *projector)
     free(projector->routes);
     free(projector->ways);
     free(projector->handlers);
+    free((void *)(uintptr_t)projector->projection.handlers);
     free((char *)projector->projection.name);
     free((char *)projector->initial.data);
 }
