@@ -9,6 +9,7 @@
 #include "cli/options.h"
 #include "clock.h"
 #include "projector.h"
+#include "rehearsal.h"
 #include "run/config.h"
 #include "source.h"
 #include "store.h"
@@ -21,6 +22,7 @@ struct vf_registry {
     const struct vf_store_type *const *stores; /* ended by NULL; a store's key in viewfold.yaml is its type's name */
     const struct vf_projector_type *projector;
     const struct vf_cluster_type *cluster;
+    const struct vf_rehearsal_type *rehearsal;
     struct vf_property_rules properties;
     const char *(*source_library)(void); /* librdkafka's version, "2.0.2", or NULL */
     const struct vf_clock *clock;

@@ -35,7 +35,7 @@ struct vf_node {
 /* The member of a map, or NULL. `map` may be NULL or something else: then NULL. */
 const struct vf_node *vf_node_member(const struct vf_node *map, const char *key);
 
-/* Parses `text`. `folder` is where relative ${file:PATH}s begin. Answers the root, or NULL where the text is no YAML or
+/* Parses `text`. `folder` is where relative ${file:PATH}s begin; NULL: a text with ${ is taken as it is. Answers the root, or NULL where the text is no YAML or
  * empty (a finding says so). Other findings leave the tree usable. */
 struct vf_node *vf_config_tree_parse(struct vf_bytes text, const char *folder, struct vf_arena *arena,
                                      struct vf_findings *findings);

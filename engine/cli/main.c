@@ -4,6 +4,7 @@
 #include "cli/cli.h"
 #include "connectors/kafka/kafka_admin.h"
 #include "connectors/kafka/kafka_source.h"
+#include "connectors/memory/memory_rehearsal.h"
 #include "connectors/mongodb/mongodb_store.h"
 #include "connectors/redis/redis_store.h"
 #include "lua/lua_projector.h"
@@ -100,6 +101,7 @@ int main(int argc, char **argv)
         .stores = store_types,
         .projector = &vf_lua_projector_type,
         .cluster = &kafka_cluster_type,
+        .rehearsal = &vf_memory_rehearsal_type,
         .properties = {.refusal = vf_kafka_property_refusal, .check = vf_kafka_property_check},
         .source_library = vf_kafka_library_version,
         .clock = vf_clock_system(),

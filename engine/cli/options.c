@@ -65,6 +65,16 @@ static const struct vf_flag lint_flags[] = {
     {.name = NULL},
 };
 
+static const struct vf_flag test_flags[] = {
+    {.name = "filter", .type = VF_FLAG_TEXT, .argument = "TEXT", .help = "only tests whose name, or whose file's, holds it"},
+    {.name = "format", .type = VF_FLAG_CHOICE, .argument = "text|tap|junit|json",
+     .help = "default text; json (as --json): a line a test"},
+    {.name = "coverage", .type = VF_FLAG_SWITCH, .help = "say which handlers, kinds and links no test has met"},
+    {.name = "interleavings", .type = VF_FLAG_INT, .argument = "N", .min = 0, .max = 1000000,
+     .help = "orders of different aggregates' events to try a test; default 200, and all where there are no more"},
+    {.name = NULL},
+};
+
 #define ANY SIZE_MAX
 
 const struct vf_verb vf_verbs[] = {
@@ -74,7 +84,9 @@ const struct vf_verb vf_verbs[] = {
     {.name = "lint", .arguments = "[PATH...]", .arguments_max = ANY, .run = vf_verb_lint, .flags = lint_flags,
      .help = "check configurations and projections: PATH is a viewfold.yaml, a Lua file, or a folder of either; default: the "
              "configuration. Exit 1 with findings"},
-    {.name = "test", .arguments = "[PATH...]", .arguments_max = ANY, .help = "run projections' tests"},
+    {.name = "test", .arguments = "[PATH...]", .arguments_max = ANY, .run = vf_verb_test, .flags = test_flags,
+     .help = "run projections' tests, without servers: test files (X.test.yaml beside X.lua), scripts, folders; default: those "
+             "of ./viewfold.yaml's projections, or of this folder"},
     {.name = "config", .run = vf_verb_config, .flags = config_flags,
      .help = "print the configuration as it takes effect, secrets masked; what is printed can be read back"},
     {.name = "status", .run = vf_verb_status, .flags = status_flags,

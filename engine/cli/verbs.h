@@ -11,6 +11,7 @@ int vf_verb_config(struct vf_cli *cli);
 int vf_verb_get(struct vf_cli *cli);
 int vf_verb_lint(struct vf_cli *cli);
 int vf_verb_status(struct vf_cli *cli);
+int vf_verb_test(struct vf_cli *cli);
 int vf_verb_version(struct vf_cli *cli);
 
 #endif

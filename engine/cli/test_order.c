@@ -1,0 +1,423 @@
+#include "cli/test_order.h"
+
+#include <stdlib.h>
+
+/* Runs that making a found pair smaller may cost. */
+#define SHRINK_RUNS_MAX 400
+
+static const char advice[] =
+    "Events of different aggregates come in no fixed order, so their handlers must give the same result in either. Keep what "
+    "each aggregate says under a key of its own (doc.orders[e.id] = ...), add up instead of overwriting, or decide by what "
+    "the events say (e.time), never by which came first.";
+
+struct search {
+    struct vf_test_subject *subject;
+    const struct vf_test_case *test;
+    const struct vf_test_result *plain;
+    struct vf_arena *arena;
+    struct vf_arena *scratch; /* of one comparison */
+    struct vf_test_outcome *outcome;
+    struct vf_error *error;
+    enum vf_code code; /* of the run that went wrong by itself */
+    uint64_t random;
+};
+
+static uint64_t draw(struct search *search, uint64_t limit)
+{
+    /* splitmix64: its constants are its definition. */
+    uint64_t mixed = search->random += 0x9e3779b97f4a7c15u;
+    mixed = (mixed ^ (mixed >> 30)) * 0xbf58476d1ce4e5b9u;
+    mixed = (mixed ^ (mixed >> 27)) * 0x94d049bb133111ebu;
+    return (mixed ^ (mixed >> 31)) % limit;
+}
+
+static size_t aggregate_of(const struct search *search, size_t event)
+{
+    return search->test->events[event].aggregate;
+}
+
+/* Runs an order. False where a run could not be made: then everything ends. */
+static bool run(struct search *search, const size_t *order, size_t count, struct vf_arena *arena,
+                struct vf_test_result *ret_result)
+{
+    struct vf_test_plan plan = {.order = order, .count = count};
+    search->code = vf_test_run(search->subject, search->test, &plan, arena, ret_result, search->error);
+    return search->code == VF_OK;
+}
+
+/* Whether this order of all events gives another view than the given one. */
+static bool differs(struct search *search, const size_t *order)
+{
+    struct vf_test_result result;
+    vf_arena_reset(search->scratch);
+    return run(search, order, search->test->event_count, search->scratch, &result) &&
+           !vf_test_result_equal(&result, search->plain);
+}
+
+/* --- making it small ---------------------------------------------------------------------------------------------- */
+
+/* Two orders that differ in an exchange of neighbours. */
+struct pair {
+    size_t *order;
+    size_t count;
+    size_t at;
+    bool fails; /* at least one of them ends with an event that cannot be taken in */
+};
+
+static void exchange(size_t *order, size_t at)
+{
+    size_t kept = order[at];
+    order[at] = order[at + 1];
+    order[at + 1] = kept;
+}
+
+/* Runs both orders; whether they end differently, and in the way the pair is known for. */
+static bool proves(struct search *search, const struct pair *pair)
+{
+    struct vf_test_result one, other;
+    vf_arena_reset(search->scratch);
+    if (!run(search, pair->order, pair->count, search->scratch, &one)) {
+        return false;
+    }
+    exchange(pair->order, pair->at);
+    bool ran = run(search, pair->order, pair->count, search->scratch, &other);
+    exchange(pair->order, pair->at);
+    return ran && !vf_test_result_equal(&one, &other) && pair->fails == (one.error || other.error);
+}
+
+/* Tries the pair without the events whose `drop` is set; keeps it so where it still proves the point. */
+static bool try_without(struct search *search, struct pair *pair, const bool *drop)
+{
+    size_t *order = vf_alloc((pair->count + 1) * sizeof *order);
+    struct pair smaller = {.order = order, .fails = pair->fails};
+    for (size_t i = 0; i < pair->count; i++) {
+        smaller.at += i < pair->at && !drop[i];
+        if (!drop[i]) {
+            order[smaller.count++] = pair->order[i];
+        }
+    }
+    bool kept = smaller.count < pair->count && proves(search, &smaller);
+    if (kept) {
+        memcpy(pair->order, order, smaller.count * sizeof *order);
+        pair->count = smaller.count;
+        pair->at = smaller.at;
+    }
+    free(order);
+    return kept;
+}
+
+static bool is_last_of_its_aggregate(const struct search *search, const struct pair *pair, size_t index)
+{
+    for (size_t i = index + 1; i < pair->count; i++) {
+        if (aggregate_of(search, pair->order[i]) == aggregate_of(search, pair->order[index])) {
+            return false;
+        }
+    }
+    return true;
+}
+
+/* Takes out what is not needed: all that comes behind the pair, other aggregates, then single events from the end of their
+ * aggregate. An aggregate loses its last events first: versions have no holes. */
+static void shrink(struct search *search, struct pair *pair)
+{
+    size_t most = search->subject->runs + SHRINK_RUNS_MAX;
+    bool *drop = vf_calloc(pair->count + 1, sizeof *drop);
+    for (size_t i = pair->at + 2; i < pair->count; i++) {
+        drop[i] = true;
+    }
+    try_without(search, pair, drop);
+    for (size_t aggregate = 0; aggregate < search->test->aggregate_count && search->code == VF_OK; aggregate++) {
+        if (aggregate != aggregate_of(search, pair->order[pair->at]) &&
+            aggregate != aggregate_of(search, pair->order[pair->at + 1])) {
+            for (size_t i = 0; i < pair->count; i++) {
+                drop[i] = aggregate_of(search, pair->order[i]) == aggregate;
+            }
+            try_without(search, pair, drop);
+        }
+    }
+    for (bool again = true; again && search->code == VF_OK && search->subject->runs < most;) {
+        again = false;
+        for (size_t i = pair->count; !again && i > 0 && search->subject->runs < most; i--) {
+            size_t index = i - 1;
+            if (index == pair->at || index == pair->at + 1 || !is_last_of_its_aggregate(search, pair, index)) {
+                continue;
+            }
+            memset(drop, 0, pair->count * sizeof *drop);
+            drop[index] = true;
+            again = try_without(search, pair, drop);
+        }
+    }
+    free(drop);
+}
+
+static const char *name_first(struct search *search, size_t event)
+{
+    return vf_arena_printf(search->arena, "%s first", search->test->events[event].notation).data;
+}
+
+/* What the report tells of the pair. */
+static void report(struct search *search, const struct pair *pair)
+{
+    struct vf_test_failure *failure = vf_arena_calloc(search->arena, 1, sizeof *failure);
+    size_t *order = vf_arena_alloc(search->arena, pair->count * sizeof *order);
+    struct vf_test_result one, other;
+    memcpy(order, pair->order, pair->count * sizeof *order);
+    *failure = (struct vf_test_failure){
+        .kind = VF_TEST_UNORDERED,
+        .what = "the result depends on the order of two events of different aggregates",
+        .left_label = name_first(search, order[pair->at]),
+        .right_label = name_first(search, order[pair->at + 1]),
+        .advice = advice,
+        .order = order,
+        .order_count = pair->count,
+        .pair = pair->at,
+    };
+    if (!run(search, order, pair->count, search->arena, &one)) {
+        return;
+    }
+    exchange(pair->order, pair->at);
+    if (!run(search, pair->order, pair->count, search->arena, &other)) {
+        return;
+    }
+    const struct vf_test_result *failed = other.error ? &other : &one;
+    if (failed->error) {
+        failure->error = failed->error;
+        failure->event = failed->failed_event == SIZE_MAX ? NULL : &search->test->events[failed->failed_event];
+    }
+    if (!failed->error) {
+        vf_test_diff_results(&one, &other, search->arena, &failure->differences);
+    }
+    search->outcome->failure = failure;
+}
+
+static void prove(struct search *search, const size_t *order, size_t at)
+{
+    size_t count = search->test->event_count;
+    struct pair pair = {.order = vf_alloc(count * sizeof *order), .count = count, .at = at};
+    struct vf_test_result one, other;
+    memcpy(pair.order, order, count * sizeof *order);
+    vf_arena_reset(search->scratch);
+    if (run(search, pair.order, count, search->scratch, &one)) {
+        exchange(pair.order, at);
+        if (run(search, pair.order, count, search->scratch, &other)) {
+            exchange(pair.order, at);
+            pair.fails = one.error || other.error;
+            shrink(search, &pair);
+            if (search->code == VF_OK) {
+                report(search, &pair);
+            }
+        }
+    }
+    free(pair.order);
+}
+
+/* --- finding it --------------------------------------------------------------------------------------------------- */
+
+/* `order` gives another view than the given one. On the way from the one to the other, by exchanges of neighbours, there is
+ * a step that makes the difference. */
+static void narrow(struct search *search, const size_t *order)
+{
+    size_t count = search->test->event_count, steps = 0;
+    size_t *work = vf_alloc(count * sizeof *work);
+    size_t *swaps = vf_alloc((count * count / 2 + 1) * sizeof *swaps);
+    memcpy(work, order, count * sizeof *work);
+    for (size_t pass = 0; pass < count; pass++) { /* events are numbered as given: sorting leads there */
+        for (size_t i = 0; i + 1 < count; i++) {
+            if (work[i] > work[i + 1]) {
+                exchange(work, i);
+                swaps[steps++] = i;
+            }
+        }
+    }
+    size_t low = 0, high = steps; /* after `low` steps it differs, after `high` it does not */
+    while (high - low > 1 && search->code == VF_OK) {
+        size_t middle = low + (high - low) / 2;
+        memcpy(work, order, count * sizeof *work);
+        for (size_t i = 0; i < middle; i++) {
+            exchange(work, swaps[i]);
+        }
+        if (differs(search, work)) {
+            low = middle;
+        } else {
+            high = middle;
+        }
+    }
+    if (search->code == VF_OK) {
+        memcpy(work, order, count * sizeof *work);
+        for (size_t i = 0; i < high; i++) {
+            exchange(work, swaps[i]);
+        }
+        prove(search, work, swaps[high - 1]);
+    }
+    free(swaps);
+    free(work);
+}
+
+/* The order that a row of aggregates stands for: each place takes its aggregate's next event. */
+static void fill_order(const struct search *search, const size_t *aggregates, size_t *ret_order)
+{
+    size_t count = search->test->event_count;
+    size_t *next = vf_calloc(search->test->aggregate_count + 1, sizeof *next);
+    for (size_t i = 0; i < count; i++) {
+        size_t event = next[aggregates[i]];
+        while (aggregate_of(search, event) != aggregates[i]) {
+            event++;
+        }
+        ret_order[i] = event;
+        next[aggregates[i]] = event + 1;
+    }
+    free(next);
+}
+
+/* How many orders there are, or `limit` + 1 where there are more than `limit`. */
+static size_t count_orders(const struct search *search, size_t limit)
+{
+    size_t *sizes = vf_calloc(search->test->aggregate_count + 1, sizeof *sizes);
+    uint64_t orders = 1;
+    size_t placed = 0;
+    for (size_t i = 0; i < search->test->event_count; i++) {
+        sizes[aggregate_of(search, i)]++;
+    }
+    /* The product of binomials, one factor after the other: exact at every step. */
+    for (size_t aggregate = 0; aggregate < search->test->aggregate_count && orders <= limit; aggregate++) {
+        for (size_t i = 1; i <= sizes[aggregate] && orders <= limit; i++) {
+            placed++;
+            orders = orders * placed / i;
+        }
+    }
+    free(sizes);
+    return orders > limit ? limit + 1 : (size_t)orders;
+}
+
+/* The next row in lexicographic order; false behind the last. */
+static bool next_row(size_t *row, size_t count)
+{
+    size_t i = count;
+    while (i > 1 && row[i - 2] >= row[i - 1]) {
+        i--;
+    }
+    if (i < 2) {
+        return false;
+    }
+    size_t j = count - 1;
+    while (row[j] <= row[i - 2]) {
+        j--;
+    }
+    size_t kept = row[i - 2];
+    row[i - 2] = row[j];
+    row[j] = kept;
+    for (size_t a = i - 1, b = count - 1; a < b; a++, b--) {
+        kept = row[a];
+        row[a] = row[b];
+        row[b] = kept;
+    }
+    return true;
+}
+
+static int compare_sizes(const void *a, const void *b)
+{
+    size_t left = *(const size_t *)a, right = *(const size_t *)b;
+    return left < right ? -1 : left > right;
+}
+
+static void shuffle(struct search *search, size_t *row, size_t count)
+{
+    for (size_t i = count; i > 1; i--) {
+        size_t j = draw(search, i);
+        size_t kept = row[i - 1];
+        row[i - 1] = row[j];
+        row[j] = kept;
+    }
+}
+
+static bool goes_on(const struct search *search)
+{
+    return search->code == VF_OK && !search->outcome->failure;
+}
+
+/* One exchange of neighbours in the given order: what is found here needs no explaining. */
+static void swap_neighbours(struct search *search, int64_t most, size_t *order)
+{
+    size_t count = search->test->event_count;
+    for (size_t i = 0; i < count; i++) {
+        order[i] = i;
+    }
+    for (size_t i = 0; i + 1 < count && goes_on(search) && (int64_t)search->outcome->interleavings < most; i++) {
+        if (aggregate_of(search, i) == aggregate_of(search, i + 1)) {
+            continue;
+        }
+        exchange(order, i);
+        search->outcome->interleavings++;
+        bool found = differs(search, order);
+        exchange(order, i);
+        if (found && search->code == VF_OK) {
+            prove(search, order, i);
+        }
+    }
+}
+
+static void try_orders(struct search *search, int64_t most, size_t *row, size_t *order)
+{
+    size_t count = search->test->event_count;
+    for (size_t i = 0; i < count; i++) {
+        row[i] = aggregate_of(search, i);
+    }
+    bool all = count_orders(search, (size_t)most) <= (size_t)most;
+    if (all) {
+        qsort(row, count, sizeof *row, compare_sizes);
+        search->outcome->interleavings = 0;
+        search->outcome->all_orders = true;
+    }
+    while (goes_on(search) && (int64_t)search->outcome->interleavings < most) {
+        if (!all) {
+            shuffle(search, row, count);
+        }
+        fill_order(search, row, order);
+        search->outcome->interleavings++;
+        if (differs(search, order)) {
+            narrow(search, order);
+        }
+        if (all && !next_row(row, count)) {
+            break;
+        }
+    }
+}
+
+/* The same for the same test, so that what was found is found again. */
+static uint64_t seed_of(const char *name)
+{
+    uint64_t seed = 0xcbf29ce484222325u; /* FNV-1a */
+    for (; *name; name++) {
+        seed = (seed ^ (unsigned char)*name) * 0x100000001b3u;
+    }
+    return seed;
+}
+
+enum vf_code vf_test_order_check(struct vf_test_subject *subject, const struct vf_test_case *test,
+                                 const struct vf_test_result *plain, int64_t interleavings, struct vf_arena *arena,
+                                 struct vf_test_outcome *outcome, struct vf_error *error)
+{
+    struct search search = {.subject = subject,
+                            .test = test,
+                            .plain = plain,
+                            .arena = arena,
+                            .scratch = vf_arena_new(),
+                            .outcome = outcome,
+                            .error = error,
+                            .random = seed_of(test->name)};
+    outcome->seed = search.random;
+    if (test->aggregate_count < 2) {
+        outcome->all_orders = true;
+    } else if (interleavings > 0) {
+        size_t *row = vf_alloc(test->event_count * sizeof *row);
+        size_t *order = vf_alloc(test->event_count * sizeof *order);
+        swap_neighbours(&search, interleavings, order);
+        if (goes_on(&search)) {
+            try_orders(&search, interleavings, row, order);
+        }
+        free(row);
+        free(order);
+    }
+    vf_arena_free(search.scratch);
+    return search.code;
+}

@@ -1,0 +1,321 @@
+#!/usr/bin/env python3
+"""`viewfold test` as it is used: over the projections in fixtures/, whole outputs compared with expected/. No server.
+
+test_verb.py [CASE...]; VIEWFOLD_PROGRAM is the program, default build/viewfold. What expected/ holds was read and found right
+by a person: a test that fails here shows the difference, and nothing writes these files.
+"""
+
+import difflib
+import json
+import os
+import re
+import subprocess
+import sys
+import tempfile
+import xml.etree.ElementTree
+
+HERE = os.path.dirname(os.path.abspath(__file__))
+ROOT = os.path.dirname(os.path.dirname(HERE))
+PROGRAM = os.path.abspath(os.environ.get("VIEWFOLD_PROGRAM", os.path.join(ROOT, "build", "viewfold")))
+CASES = []
+
+
+def case(function):
+    CASES.append(function)
+    return function
+
+
+def run(*arguments, cwd=os.path.join(HERE, "fixtures"), environment=None):
+    done = subprocess.run(
+        [PROGRAM, "test", *arguments],
+        cwd=cwd,
+        capture_output=True,
+        timeout=120,
+        env={"PATH": "/usr/bin:/bin", **(environment or {})},
+    )
+    return done.returncode, done.stdout.decode(), done.stderr.decode()
+
+
+def steady(text):
+    """Without what a run's speed decides, and without the ends of messages that are the engine's own."""
+    for begins in (
+        r": a gap: version \d+ came after \d+",
+        r": its link is not known",
+        r" would move to \"b\"",
+        r"`count` is assigned to",
+        r"more than 10000000 instructions",
+    ):
+        text = re.sub(f"({begins}).*", r"\1...", text)
+    text = re.sub(r"\b\d+ ms\b", "N ms", text)
+    text = re.sub(r'time="[\d.]+"', 'time="N"', text)
+    return re.sub(r"\b\d+\.\d{3} s\b", "N s", text)
+
+
+def same(name, got):
+    with open(os.path.join(HERE, "expected", name), encoding="utf-8") as file:
+        wanted = file.read()
+    if got != wanted:
+        diff = difflib.unified_diff(wanted.splitlines(), got.splitlines(), f"expected/{name}", "got", lineterm="")
+        raise AssertionError("\n" + "\n".join(diff))
+
+
+def output(name, status, *arguments, **how):
+    """The whole output, stderr behind stdout, is what expected/NAME has."""
+    code, out, err = run(*arguments, **how)
+    same(name, steady(out) + ("--- stderr\n" + steady(err) if err else ""))
+    assert code == status, f"exit {code}, expected {status}"
+
+
+def write(folder, name, text):
+    path = os.path.join(folder, name)
+    os.makedirs(os.path.dirname(path), exist_ok=True)
+    with open(path, "w", encoding="utf-8") as file:
+        file.write(text)
+
+
+PLAIN = 'return { name = "plain", topics = { "things" }, key = { thing = own }, on = { Set = function(doc, e) doc.n = e.data.n end } }\n'
+GOOD = "- name: set\n  given: [{event: thing/1@1 Set, data: {n: 1}}]\n  expect: {1: {n: 1}}\n"
+
+
+@case
+def good_tests_pass():
+    output("values.txt", 0, "values.lua", "no_versions.lua")
+
+
+@case
+def failures_are_shown_as_differences_with_types():
+    output("reports.txt", 1, "reports.lua", "--coverage")
+
+
+@case
+def a_view_that_depends_on_an_order_is_shown_the_smallest_pair():
+    output("last_wins.txt", 1, "last_wins.lua")
+
+
+@case
+def a_pair_far_apart_is_found_and_made_small():
+    output("far_apart.txt", 1, "far_apart.lua")
+
+
+@case
+def without_other_orders_it_is_not_found():
+    code, out, _ = run("far_apart.lua", "--interleavings", "0")
+    assert code == 0, out
+
+
+@case
+def an_order_that_fails_is_shown_with_its_error():
+    output("needs_customer.txt", 1, "needs_customer.lua")
+
+
+@case
+def a_table_in_two_places_is_found_by_cutting_batches():
+    output("shared_table.txt", 1, "shared_table.lua")
+
+
+@case
+def a_handler_that_never_ends_meets_its_limit():
+    output("endless.txt", 1, "endless.lua")
+
+
+@case
+def a_script_that_is_refused_is_no_reason_to_leave_out_the_others():
+    output("refused.txt", 78, "counts_in_a_local.lua", "no_versions.lua")
+
+
+@case
+def a_bad_test_file_is_told_line_by_line():
+    output("bad.txt", 78, os.path.join("..", "bad", "reports.test.yaml"))
+    output("bad_values.txt", 78, os.path.join("..", "bad", "values.test.yaml"))
+
+
+@case
+def a_test_file_that_is_no_yaml_says_where():
+    for text, message in (
+        ("", "x.test.yaml: the file is empty"),
+        ("[]", "x.test.yaml:1:1: there is no test in this file"),
+        ("name: x", "x.test.yaml:1:1: this is no list of tests"),
+        ("- name: [", "x.test.yaml:2:1: this is not YAML"),
+        ("- {name: a, given: [], expect: {}}\n- {name: a, given: [], expect: {}}", "x.test.yaml:2:3: a test of this name"),
+        ("--- \n- {name: a, given: [], expect: {}}\n---\n[]", "x.test.yaml:3:1: one YAML document is taken"),
+    ):
+        with tempfile.TemporaryDirectory() as folder:
+            write(folder, "x.lua", PLAIN)
+            write(folder, "x.test.yaml", text)
+            code, _, err = run(cwd=folder)
+            assert code == 78 and err.startswith(message), (text, code, err)
+
+
+@case
+def tap_is_tap():
+    output("tap.txt", 78, "--format", "tap", "values.lua", "last_wins.lua", "reports.lua", "counts_in_a_local.lua")
+
+
+@case
+def junit_counts_what_it_holds():
+    code, out, err = run("--format", "junit", "values.lua", "last_wins.lua", "reports.lua", "counts_in_a_local.lua")
+    assert code == 78
+    root = xml.etree.ElementTree.fromstring(out)
+    cases = root.findall("testsuite/testcase")
+    assert (root.get("tests"), root.get("failures"), root.get("errors")) == ("14", "6", "1"), root.attrib
+    assert len(cases) == 14 and len(root.findall("testsuite/testcase/failure")) == 6
+    assert [suite.get("name") for suite in root] == [
+        "values.test.yaml", "last_wins.test.yaml", "reports.test.yaml", "counts_in_a_local.test.yaml",
+    ]  # fmt: skip
+    for suite in root:
+        assert int(suite.get("tests")) == len(suite.findall("testcase")), suite.attrib
+        assert int(suite.get("failures")) == len(suite.findall("testcase/failure")), suite.attrib
+    fails = next(one for one in cases if one.get("name") == "a handler that fails")
+    assert "reports.lua:10: no 1\n" in fails.find("failure").text
+    assert fails.find("system-out").text == "log part/1@2 Failed: before it fails\n"
+    assert "7 tests passed, 6 failed, 1 file could not be run" in err
+
+
+@case
+def json_is_a_line_a_test_with_sorted_keys():
+    def in_order(pairs):
+        assert [key for key, _ in pairs] == sorted(key for key, _ in pairs), pairs
+        return dict(pairs)
+
+    for flags in (("--json",), ("--format", "json")):
+        code, out, _ = run(*flags, "--coverage", "last_wins.lua", "reports.lua", "counts_in_a_local.lua")
+        lines = [json.loads(line, object_pairs_hook=in_order) for line in out.splitlines()]
+        assert code == 78 and len(lines) == 2 + 1 + 5 + 1 + 1
+    order = lines[0]
+    assert order["name"] == "two orders of one customer" and order["line"] == 1 and not order["ok"]
+    assert order["failure"]["kind"] == "unordered"
+    assert order["failure"]["order_left"] == ["order/o1@1 OrderCreated", "order/o2@1 OrderCreated"]
+    assert order["failure"]["order_right"] == ["order/o2@1 OrderCreated", "order/o1@1 OrderCreated"]
+    assert order["failure"]["differences"] == [{"document": "c1", "path": "last", "left": "o2", "right": "o1"}]
+    assert lines[1]["ok"] and lines[1]["failure"] is None and lines[1]["orders"] == 0 and lines[1]["all_orders"]
+    fails = next(line for line in lines if line.get("name") == "a handler that fails")
+    assert fails["failure"]["event"] == "part/1@2 Failed" and fails["failure"]["kind"] == "not_taken"
+    assert fails["log"] == [{"event": "part/1@2 Failed", "text": "before it fails"}]
+    never = [part["name"] for part in lines[-2]["coverage"] if not part["met"]]
+    assert never == ["Never"], lines[-2]
+    assert lines[-1]["file"] == "counts_in_a_local.test.yaml" and "`count` is assigned to" in lines[-1]["message"]
+    code, out, _ = run("--json", os.path.join("..", "bad", "reports.test.yaml"))
+    first = json.loads(out.splitlines()[0])
+    assert code == 78 and (first["line"], first["column"], first["hint"]) == (2, 3, "did you mean given?"), first
+
+
+@case
+def a_filter_takes_names_and_files():
+    _, out, _ = run("--json", "--filter", "gap")
+    assert [json.loads(line)["name"] for line in out.splitlines() if '"name"' in line] == ["a gap"]
+    _, out, _ = run("--json", "--filter", "last_wins")
+    assert len([line for line in out.splitlines() if '"name"' in line]) == 2
+    code, out, err = run("values.lua", "--filter", "no such test")
+    assert code == 66 and "no test's name, nor its file's, holds \"no such test\"" in err, err
+
+
+@case
+def colours_come_when_asked_for():
+    _, plain, _ = run("reports.lua")
+    _, colored, _ = run("reports.lua", "--color", "always")
+    assert "\x1b" not in plain and "\x1b[31m- expected  1.0  (float)\x1b[0m" in colored
+    assert re.sub(r"\x1b\[\d+m", "", colored).splitlines()[:40] == plain.splitlines()[:40]
+
+
+@case
+def a_terminal_is_never_sent_what_an_id_or_a_script_says():
+    with tempfile.TemporaryDirectory() as folder:
+        write(
+            folder,
+            "x.lua",
+            'return { name = "x", topics = { "t" }, key = { thing = own },'
+            ' on = { Set = function(doc, e) doc["\\27[2J"] = e.id; log("\\27[2J\\255"); if e.data then error("\\27[2J") end end } }\n',
+        )
+        write(
+            folder,
+            "x.test.yaml",
+            '- {name: "a\\e[2J", given: ["thing/\\e[2J@1 Set"], expect: {}}\n'
+            '- {name: "b", given: [{event: thing/1@1 Set, data: 1}], expect: {}}\n',
+        )
+        for flags in ((), ("--format", "tap"), ("--format", "junit"), ("--json",)):
+            code, out, _ = run(*flags, cwd=folder)
+            assert code == 1 and "\x1b" not in out, out
+
+
+@case
+def paths_are_files_scripts_and_folders():
+    with tempfile.TemporaryDirectory() as folder:
+        write(folder, "a/plain.lua", PLAIN)
+        write(folder, "a/plain.test.yaml", GOOD)
+        write(folder, "a/b/plain.lua", PLAIN)
+        write(folder, "a/b/plain.test.yaml", GOOD)
+        write(folder, "a/untested.lua", PLAIN)
+        write(folder, ".hidden/plain.test.yaml", GOOD)
+        write(folder, "orphan.test.yaml", GOOD)
+        write(folder, "empty/readme", "")
+        everything = ["a/b/plain.test.yaml", "a/plain.test.yaml"]
+        for arguments, status, files, message in (
+            (["a"], 0, everything, ""),
+            (["a/"], 0, everything, ""),
+            ([os.path.join(folder, "a", "b")], 0, [os.path.join(folder, "a/b/plain.test.yaml")], ""),
+            (["a/plain.lua", "a/plain.test.yaml"], 0, ["a/plain.test.yaml"], ""),
+            ([], 66, everything, "orphan.test.yaml: the script that it tests is not beside it"),
+            (["a/untested.lua", "a"], 66, everything, "a/untested.lua: it has no tests"),
+            (["nothing.lua"], 66, [], "nothing.lua: No such file or directory"),
+            (["empty"], 66, [], "empty: no test file"),
+            (["empty/readme"], 64, [], "empty/readme: a test file (X.test.yaml), a script (X.lua) or a folder is wanted"),
+        ):
+            code, out, err = run("--json", *arguments, cwd=folder)
+            assert code == status, (arguments, code, err)
+            assert [json.loads(line)["file"] for line in out.splitlines()] == files, (arguments, out)
+            assert message in err, (arguments, err)
+
+
+@case
+def without_paths_the_configuration_says_which():
+    with tempfile.TemporaryDirectory() as folder:
+        write(folder, "in/plain.lua", PLAIN)
+        write(folder, "in/plain.test.yaml", GOOD)
+        write(folder, "in/untested.lua", PLAIN)
+        write(folder, "other.lua", PLAIN)
+        write(folder, "other.test.yaml", GOOD)
+        # Nothing else of it is read: no variable need be set, no server named.
+        write(
+            folder,
+            "viewfold.yaml",
+            "kafka: {brokers: ['${env:NOT_SET_ANYWHERE}']}\nprojections:\n  - {script: in/plain.lua, stores: [cache]}\n"
+            "  - script: in/untested.lua\n",
+        )
+        code, out, err = run("--json", cwd=folder)
+        assert code == 0 and [json.loads(line)["file"] for line in out.splitlines()] == ["in/plain.test.yaml"], (out, err)
+        assert "in/untested.lua has no tests: in/untested.test.yaml beside it" in err
+        code, out, _ = run("--json", "-c", os.path.join(folder, "viewfold.yaml"), cwd="/")
+        assert code == 0 and json.loads(out)["file"] == os.path.join(folder, "in/plain.test.yaml")
+        code, _, err = run("-c", "nowhere.yaml", cwd=folder)
+        assert code == 66 and "nowhere.yaml" in err
+        write(folder, "viewfold.yaml", "projections: 5\n")
+        code, _, err = run(cwd=folder)
+        assert code == 78 and "no projections can be read from it" in err
+
+
+@case
+def help_says_how():
+    _, out, _ = run("--help")
+    for word in ("--filter TEXT", "--format text|tap|junit|json", "--coverage", "--interleavings N", "X.test.yaml"):
+        assert word in out, out
+    code, _, err = run("--interleavings", "-1")
+    assert code == 64, err
+
+
+def main():
+    wanted = sys.argv[1:]
+    failed = 0
+    for function in CASES:
+        if wanted and function.__name__ not in wanted:
+            continue
+        try:
+            function()
+            print(f"ok    {function.__name__}")
+        except AssertionError as error:
+            failed += 1
+            print(f"FAIL  {function.__name__}: {error}")
+    return 1 if failed else 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())
