@@ -4,7 +4,9 @@ import contextlib
 import json
 import os
 import socket
+import tempfile
 
+import pymongo
 import redis
 from confluent_kafka.admin import AdminClient, NewTopic
 
@@ -109,6 +111,41 @@ def a_redis_user_without_a_right_is_told_which():
                 client.execute_command("ACL", "DELUSER", user)
 
 
+@contextlib.contextmanager
+def mongod_with_logins():
+    """A replica set of one that wants logins: `reader` may only read the database shop, `worker` may write it, too."""
+    with tempfile.TemporaryDirectory(prefix="viewfold-lint-") as folder:
+        key = os.path.join(folder, "key")
+        with open(key, "w", encoding="ascii") as file:
+            file.write("0123456789abcdef")
+        os.chmod(key, 0o600)
+        with mongod("--replSet", "rs0", "--auth", "--keyFile", key) as host:
+            port = int(host.rpartition(":")[2])
+            at = {"host": "127.0.0.1", "port": port, "directConnection": True}
+            client = pymongo.MongoClient(**at)
+            client.admin.command("replSetInitiate", {"_id": "rs0", "members": [{"_id": 0, "host": host}]})
+            wait_until("a primary", 60, lambda: client.admin.command("hello")["isWritablePrimary"])
+            client.admin.command("createUser", "root", pwd="root", roles=["root"])
+            client.close()
+            client = pymongo.MongoClient(**at, username="root", password="root")
+            for user, role in (("reader", "read"), ("worker", "readWrite")):
+                roles = [{"role": role, "db": "shop"}]
+                client.admin.command("createUser", user, pwd="pass-word", roles=roles)
+            client.close()
+            yield host
+
+
+def a_mongodb_user_without_a_right_is_told_which():
+    with mongod_with_logins() as host, World("lint-logins", workers=1) as world:
+        url = f"mongodb://{host}/shop?replicaSet=rs0&authSource=admin"
+        login = {"mongodb": url, "password": "pass-word"}
+        status, found, text = lint(stores(world, "worker", {"documents": {**login, "username": "worker"}}))
+        check(status == 0, f"readWrite is enough: {status} {found} {text}")
+        status, found, text = lint(stores(world, "reader", {"documents": {**login, "username": "reader"}}))
+        check(status == 1 and has(found, "documents", "insert, update, remove", "shop"), f"{status} {found} {text}")
+        check("pass-word" not in json.dumps(found) + text, "the password was told")
+
+
 def a_store_that_cannot_serve_is_a_finding_one_that_is_not_there_is_69():
     with World("lint-stores", workers=1) as world:
         nobody = f"127.0.0.1:{free_port()}"
@@ -124,5 +161,6 @@ if __name__ == "__main__":
         servers_that_are_fine_have_no_findings,
         topics_are_looked_at,
         a_redis_user_without_a_right_is_told_which,
+        a_mongodb_user_without_a_right_is_told_which,
         a_store_that_cannot_serve_is_a_finding_one_that_is_not_there_is_69,
     )
