@@ -125,6 +125,42 @@ static enum vf_code add_json(const struct get *get, int32_t generation, const st
 
 #define SHOWN_BYTES_MAX 1024
 
+/* As a token carries it behind its '@'. */
+static void add_encoded(struct vf_buffer *text, struct vf_bytes part, const char *encoded)
+{
+    struct vf_buffer printed;
+    vf_buffer_init(&printed);
+    for (size_t i = 0; i < part.size; i++) {
+        unsigned char c = (unsigned char)part.data[i];
+        if (c <= ' ' || c == 0x7f || strchr(encoded, c)) {
+            vf_buffer_printf(&printed, "%%%02X", c);
+        } else {
+            vf_buffer_add_char(&printed, (char)c);
+        }
+    }
+    vf_output_plain(text, vf_bytes(printed.data, printed.size), SHOWN_BYTES_MAX, false);
+    vf_buffer_done(&printed);
+}
+
+/* Of a revision with the id of its last event. */
+static void add_version(struct vf_buffer *text, const struct vf_version *version)
+{
+    const struct vf_version_more *more = version->more;
+    struct vf_bytes rest = more ? more->ids : (struct vf_bytes){0}, id = {0};
+    vf_buffer_add_char(text, '@');
+    if (more && more->text.size > 0) {
+        add_encoded(text, more->text, "%@~");
+        return;
+    }
+    vf_buffer_add_int(text, version->version);
+    if (more && !more->is_window) {
+        while (vf_event_ids_next(&rest, &id)) {
+        }
+        vf_buffer_add_char(text, '~');
+        add_encoded(text, id, "%@");
+    }
+}
+
 static enum vf_code add_readable(const struct get *get, int32_t generation, const struct vf_document *document,
                                  struct vf_buffer *out, struct vf_error *error)
 {
@@ -140,7 +176,7 @@ static enum vf_code add_readable(const struct get *get, int32_t generation, cons
     for (size_t i = 0; i < document->version_count; i++) {
         vf_buffer_add_text(&text, i == 0 ? "  versions " : ", ");
         vf_output_plain(&text, document->versions[i].aggregate, SHOWN_BYTES_MAX, false);
-        vf_buffer_printf(&text, "@%lld", (long long)document->versions[i].version);
+        add_version(&text, &document->versions[i]);
     }
     vf_buffer_add_text(&text, document->version_count > 0 ? "\n" : "");
     vf_output_add(out, color, VF_COLOR_DIM, text.data);

@@ -70,14 +70,60 @@ static bool decode_percent(struct vf_bytes text, struct vf_arena *arena, struct 
     return true;
 }
 
+/* An integer as viewfold prints a version: an int64 without plus, blanks or leading zeros. */
+static bool read_integer(struct vf_bytes text, int64_t *ret_number)
+{
+    bool negative = text.size > 0 && text.data[0] == '-';
+    if (!negative)
+        return read_number(text, INT64_MAX, ret_number);
+    if (vf_bytes_is(text, "-9223372036854775808")) {
+        *ret_number = INT64_MIN;
+        return true;
+    }
+    bool readable = read_number(vf_bytes(text.data + 1, text.size - 1), INT64_MAX, ret_number) && *ret_number != 0;
+    *ret_number = -*ret_number;
+    return readable;
+}
+
+/* Text as a token may carry it: blanks and control characters are encoded, or a mistake. */
+static bool has_blanks(struct vf_bytes text)
+{
+    for (size_t i = 0; i < text.size; i++)
+        if ((unsigned char)text.data[i] <= ' ' || text.data[i] == 0x7f)
+            return true;
+    return false;
+}
+
+/* Reads 7, 00ab, 7~abc: the part behind the last '@'. */
+static enum vf_code read_version(struct vf_bytes text, struct vf_bytes part, struct vf_arena *arena,
+                                 struct vf_token *token, struct vf_error *error)
+{
+    const char *tilde = part.size ? memchr(part.data, '~', part.size) : NULL;
+    size_t size = tilde ? (size_t)(tilde - part.data) : part.size;
+    struct vf_bytes id = tilde ? vf_bytes(tilde + 1, part.size - size - 1) : (struct vf_bytes){0};
+    if (size == 0 || has_blanks(part))
+        return wrong(text, "what follows the last '@' is no version", error);
+    if (!decode_percent(vf_bytes(part.data, size), arena, &token->text) || !decode_percent(id, arena, &token->event_id))
+        return wrong(text, "'%' is not followed by two hex digits", error);
+    if (token->text.size > VF_ID_BYTES_MAX || token->event_id.size > VF_ID_BYTES_MAX)
+        return wrong(text, "versions and event ids have at most 1024 bytes", error);
+    if (tilde && token->event_id.size == 0)
+        return wrong(text, "there is no event id behind '~'", error);
+    const struct vf_bytes both[] = {token->text, token->event_id};
+    for (int i = 0; i < 2; i++)
+        if (both[i].size && (memchr(both[i].data, '\0', both[i].size) || !vf_bytes_is_utf8(both[i])))
+            return wrong(text, "versions and event ids are UTF-8 without NUL", error);
+    token->is_integer = read_integer(token->text, &token->version);
+    return VF_OK;
+}
+
 static enum vf_code read_version_token(struct vf_bytes text, struct vf_bytes name, struct vf_bytes number,
                                        struct vf_arena *arena, struct vf_token *token, struct vf_error *error)
 {
     token->kind = VF_TOKEN_VERSION;
-    if (number.size && memchr(number.data, '~', number.size))
-        return wrong(text, "an event id behind '~' belongs to `revision` numbers, which are not built yet", error);
-    if (!read_number(number, INT64_MAX, &token->version))
-        return wrong(text, "what follows the last '@' is no version", error);
+    enum vf_code code = read_version(text, number, arena, token, error);
+    if (code)
+        return code;
     if (!decode_percent(name, arena, &token->aggregate))
         return wrong(text, "'%' is not followed by two hex digits", error);
 

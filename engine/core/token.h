@@ -1,6 +1,8 @@
 /*
- * Tokens: what a writer hands a reader. v:order/42@7 (an aggregate's version; read from its last '@'; '%' '@' and bytes that
- * a URL would not carry are percent-encoded where needed), o:orders/3@1042 (topic/partition@offset). PROTOCOL.md 10.
+ * Tokens: what a writer hands a reader (PROTOCOL.md 10). o:orders/3@1042 is topic/partition@offset. v:order/42@7 is an
+ * aggregate's version; v:order/42@7~abc names one event of a revision by its id; v:order/42@00ab is a version that is a
+ * string. All are read from their last '@'. Percent-encoded where needed: '%' anywhere, '@' behind the last '@', '~' in a
+ * version, and bytes that a URL would not carry.
  */
 #ifndef VF_CORE_TOKEN_H
 #define VF_CORE_TOKEN_H
@@ -13,8 +15,11 @@ enum vf_token_kind { VF_TOKEN_VERSION, VF_TOKEN_OFFSET };
 struct vf_token {
     enum vf_token_kind kind;
     struct vf_bytes aggregate; /* of a version token, decoded: order/42; in the arena */
-    int64_t version;
-    struct vf_bytes topic; /* of an offset token; in the arena, NUL-terminated */
+    struct vf_bytes text;      /* of a version token, decoded: the version as it stands there; in the arena */
+    bool is_integer;           /* whether it reads as one: which one it is, the view's entry says */
+    int64_t version;           /* with is_integer */
+    struct vf_bytes event_id;  /* behind '~', decoded; size 0: none; in the arena */
+    struct vf_bytes topic;     /* of an offset token; in the arena, NUL-terminated */
     int32_t partition;
     int64_t offset;
 };

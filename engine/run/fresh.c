@@ -1,6 +1,7 @@
 #include "run/fresh.h"
 
 #include "core/json.h"
+#include "core/versions.h"
 
 struct look {
     const struct vf_store_type *type;
@@ -138,35 +139,119 @@ static enum vf_code load_elsewhere(struct look *look, struct vf_error *error)
 }
 
 /* The version of the aggregate that this document has taken in; a husk counts. */
-static bool version_in(const struct vf_document *document, struct vf_bytes aggregate, int64_t *version)
+static struct vf_last version_in(const struct vf_document *document, struct vf_bytes aggregate)
 {
     for (size_t i = 0; document->presence != VF_ABSENT && i < document->version_count; i++) {
         if (vf_bytes_equal(document->versions[i].aggregate, aggregate)) {
-            *version = document->versions[i].version;
+            return (struct vf_last){true, document->versions[i].version, document->versions[i].more};
+        }
+    }
+    return (struct vf_last){0};
+}
+
+static bool has_id(const struct vf_version_more *more, struct vf_bytes wanted)
+{
+    struct vf_bytes rest = more->ids, id;
+    while (vf_event_ids_next(&rest, &id)) {
+        if (vf_bytes_equal(id, wanted)) {
             return true;
         }
     }
     return false;
 }
 
-static enum vf_freshness judge_version(const struct look *look, size_t index, const char **ret_why)
+/* Whether the last version has reached the token's. They are of one form (check_form). */
+static bool is_reached(const struct vf_last *last, const struct vf_token *token)
 {
-    const struct vf_token *token = &look->tokens[index];
-    const struct vf_aggregate *record = &look->records[index];
-    int64_t version = 0;
-    bool known = false;
-    if (!is_linked(record) && record->exists && record->has_version) {
-        version = record->version;
-        known = true;
-    } else {
-        known = version_in(&look->elsewhere[index], token->aggregate, &version);
-        for (size_t i = 0; !known && i < look->id_count; i++) {
-            known = version_in(&look->documents[i], token->aggregate, &version);
-        }
+    if (last->more && last->more->text.size > 0) {
+        return vf_bytes_compare(last->more->text, token->text) >= 0;
     }
     /* GUARD fresh-version: a version token is fresh only once the aggregate's last version has reached it */
-    if (known && version >= token->version) {
-        return VF_FRESH;
+    if (last->version < token->version) {
+        return false;
+    }
+    bool shared = last->version == token->version && last->more && !last->more->is_window;
+    /* GUARD fresh-revision: several events share a revision, and the one that the reader waits for may not be there yet */
+    return !shared || has_id(last->more, token->event_id);
+}
+
+/* The view's numbers of this aggregate are of another form than the token's, which can then never be fresh. */
+static enum vf_code check_form(const struct vf_last *last, const struct vf_token *token, struct vf_error *error)
+{
+    struct vf_bytes aggregate = token->aggregate, text = token->text;
+    struct vf_bytes there = last->exists && last->more ? last->more->text : (struct vf_bytes){0};
+    if (!last->exists || (there.size == 0 && token->is_integer) || (there.size > 0 && there.size == text.size)) {
+        return VF_OK;
+    }
+    if (there.size == 0) {
+        return vf_fail(error, VF_E_USAGE, "the versions of %.*s are integers, it is at %lld: \"%.*s\" is none",
+                       (int)aggregate.size, aggregate.data, (long long)last->version, (int)text.size, text.data);
+    }
+    return vf_fail(
+        error, VF_E_USAGE, "the versions of %.*s are strings of %zu bytes, it is at \"%.*s\": \"%.*s\" is none",
+        (int)aggregate.size, aggregate.data, there.size, (int)there.size, there.data, (int)text.size, text.data);
+}
+
+/* Why a version token is not fresh yet; in the arena. */
+static const char *why_pending(struct vf_arena *arena, const struct vf_last *last, const struct vf_token *token)
+{
+    struct vf_bytes aggregate = token->aggregate, text = token->text, id = token->event_id;
+    int size = (int)aggregate.size;
+    if (!last->exists) {
+        return vf_arena_printf(arena, "no version of %.*s has been taken in, wanted %.*s", size, aggregate.data,
+                               (int)text.size, text.data)
+            .data;
+    }
+    if (last->more && last->more->text.size > 0) {
+        return vf_arena_printf(arena, "%.*s is at version %.*s, wanted %.*s", size, aggregate.data,
+                               (int)last->more->text.size, last->more->text.data, (int)text.size, text.data)
+            .data;
+    }
+    if (last->version != token->version) {
+        return vf_arena_printf(arena, "%.*s is at version %lld, wanted %lld", size, aggregate.data,
+                               (long long)last->version, (long long)token->version)
+            .data;
+    }
+    if (id.size > 0) {
+        return vf_arena_printf(arena, "%.*s is at version %lld, and has not taken in its event %.*s", size,
+                               aggregate.data, (long long)last->version, (int)id.size, id.data)
+            .data;
+    }
+    return vf_arena_printf(arena,
+                           "%.*s is at version %lld, which several events may share: the token has to say which one "
+                           "is waited for, v:%.*s@%lld~EVENT-ID",
+                           size, aggregate.data, (long long)last->version, size, aggregate.data,
+                           (long long)last->version)
+        .data;
+}
+
+/* The last version of the token's aggregate, where it lives. */
+static struct vf_last last_of(const struct look *look, size_t index)
+{
+    struct vf_bytes aggregate = look->tokens[index].aggregate;
+    const struct vf_aggregate *record = &look->records[index];
+    if (!is_linked(record) && record->exists && record->has_version) {
+        return (struct vf_last){true, record->version, record->version_more};
+    }
+    struct vf_last last = version_in(&look->elsewhere[index], aggregate);
+    for (size_t i = 0; !last.exists && i < look->id_count; i++) {
+        last = version_in(&look->documents[i], aggregate);
+    }
+    return last;
+}
+
+static enum vf_code judge_version(const struct look *look, size_t index, enum vf_freshness *ret_freshness,
+                                  const char **ret_why, struct vf_error *error)
+{
+    const struct vf_token *token = &look->tokens[index];
+    struct vf_last last = last_of(look, index);
+    enum vf_code code = check_form(&last, token, error);
+    if (code) {
+        return code;
+    }
+    *ret_freshness = VF_FRESH;
+    if (last.exists && is_reached(&last, token)) {
+        return VF_OK;
     }
     for (size_t i = 0; i < look->row_count; i++) {
         struct vf_stopped stopped;
@@ -180,16 +265,13 @@ static enum vf_freshness judge_version(const struct look *look, size_t index, co
                                 token->aggregate.data, (int)stopped.at.size, stopped.at.data ? stopped.at.data : "",
                                 (int)stopped.error.size, stopped.error.data)
                     .data;
-            return VF_STOPPED;
+            *ret_freshness = VF_STOPPED;
+            return VF_OK;
         }
     }
-    *ret_why = known ? vf_arena_printf(look->arena, "%.*s is at version %lld, wanted %lld", (int)token->aggregate.size,
-                                       token->aggregate.data, (long long)version, (long long)token->version)
-                           .data
-                     : vf_arena_printf(look->arena, "no version of %.*s has been taken in, wanted %lld",
-                                       (int)token->aggregate.size, token->aggregate.data, (long long)token->version)
-                           .data;
-    return VF_PENDING;
+    *ret_why = why_pending(look->arena, &last, token);
+    *ret_freshness = VF_PENDING;
+    return VF_OK;
 }
 
 static enum vf_freshness judge_offset(const struct look *look, const struct vf_token *token, const char **ret_why)
@@ -259,8 +341,15 @@ enum vf_code vf_fresh_look(const struct vf_store_type *type, struct vf_store *st
     }
     for (size_t i = 0; i < token_count; i++) {
         const char *why = NULL;
-        enum vf_freshness found =
-            tokens[i].kind == VF_TOKEN_OFFSET ? judge_offset(&look, &tokens[i], &why) : judge_version(&look, i, &why);
+        enum vf_freshness found = VF_FRESH;
+        if (tokens[i].kind == VF_TOKEN_OFFSET) {
+            found = judge_offset(&look, &tokens[i], &why);
+        } else {
+            code = judge_version(&look, i, &found, &why, error);
+        }
+        if (code != VF_OK) {
+            return code;
+        }
         if (found > answer.freshness) { /* what will not come outweighs what has not come yet */
             answer = (struct vf_fresh_look){.freshness = found, .token = i, .why = why};
         }

@@ -25,6 +25,7 @@ struct vf_fresh_look {
     const struct vf_document *documents; /* answers ids[i]; in the arena */
 };
 
+/* VF_E_USAGE for a version token whose version is of another form than those of its aggregate: it would never be fresh. */
 VF_MUSTCHECK enum vf_code vf_fresh_look(const struct vf_store_type *type, struct vf_store *store, struct vf_view view,
                                         const struct vf_token *tokens, size_t token_count, const struct vf_bytes *ids,
                                         size_t id_count, struct vf_arena *arena, struct vf_fresh_look *ret_look,

@@ -351,21 +351,13 @@ static struct vf_bytes bson_from_json(struct scene *scene, const char *json)
     return bytes;
 }
 
-void scene_put(struct scene *scene, struct vf_memory_server *server, const char *id, enum vf_presence presence,
-               const char *body, int64_t revision, const struct scene_version *versions)
+static void put(struct scene *scene, struct vf_memory_server *server, const char *id, enum vf_presence presence,
+                const char *body, int64_t revision, const struct vf_version *versions, size_t count)
 {
     struct vf_store *store = open_on(server);
     struct vf_bytes key = vf_bytes_from(id);
     struct vf_document held;
     struct vf_error error;
-    size_t count = 0;
-    while (versions[count].aggregate) {
-        count++;
-    }
-    struct vf_version *list = vf_arena_calloc(scene->arena, count, sizeof *list);
-    for (size_t i = 0; i < count; i++) {
-        list[i] = (struct vf_version){vf_bytes_from(versions[i].aggregate), versions[i].version, NULL};
-    }
     assert_int_equal(vf_memory_store_type.load(store, view, &key, 1, NULL, 0, scene->arena, &held, NULL, &error),
                      VF_OK);
     vf_memory_store_type.close(store);
@@ -376,15 +368,46 @@ void scene_put(struct scene *scene, struct vf_memory_server *server, const char 
         .next = {.id = key,
                  .presence = presence,
                  .revision = revision,
-                 .versions = list,
+                 .versions = versions,
                  .version_count = count,
                  .body = presence == VF_PRESENT ? bson_from_json(scene, body) : (struct vf_bytes){NULL, 0}},
     };
     commit(server, &(struct vf_commit){.documents = &change, .document_count = 1});
 }
 
-void scene_put_record(struct scene *scene, struct vf_memory_server *server, const char *aggregate, const char *link,
-                      int64_t version)
+void scene_put(struct scene *scene, struct vf_memory_server *server, const char *id, enum vf_presence presence,
+               const char *body, int64_t revision, const struct scene_version *versions)
+{
+    size_t count = 0;
+    while (versions[count].aggregate) {
+        count++;
+    }
+    struct vf_version *list = vf_arena_calloc(scene->arena, count, sizeof *list);
+    for (size_t i = 0; i < count; i++) {
+        list[i] = (struct vf_version){vf_bytes_from(versions[i].aggregate), versions[i].version, NULL};
+    }
+    put(scene, server, id, presence, body, revision, list, count);
+}
+
+static const struct vf_version *parse_versions(struct scene *scene, const char *json, size_t *ret_count)
+{
+    struct vf_json_parser *parser = vf_json_parser_new();
+    const struct vf_version *list;
+    struct vf_error error;
+    assert_int_equal(vf_versions_parse(vf_bytes_from(json), parser, scene->arena, &list, ret_count, &error), VF_OK);
+    vf_json_parser_free(parser);
+    return list;
+}
+
+void scene_put_versions(struct scene *scene, struct vf_memory_server *server, const char *id, const char *versions)
+{
+    size_t count;
+    const struct vf_version *list = parse_versions(scene, versions, &count);
+    put(scene, server, id, VF_PRESENT, "{}", 1, list, count);
+}
+
+static void put_record(struct scene *scene, struct vf_memory_server *server, const char *aggregate, const char *link,
+                       bool has_version, const struct vf_version *version)
 {
     struct vf_store *store = open_on(server);
     struct vf_bytes name = vf_bytes_from(aggregate);
@@ -401,10 +424,25 @@ void scene_put_record(struct scene *scene, struct vf_memory_server *server, cons
                  .exists = true,
                  .has_link = link != NULL,
                  .link = vf_bytes_from(link),
-                 .has_version = version >= 0,
-                 .version = version},
+                 .has_version = has_version,
+                 .version = version->version,
+                 .version_more = version->more},
     };
     commit(server, &(struct vf_commit){.aggregates = &change, .aggregate_count = 1});
+}
+
+void scene_put_record(struct scene *scene, struct vf_memory_server *server, const char *aggregate, const char *link,
+                      int64_t version)
+{
+    put_record(scene, server, aggregate, link, version >= 0, &(struct vf_version){.version = version});
+}
+
+void scene_put_record_version(struct scene *scene, struct vf_memory_server *server, const char *aggregate,
+                              const char *version)
+{
+    size_t count;
+    const char *json = vf_arena_printf(scene->arena, "{\"%s\":%s}", aggregate, version).data;
+    put_record(scene, server, aggregate, NULL, true, parse_versions(scene, json, &count));
 }
 
 void scene_put_progress(struct scene *scene, struct vf_memory_server *server, int32_t partition, int64_t next)

@@ -70,6 +70,10 @@ struct scene_version {
 };
 void scene_put(struct scene *scene, struct vf_memory_server *server, const char *id, enum vf_presence presence,
                const char *body, int64_t revision, const struct scene_version *versions);
+/* The same for versions as JSON (`_versions` in docs/formats.md); and the record of an aggregate whose version lives there. */
+void scene_put_versions(struct scene *scene, struct vf_memory_server *server, const char *id, const char *versions);
+void scene_put_record_version(struct scene *scene, struct vf_memory_server *server, const char *aggregate,
+                              const char *version);
 void scene_put_record(struct scene *scene, struct vf_memory_server *server, const char *aggregate, const char *link,
                       int64_t version);
 void scene_put_progress(struct scene *scene, struct vf_memory_server *server, int32_t partition, int64_t next);

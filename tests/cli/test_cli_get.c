@@ -128,6 +128,82 @@ static void a_version_token_is_fresh_where_the_last_version_has_reached_it(void 
     assert_string_equal(scene->err, "viewfold: pending o:orders/0@10: orders/0 is at 10, wanted beyond 10\n");
 }
 
+static void expect_each(struct scene *scene, const char *id, const char *const (*cases)[3], size_t count)
+{
+    for (size_t i = 0; i < count; i++) {
+        char words[256];
+        snprintf(words, sizeof words, "get customer_orders %s --min %s --json", id, cases[i][0]);
+        int status = scene_run(scene, words);
+        if (status != atoi(cases[i][1])) {
+            fail_msg("%s: %d, wanted %s: %s", words, status, cases[i][1], scene->err);
+        }
+        if (!strstr(scene->err, cases[i][2])) {
+            fail_msg("%s: said: %s", words, scene->err);
+        }
+    }
+}
+
+static void a_revisions_token_is_fresh_with_its_event_or_beyond_it(void **state)
+{
+    struct scene *scene = furnish(state);
+    static const char *const cases[][3] = {
+        {"v:order/1@6", "0", ""},
+        {"v:order/1@7", "75",
+         "order/1 is at version 7, which several events may share: the token has to say which one is waited for, "
+         "v:order/1@7~EVENT-ID"},
+        {"v:order/1@7~abc", "0", ""},
+        {"v:order/1@7~d@f", "75", "no version of order/1@7~d has"}, /* read from its last '@' */
+        {"v:order/1@7~d%40f", "0", ""},
+        {"v:order/1@7~ab", "75", "order/1 is at version 7, and has not taken in its event ab"},
+        {"v:order/1@8~abc", "75", "order/1 is at version 7, wanted 8"},
+        {"v:order/1@6~xyz", "0", ""}, /* beyond it: all of its siblings came before */
+        {"v:order/2@9", "0", ""},     /* a sequence: an event id adds nothing */
+        {"v:order/2@9~abc", "0", ""},
+        {"v:order/3@1043", "0", ""}, /* offsets with a window of ids: the number says it all */
+        {"v:order/3@1044", "75", "order/3 is at version 1043, wanted 1044"},
+        {"v:day/1@4", "75", "which several events may share"}, /* in the aggregate's record */
+        {"v:day/1@4~x", "0", ""},
+    };
+    scene_put_versions(scene, scene->redis, "r",
+                       "{\"order/1\":[7,\"abc\",\"d@f\"],\"order/2\":9,\"order/3\":[1043,[\"abc\"]]}");
+    scene_put_record_version(scene, scene->redis, "day/1", "[4,\"x\"]");
+    expect_each(scene, "r", cases, sizeof cases / sizeof cases[0]);
+}
+
+static void versions_that_are_strings_have_tokens(void **state)
+{
+    struct scene *scene = furnish(state);
+    static const char *const cases[][3] = {
+        {"v:order/1@00ab", "0", ""},
+        {"v:order/1@00aa", "0", ""},
+        {"v:order/1@00ac", "75", "order/1 is at version 00ab, wanted 00ac"},
+        {"v:order/1@0100", "75", "order/1 is at version 00ab, wanted 0100"}, /* digits are text too */
+        {"v:order/1@ab", "64", "the versions of order/1 are strings of 4 bytes, it is at \"00ab\": \"ab\" is none"},
+        {"v:order/1@171", "64", "are strings of 4 bytes"},
+        {"v:order/2@00ab", "64", "the versions of order/2 are integers, it is at 9: \"00ab\" is none"},
+        {"v:order/2@9x", "64", "are integers"},
+        {"v:order/3@-4", "0", ""},
+        {"v:order/3@-2", "75", "order/3 is at version -3, wanted -2"},
+        {"v:order/9@whatever", "75", "no version of order/9 has been taken in, wanted whatever"},
+        {"v:day/1@x~z", "0", ""},
+    };
+    scene_put_versions(scene, scene->redis, "r", "{\"order/1\":\"00ab\",\"order/2\":9,\"order/3\":-3}");
+    scene_put_record_version(scene, scene->redis, "day/1", "\"x\"");
+    expect_each(scene, "r", cases, sizeof cases / sizeof cases[0]);
+}
+
+static void versions_are_shown_as_they_are(void **state)
+{
+    struct scene *scene = furnish(state);
+    static const char versions[] =
+        "{\"order/1\":[7,\"abc\",\"d@f\"],\"order/2\":\"00ab\",\"order/3\":[1043,[\"abc\"]]}";
+    scene_put_versions(scene, scene->redis, "r", versions);
+    assert_int_equal(scene_run(scene, "get customer_orders r --json"), 0);
+    assert_non_null(strstr(scene->out, versions));
+    assert_int_equal(scene_run(scene, "get customer_orders r"), 0);
+    assert_non_null(strstr(scene->out, "  versions order/1@7~d%40f, order/2@00ab, order/3@1043\n"));
+}
+
 /* Waiting for what never comes would be 75 for ever. */
 static void a_token_for_what_the_view_does_not_take_is_66(void **state)
 {
@@ -252,6 +328,9 @@ int main(void)
         SCENE_TEST(an_unreachable_store_is_69),
         SCENE_TEST(a_wrong_call_is_64_and_a_wrong_file_78),
         SCENE_TEST(a_version_token_is_fresh_where_the_last_version_has_reached_it),
+        SCENE_TEST(a_revisions_token_is_fresh_with_its_event_or_beyond_it),
+        SCENE_TEST(versions_that_are_strings_have_tokens),
+        SCENE_TEST(versions_are_shown_as_they_are),
         SCENE_TEST(a_token_for_what_the_view_does_not_take_is_66),
         SCENE_TEST(a_tokens_topic_is_kafkas_name),
         SCENE_TEST(a_link_outweighs_the_records_own_version),

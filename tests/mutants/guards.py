@@ -62,7 +62,7 @@ FOLD = [
         [PROPERTY],
     ),
     Guard("rule-offset", [("if (last->exists && event->version <= last->version)", "if (false)")], ["test_core_versions"]),
-    Guard("rule-window", [("if (is_among(last->more->ids, event->event_id, forgotten))", "if (false)")], [PROPERTY]),
+    Guard("rule-window", [("if (is_among(last->more->ids, event->event_id, forgotten))", "if (forgotten > VF_REPEATS_MAX)")], [PROPERTY]),
     Guard(
         "rule-form",
         [("if (last->exists && (event->version_text.size > 0) != has_text(last))", "if (false)")],
@@ -75,7 +75,7 @@ FOLD = [
     ),
     Guard(
         "window-bound",
-        [("while (count > room && vf_event_ids_next(&kept, &id))", "while (false && vf_event_ids_next(&kept, &id))")],
+        [("while (count > room && vf_event_ids_next(&kept, &id))", "while (count > room + VF_REPEATS_MAX && vf_event_ids_next(&kept, &id))")],
         [PROPERTY],
     ),
     Guard(
@@ -317,7 +317,12 @@ POSITIONS = [
 # --- how fresh a read is: engine/run/fresh.c --------------------------------------------------------------------------
 
 FRESH = [
-    Guard("fresh-version", [("if (known && version >= token->version) {", "if (known) {")], ["test_cli_get"]),
+    Guard("fresh-version", [("if (last->version < token->version) {", "if (false) {")], ["test_cli_get"]),
+    Guard(
+        "fresh-revision",
+        [("return !shared || has_id(last->more, token->event_id);", "return !shared || has_id(last->more, last->more->text) || true;")],
+        ["test_cli_get"],
+    ),
     Guard(
         "fresh-offset",
         [
