@@ -150,6 +150,13 @@ def sample_script(slow=0):
 # --- a world of its own for each test ---------------------------------------------------------------------------------
 
 
+def mongo_version(entry):
+    """An entry of a document's versions as Redis' _versions has it."""
+    if "ids" in entry:
+        return [entry["v"], *entry["ids"]]
+    return [entry["v"], entry["recent"]] if "recent" in entry else entry["v"]
+
+
 class World:
     """Topics, a group, a Redis prefix and a MongoDB database of its own, and the records that were produced there. Leaving it
     ends its processes and removes all of it; after a failure the logs' last lines are printed and the folder stays."""
@@ -328,7 +335,7 @@ class World:
                 identity = found.pop("_id")
                 documents[identity] = {
                     "revision": view["rev"],
-                    "versions": {entry["a"]: entry["v"] for entry in view.get("versions", [])},
+                    "versions": {entry["a"]: mongo_version(entry) for entry in view.get("versions", [])},
                     "document": found,
                 }
         return documents
