@@ -239,12 +239,15 @@ static void show(struct scan *scan, size_t begin)
 static void copy_text(char *text, size_t room, struct vf_bytes bytes)
 {
     size_t size = bytes.size < room ? bytes.size : 0; /* names beyond that are near to none */
-    memcpy(text, bytes.data, size);
+    if (size > 0)
+        memcpy(text, bytes.data, size);
     text[size] = 0;
 }
 
 static void tell(struct scan *scan, enum vf_scanned what, struct token token, struct vf_bytes member)
 {
+    if (token.kind != TOKEN_NAME)
+        return; /* not Lua */
     char name[64], candidate[64], near[64] = "";
     copy_text(name, sizeof name, token.text);
     for (size_t i = scan->local_count; i > 0 && name[0]; i--) {
