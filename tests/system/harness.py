@@ -243,7 +243,7 @@ class World:
         self.send(({**record, "topic": rename[record["topic"]]} for record in shop.records()), rate)
 
     def send(self, records, rate=None):
-        """records: {"topic", "key", "value"} or also {"partition"}, to the topics by their own names. What is not JSON text
+        """records: {"topic", "key", "value"} or also {"partition", "headers", "timestamp"}, to the topics by their own names. What is not JSON text
         is not remembered for the model. Returns when Kafka has taken them all."""
         failures = []
 
@@ -256,13 +256,13 @@ class World:
 
         started, sent = time.monotonic(), 0
         for record in records:
-            place = {"partition": record["partition"]} if "partition" in record else {}
+            more = {name: record[name] for name in ("partition", "headers", "timestamp") if name in record}
             if isinstance(record["value"], str):
                 self.log.append(record)
             while True:
                 try:
                     self.producer.produce(
-                        record["topic"], key=record["key"], value=record["value"], on_delivery=delivered, **place
+                        record["topic"], key=record["key"], value=record["value"], on_delivery=delivered, **more
                     )
                     break
                 except BufferError:
