@@ -18,6 +18,7 @@ import os
 import platform
 import re
 import resource
+import shutil
 import signal
 import statistics
 import subprocess
@@ -419,6 +420,14 @@ def show(row):
     say(line)
 
 
+def _commit():
+    """Of the sources; nothing where they came without their history, or there is no git."""
+    git = shutil.which("git")
+    if not git:
+        return ""
+    return subprocess.run([git, "rev-parse", "--short", "HEAD"], cwd=ROOT, capture_output=True, text=True).stdout.strip()
+
+
 def machine():
     with open("/proc/cpuinfo", encoding="utf-8") as file:
         cpu = re.search(r"model name\s*: (.*)", file.read())
@@ -433,7 +442,7 @@ def machine():
         "cores": os.cpu_count(),
         "memory_mib": memory,
         "date": time.strftime("%Y-%m-%d"),
-        "commit": subprocess.run(["git", "rev-parse", "--short", "HEAD"], cwd=ROOT, capture_output=True, text=True).stdout.strip(),
+        "commit": _commit(),
         **{name: ask() for name, ask in clients.items()},
     }
 
