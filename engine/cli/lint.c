@@ -217,7 +217,9 @@ static void say_all(struct vf_lint *lint)
     } else {
         vf_findings_print(lint->findings, VF_FINDINGS_KEPT_MAX, cli->color, &out);
     }
-    fwrite(out.data, 1, out.size, cli->out);
+    if (out.size > 0) {
+        fwrite(out.data, 1, out.size, cli->out);
+    }
     vf_buffer_done(&out);
     fflush(cli->out);
     vf_cli_note(cli, "%zu configuration%s, %zu script%s: %zu finding%s, %zu note%s", lint->configurations,

@@ -358,7 +358,9 @@ static void each_key_that_is_not_built_yet_is_refused_by_name_and_place(void **s
         for (; choice; choice = strchr(choice + 1, '!')) {
             char value[64];
             snprintf(value, sizeof value, "%.*s", (int)strcspn(choice + 1, "|"), choice + 1);
-            strcpy(value, strcmp(value, "<duration>") == 0 ? "30d" : value);
+            if (strcmp(value, "<duration>") == 0) {
+                strcpy(value, "30d");
+            }
             write_key_file(key->path, value, text, sizeof text, shown, &line, &column);
             const char *last = strrchr(key->path, '.') + 1;
             snprintf(wanted, sizeof wanted, "/etc/vf/viewfold.yaml:%d:%d: %s: %s is not built yet\n", line,
