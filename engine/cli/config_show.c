@@ -11,6 +11,7 @@ struct showing {
     struct vf_arena *arena;
     const struct vf_node *root;
     bool defaults;
+    const struct vf_node *topic; /* the one under `topics` that is being shown, or NULL */
 };
 
 /* --- secrets ------------------------------------------------------------------------------------------------------ */
@@ -218,11 +219,79 @@ static const char *standard_of(const struct vf_key *key)
     return from ? from->standard : NULL;
 }
 
+/* What an override's version gets from the topic's envelope, as the file writes it; NULL: the envelope does not say it. */
+static const struct vf_node *from_envelope(struct showing *showing, const char *name)
+{
+    const struct vf_node *envelope = vf_node_member(showing->topic, "envelope");
+    const struct vf_node *envelopes = vf_node_member(showing->root, "envelopes");
+    return envelope ? vf_node_member(vf_node_member(vf_node_member(envelopes, envelope->text), "version"), name) : NULL;
+}
+
+/* The form that a part has where `as` is left out, or NULL: no word for it means the same. */
+static const char *form_of(const char *part, const struct vf_node *map)
+{
+    bool is_number = strcmp(part, "version") == 0 || strcmp(part, "schema") == 0;
+    bool in_value = vf_node_member(map, "value") != NULL;
+    if (!in_value && !vf_node_member(map, "header")) {
+        return NULL; /* a key says its form itself */
+    }
+    if (strcmp(part, "data") == 0 || (in_value && (is_number || strcmp(part, "id") == 0))) {
+        return NULL; /* JSON's own */
+    }
+    return is_number ? "int" : strcmp(part, "time") == 0 ? "rfc3339" : "utf8";
+}
+
+/* What stands for a key of an envelope, or of an override, that the file leaves out. `rest` is its path within that. */
+static struct vf_shown *show_envelope_default(struct showing *showing, const struct vf_key *key, const char *rest,
+                                              const struct vf_node *map)
+{
+    const char *name = strrchr(key->path, '.') + 1;
+    const struct vf_node *envelope = NULL;
+    if (strcmp(name, "as") == 0) {
+        char part[16];
+        snprintf(part, sizeof part, "%.*s", (int)strcspn(rest, "."), rest);
+        const char *form = form_of(part, map);
+        return form ? scalar(showing, name, form, false) : NULL;
+    }
+    if (!key->standard) {
+        return NULL;
+    }
+    if (strncmp(rest, "version.", 8) == 0) {
+        const struct vf_node *numbers = vf_node_member(map, "numbers");
+        numbers = numbers ? numbers : from_envelope(showing, "numbers");
+        bool counted = !numbers || strcmp(numbers->text, "sequence") == 0 || strcmp(numbers->text, "revision") == 0;
+        if (strcmp(name, "numbers") != 0 && !counted) {
+            return NULL;
+        }
+        envelope = from_envelope(showing, name);
+    } else if (showing->topic) {
+        return NULL; /* it stays the envelope's */
+    }
+    return envelope ? show_scalar(showing, key, envelope, name)
+                    : scalar(showing, name, key->standard, key->type == VF_KEY_INT);
+}
+
+/* The path of a key within an envelope or an override, or NULL. */
+static const char *within_envelope(const char *path)
+{
+    static const char *const maps[] = {"envelopes.*.", "topics.*.override."};
+    for (size_t i = 0; i < sizeof maps / sizeof maps[0]; i++) {
+        if (strncmp(path, maps[i], strlen(maps[i])) == 0) {
+            return path + strlen(maps[i]);
+        }
+    }
+    return NULL;
+}
+
 /* What stands for a key that the file leaves out, or NULL: nothing. `map` is where it would stand. */
 static struct vf_shown *show_default(struct showing *showing, const struct vf_key *key, const struct vf_node *map)
 {
     const char *name = strrchr(key->path, '.') ? strrchr(key->path, '.') + 1 : key->path;
     const struct vf_node *from = inherited(showing, key->path);
+    const char *in_envelope = within_envelope(key->path);
+    if (in_envelope) {
+        return show_envelope_default(showing, key, in_envelope, map);
+    }
     if (strcmp(key->path, "stores.*.prefix") == 0 && !vf_node_member(map, "redis")) {
         return NULL; /* refused there */
     }
@@ -270,7 +339,7 @@ static struct vf_shown *show_map(struct showing *showing, const char *path, cons
         } else if (showing->defaults && key->type == VF_KEY_MAP && fills(key->path)) {
             child = show_map(showing, key->path, NULL, rest);
             child = child->first ? child : NULL;
-        } else if (showing->defaults && (fills(path) || strcmp(path, "topics.*") == 0)) {
+        } else if (showing->defaults) {
             child = show_default(showing, key, map);
         }
         if (child) {
@@ -294,6 +363,7 @@ static struct vf_shown *show_node(struct showing *showing, const char *path, con
 {
     const struct vf_key *key = vf_key_find(path);
     char below[256];
+    showing->topic = strcmp(path, "topics.*") == 0 ? node : showing->topic;
     switch (key ? key->type : VF_KEY_TEXT) {
     case VF_KEY_MAP: return show_map(showing, path, node, node->key);
     case VF_KEY_NAMES:

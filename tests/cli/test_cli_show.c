@@ -74,6 +74,14 @@ static void what_the_file_says_is_printed_in_the_tables_order(void **state)
                  "\"projections\":[{\"script\":\"p.lua\"}],\"stores\":{\"c\":{\"redis\":\"redis://r1/0\"}}}");
 }
 
+#define TAIL                                                                                                  \
+    "defaults:\n  workers: 1\n  errors:\n    retries: 3\n    backoff: 100ms\n    then: park\n"                \
+    "  batch:\n    events: 1000\n    bytes: 4MiB\n    written: 4MiB\n    wait: 5ms\n"                         \
+    "  cache: 64MiB\n"                                                                                        \
+    "  limits:\n    document: 8MiB\n    lua_memory: 64MiB\n    lua_instructions: 10000000\n    handler: 2s\n" \
+    "  drain: 20s\n  forget: never\n"                                                                         \
+    "log:\n  level: info\n  format: logfmt\n"
+
 static void every_default_is_printed_where_it_is_asked_for(void **state)
 {
     (void)state;
@@ -90,6 +98,52 @@ static void every_default_is_printed_where_it_is_asked_for(void **state)
                  "    handler: 2s\n"
                  "  drain: 20s\n  forget: never\n"
                  "log:\n  level: info\n  format: logfmt\n");
+}
+
+static void an_envelopes_defaults_are_printed_too(void **state)
+{
+    (void)state;
+    expect_shown(
+        "envelopes:\n"
+        "  e: {data: {value: \"\"}, type: {header: t}, id: {value: /i}, version: {header: v}, time: {header: at},\n"
+        "      schema: {value: /s}, event_id: {value: /e}, kind: {key: utf8}}\n"
+        "  f: {id: {header: i}, type: {value: /t, as: int}, data: {value: /d}, time: {value: /a}, version: {header: v,\n"
+        "      as: be64, numbers: ordered}, schema: {header: s, missing: 2}, unreadable: stop, tombstone: Gone}\n"
+        "topics:\n"
+        "  m: {envelope: e, override: {version: {value: /v}}}\n"
+        "  o: {envelope: f, kind: k, override: {version: {numbers: sequence, first: 0}, time: {header: t}}}\n"
+        "  p: {envelope: f, kind: k, override: {version: {value: /v}, tombstone: ignore}}\n",
+        true, false,
+        "kafka:\n  group: viewfold\n"
+        "envelopes:\n"
+        "  e:\n"
+        "    kind:\n      key: utf8\n"
+        "    id:\n      value: \"/i\"\n"
+        "    version:\n      header: v\n      as: int\n      numbers: sequence\n      first: 1\n      gaps: park\n"
+        "    event_id:\n      value: \"/e\"\n      as: utf8\n"
+        "    type:\n      header: t\n      as: utf8\n"
+        "    schema:\n      value: \"/s\"\n"
+        "    time:\n      header: at\n      as: rfc3339\n"
+        "    data:\n      value: \"\"\n"
+        "    unreadable: park\n"
+        "  f:\n"
+        "    id:\n      header: i\n      as: utf8\n"
+        "    version:\n      header: v\n      as: be64\n      numbers: ordered\n"
+        "    type:\n      value: \"/t\"\n      as: int\n"
+        "    schema:\n      header: s\n      as: int\n      missing: 2\n"
+        "    time:\n      value: \"/a\"\n      as: rfc3339\n"
+        "    data:\n      value: \"/d\"\n"
+        "    tombstone: Gone\n"
+        "    unreadable: stop\n"
+        "topics:\n"
+        "  m:\n    topic: m\n    envelope: e\n    history: complete\n    override:\n"
+        "      version:\n        value: \"/v\"\n        numbers: sequence\n        first: 1\n        gaps: park\n"
+        "  o:\n    topic: o\n    kind: k\n    envelope: f\n    history: complete\n    override:\n"
+        "      version:\n        numbers: sequence\n        first: 0\n        gaps: park\n"
+        "      time:\n        header: t\n        as: rfc3339\n"
+        "  p:\n    topic: p\n    kind: k\n    envelope: f\n    history: complete\n    override:\n"
+        "      version:\n        value: \"/v\"\n        numbers: ordered\n"
+        "      tombstone: ignore\n" TAIL);
 }
 
 /* A secret from outside is shown as where it comes from, one in the file as ***; whatever the value, never itself. */
@@ -159,6 +213,21 @@ static void a_value_from_outside_is_shown_as_what_takes_effect(void **state)
                  false, false,
                  "kafka:\n  group: \"shop 7\"\n  instance: \"${env:VF_TEST_REFERENCE}\"\n"
                  "stores:\n  c:\n    prefix: \"${env:VF_TEST_BYTES}\"\ndefaults:\n  workers: 7\n");
+}
+
+static void an_envelopes_values_from_files_are_shown_as_their_source(void **state)
+{
+    (void)state;
+    setenv("VF_TEST_HEADER_NAME", "event type", 1);
+    expect_shown("envelopes: {e: {kind: {header: \"${file:/etc/hostname}\", missing: \"${file:/etc/hostname}\"},\n"
+                 "  type: {header: \"${env:VF_TEST_HEADER_NAME}\"}, tombstone: \"${file:/etc/hostname}\"}}\n"
+                 "topics: {o: {override: {data: {value: \"/${file:/etc/hostname}\"}}}}\n",
+                 false, false,
+                 "envelopes:\n  e:\n"
+                 "    kind:\n      header: \"${file:/etc/hostname}\"\n      missing: \"${file:/etc/hostname}\"\n"
+                 "    type:\n      header: \"event type\"\n"
+                 "    tombstone: \"${file:/etc/hostname}\"\n"
+                 "topics:\n  o:\n    override:\n      data:\n        value: \"/${file:/etc/hostname}\"\n");
 }
 
 /* --- random configurations ---------------------------------------------------------------------------------------- */
@@ -258,7 +327,130 @@ static void add_stores(struct vf_buffer *out, unsigned count)
     }
 }
 
-static void add_topics(struct vf_buffer *out, unsigned count)
+/* --- envelopes, by parts: all that goes together --- */
+
+static const char *header_name(void)
+{
+    for (;;) {
+        const char *name = text();
+        if (name[1] != ' ' && !strstr(name, " \"")) { /* a blank at an end is refused */
+            return pick(5) ? name : "\"${env:VF_TEST_HEADER}\"";
+        }
+    }
+}
+
+static const char *pointer(void)
+{
+    static const char *const pointers[] = {
+        "\"\"",         "/",        "/a",        "/a~1b/~0",    "/list/0/-",
+        "\"/a b: #c\"", "'/it''s'", "/\xc3\xa4", "\"/tab\\t\"", "\"${env:VF_TEST_POINTER}\""};
+    return pointers[pick(sizeof pointers / sizeof pointers[0])];
+}
+
+enum kind_of_part { TEXT_PART, VERSION_PART, SCHEMA_PART, TIME_PART };
+
+static const char *form(enum kind_of_part kind, bool in_value)
+{
+    static const char *const forms[][3] = {[TEXT_PART] = {"utf8", "int", "be64"},
+                                           [VERSION_PART] = {"int", "int", "be64"},
+                                           [SCHEMA_PART] = {"int", "int", "be64"},
+                                           [TIME_PART] = {"rfc3339", "unix_ms", "be64"}};
+    return forms[kind][pick(in_value ? 2 : 3)];
+}
+
+/* "name: {key: utf8", or from a header or the value; what else belongs to it follows, and a brace. */
+static void add_place(struct vf_buffer *out, const char *name, enum kind_of_part kind)
+{
+    unsigned place = pick(3);
+    vf_buffer_printf(out, "%s: {", name);
+    if (place == 0) {
+        vf_buffer_printf(out, "key: %s", form(kind, false));
+    } else {
+        vf_buffer_printf(out, place == 1 ? "header: %s" : "value: %s", place == 1 ? header_name() : pointer());
+        if (pick(2)) {
+            vf_buffer_printf(out, ", as: %s", form(kind, place == 2));
+        }
+    }
+}
+
+static void add_text_part(struct vf_buffer *out, const char *name, bool may_be_missing)
+{
+    add_place(out, name, TEXT_PART);
+    if (may_be_missing && pick(2)) {
+        vf_buffer_printf(out, ", missing: %s", pick(2) ? text() : "\"${env:VF_TEST_HEADER}\"");
+    }
+    vf_buffer_add_text(out, "}, ");
+}
+
+/* The numbers; `numbers` 0 to 3 as the table has them. */
+static void add_version(struct vf_buffer *out, unsigned numbers, bool must_say)
+{
+    static const char *const names[] = {"sequence", "revision", "ordered", "offset"};
+    if (numbers == 3) {
+        vf_buffer_add_text(out, "version: {numbers: offset}, ");
+        vf_buffer_add_text(out, pick(2) ? "repeats: 0012, " : "");
+        return;
+    }
+    add_place(out, "version", VERSION_PART);
+    if (must_say || numbers > 0 || pick(2)) {
+        vf_buffer_printf(out, ", numbers: %s", names[numbers]);
+    }
+    if (numbers < 2 && pick(2)) {
+        vf_buffer_printf(out, ", first: %s", pick(2) ? "0" : "\"${env:VF_TEST_FIRST}\"");
+    }
+    vf_buffer_add_text(out, numbers < 2 && pick(2) ? ", gaps: park}, " : "}, ");
+}
+
+/* Parts that may be left out anywhere. */
+static void add_others(struct vf_buffer *out)
+{
+    if (pick(2)) {
+        add_place(out, "schema", SCHEMA_PART);
+        vf_buffer_add_text(out, pick(2) ? ", missing: 7}, " : "}, ");
+    }
+    if (pick(2)) {
+        add_place(out, "time", TIME_PART);
+        vf_buffer_add_text(out, pick(2) ? ", missing: timestamp}, " : "}, ");
+    }
+    vf_buffer_add_text(out, pick(2) ? "tombstone: ignore, " : "");
+    vf_buffer_add_text(out, pick(3) ? "" : pick(2) ? "unreadable: stop, " : "unreadable: park, ");
+}
+
+static void add_envelopes(struct vf_buffer *out, unsigned count)
+{
+    vf_buffer_add_text(out, count ? "envelopes:\n" : "");
+    for (unsigned i = 0; i < count; i++) {
+        vf_buffer_printf(out, "  \"e %u\": {", i);
+        add_text_part(out, "kind", true);
+        add_text_part(out, "id", false);
+        add_text_part(out, "event_id", false);
+        add_text_part(out, "type", true);
+        vf_buffer_printf(out, "data: {value: %s}, ", pointer());
+        add_version(out, pick(4), false);
+        add_others(out);
+        vf_buffer_add_text(out, "}\n");
+    }
+}
+
+static void add_override(struct vf_buffer *out)
+{
+    vf_buffer_add_text(out, "override: {");
+    if (pick(2)) {
+        add_text_part(out, "type", true);
+    }
+    if (pick(2)) {
+        vf_buffer_printf(out, "data: {value: %s}, ", pointer());
+    }
+    switch (pick(3)) {
+    case 0: add_version(out, pick(4), true); break; /* the envelope's may be such that `first` does not fit */
+    case 1: vf_buffer_add_text(out, "version: {numbers: offset}, "); break;
+    default: break;
+    }
+    add_others(out);
+    vf_buffer_add_text(out, "}, ");
+}
+
+static void add_topics(struct vf_buffer *out, unsigned count, unsigned envelopes)
 {
     vf_buffer_add_text(out, count ? "topics:\n" : "");
     for (unsigned i = 0; i < count; i++) {
@@ -270,10 +462,11 @@ static void add_topics(struct vf_buffer *out, unsigned count)
         if (pick(2)) {
             vf_buffer_add_text(out, pick(2) ? "history: partial, " : "history: complete, ");
         }
-        switch (pick(4)) {
-        case 0: vf_buffer_add_text(out, "override: {version: {numbers: offset}}"); break;
-        case 1: vf_buffer_printf(out, "override: {version: {first: %u, gaps: park}}", pick(2)); break;
-        default: break;
+        if (envelopes && pick(4)) {
+            vf_buffer_printf(out, "envelope: \"e %u\", ", pick(envelopes));
+        }
+        if (pick(2)) {
+            add_override(out);
         }
         vf_buffer_add_text(out, "}\n");
     }
@@ -311,7 +504,9 @@ static char *random_config(uint64_t seed)
     vf_buffer_add_text(&out, "}\n");
     unsigned stores = 1 + pick(3);
     add_stores(&out, stores);
-    add_topics(&out, pick(3));
+    unsigned envelopes = pick(4);
+    add_envelopes(&out, envelopes);
+    add_topics(&out, pick(4), envelopes);
     add_projections(&out, stores);
     if (pick(2)) {
         vf_buffer_add_text(&out, "defaults: {");
@@ -353,6 +548,40 @@ static void assert_same_errors(struct vf_errors_config a, struct vf_errors_confi
     assert_int_equal(a.then, b.then);
 }
 
+/* A form that was left out, as --defaults shows it. */
+static enum vf_as form_of(enum vf_part part, const struct vf_mapping *mapping)
+{
+    bool is_number = part == VF_PART_VERSION || part == VF_PART_SCHEMA;
+    bool in_value = mapping->from == VF_FROM_VALUE;
+    if (mapping->as != VF_AS_UNSAID || mapping->from == VF_FROM_NOWHERE || part == VF_PART_DATA ||
+        (in_value && (is_number || part == VF_PART_ID))) {
+        return mapping->as;
+    }
+    return is_number ? VF_AS_INT : part == VF_PART_TIME ? VF_AS_RFC3339 : VF_AS_UTF8;
+}
+
+static void assert_same_envelopes(const struct vf_envelope *a, const struct vf_envelope *b)
+{
+    const struct vf_envelope_plan *plan = a->plan ? a->plan : &vf_envelope_standard;
+    const struct vf_envelope_plan *other = b->plan ? b->plan : &vf_envelope_standard;
+    assert_same_text(a->kind, b->kind);
+    assert_int_equal(a->numbers, b->numbers);
+    assert_int_equal(a->first, b->first);
+    assert_int_equal(a->history_partial, b->history_partial);
+    assert_int_equal(a->repeats, b->repeats);
+    assert_int_equal(a->tombstone, b->tombstone);
+    assert_same_text(a->tombstone_type, b->tombstone_type);
+    for (int i = 0; i < VF_PART_COUNT; i++) {
+        const struct vf_mapping *one = &plan->parts[i], *two = &other->parts[i];
+        assert_int_equal(one->from, two->from);
+        assert_int_equal(form_of((enum vf_part)i, one), form_of((enum vf_part)i, two));
+        assert_same_text(one->name, two->name);
+        assert_int_equal(one->has_missing, two->has_missing);
+        assert_true(vf_bytes_equal(one->missing, two->missing));
+        assert_int_equal(one->missing_number, two->missing_number);
+    }
+}
+
 static void assert_same_sources(const struct vf_config *a, const struct vf_config *b)
 {
     assert_string_equal(a->kafka.brokers, b->kafka.brokers);
@@ -376,6 +605,7 @@ static void assert_same_sources(const struct vf_config *a, const struct vf_confi
     for (size_t i = 0; i < a->topic_count; i++) {
         assert_string_equal(a->topics[i].name, b->topics[i].name);
         assert_string_equal(a->topics[i].topic, b->topics[i].topic);
+        assert_same_envelopes(&a->topics[i].envelope, &b->topics[i].envelope);
     }
 }
 
@@ -402,6 +632,9 @@ static void assert_same(const struct vf_config *a, const struct vf_config *b)
 static void what_is_printed_is_read_back_as_the_same(void **state)
 {
     (void)state;
+    setenv("VF_TEST_HEADER", "x: \"y\" \xc3\xa4", 1);
+    setenv("VF_TEST_POINTER", "/from~1outside", 1);
+    setenv("VF_TEST_FIRST", "1", 1);
     for (uint64_t seed = 1; seed <= 400; seed++) {
         char *written = random_config(seed);
         struct vf_config *first = read_config(written);
@@ -425,8 +658,10 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(what_the_file_says_is_printed_in_the_tables_order),
         cmocka_unit_test(every_default_is_printed_where_it_is_asked_for),
+        cmocka_unit_test(an_envelopes_defaults_are_printed_too),
         cmocka_unit_test(no_secret_is_printed),
         cmocka_unit_test(a_value_from_outside_is_shown_as_what_takes_effect),
+        cmocka_unit_test(an_envelopes_values_from_files_are_shown_as_their_source),
         cmocka_unit_test(what_is_printed_is_read_back_as_the_same),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
