@@ -4,3 +4,5 @@ add_test(NAME test_house_docs COMMAND python3 ${CMAKE_SOURCE_DIR}/tests/house/te
 set_tests_properties(test_house_docs PROPERTIES LABELS unit TIMEOUT 60)
 add_test(NAME test_house_bad_input COMMAND python3 ${CMAKE_SOURCE_DIR}/tests/house/test_bad_input_table.py)
 set_tests_properties(test_house_bad_input PROPERTIES LABELS unit TIMEOUT 60)
+add_test(NAME test_house_reference COMMAND python3 ${CMAKE_SOURCE_DIR}/tests/house/test_reference.py)
+set_tests_properties(test_house_reference PROPERTIES LABELS unit TIMEOUT 60)

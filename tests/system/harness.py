@@ -1,5 +1,5 @@
 """What the system tests and the demo share: the real servers, records produced to Kafka, a fleet of viewfold processes, and
-both stores read by their plain clients. Nothing here knows the engine: documents are read as FORMAT.md says anyone can.
+both stores read by their plain clients. Nothing here knows the engine: documents are read as docs/formats.md says anyone can.
 
 The servers' addresses come from the environment (./dev test sets it; by hand: eval "$(tests/servers/servers.sh env)"), and the
 program is VIEWFOLD_PROGRAM, else build/viewfold. VIEWFOLD_SEED repeats a run's random choices, as far as a run can be repeated.
@@ -21,10 +21,14 @@ import threading
 import time
 import traceback
 
-import pymongo
-import redis
-from confluent_kafka import Consumer, KafkaException, Producer, TopicPartition
-from confluent_kafka.admin import AdminClient, NewTopic
+try:
+    import pymongo
+    import redis
+    from confluent_kafka import Consumer, KafkaException, Producer, TopicPartition
+    from confluent_kafka.admin import AdminClient, NewTopic
+except ImportError as error:
+    sys.exit(f'{error}: this Python has not the tests\' clients. ./dev test has one; by hand, "$VIEWFOLD_PYTHON" is one, after '
+             './dev up and eval "$(tests/servers/servers.sh env)"')
 
 ROOT = os.path.dirname(os.path.dirname(os.path.dirname(os.path.abspath(__file__))))
 VIEWFOLD = os.environ.get("VIEWFOLD_PROGRAM", os.path.join(ROOT, "build", "viewfold"))

@@ -16,10 +16,14 @@ import subprocess
 import sys
 import tempfile
 
-import pymongo
-import redis
-from confluent_kafka import KafkaException
-from confluent_kafka.admin import AdminClient
+try:
+    import pymongo
+    import redis
+    from confluent_kafka import KafkaException
+    from confluent_kafka.admin import AdminClient
+except ImportError as error:
+    sys.exit(f'{error}: this Python has not the test\'s clients. ./dev test has one; by hand, "$VIEWFOLD_PYTHON" is one, after '
+             './dev up and eval "$(tests/servers/servers.sh env)"')
 
 ROOT = os.path.dirname(os.path.dirname(os.path.dirname(os.path.abspath(__file__))))
 PAGE = os.path.join(ROOT, "docs", "tutorial.md")
@@ -120,6 +124,10 @@ def forget():
 
 
 def main():
+    os.environ.setdefault("VIEWFOLD_PROGRAM", os.path.join(ROOT, "build", "viewfold"))
+    for name in ("VIEWFOLD_KAFKA", "VIEWFOLD_REDIS", "VIEWFOLD_MONGODB_URL"):
+        if not os.environ.get(name):
+            sys.exit(f'{name} is not set: ./dev test sets it; by hand: ./dev up and eval "$(tests/servers/servers.sh env)"')
     with open(sys.argv[1] if len(sys.argv) > 1 else PAGE, encoding="utf-8") as file:
         steps = list(blocks(file.read()))
     forget()
