@@ -225,15 +225,17 @@ static const char *why_pending(struct vf_arena *arena, const struct vf_last *las
         .data;
 }
 
-/* The last version of the token's aggregate, where it lives. */
+/* The last version of the token's aggregate, where it lives: in the linked document, which outweighs a version that the record
+ * kept from before its link was known; else in the record; else in the document of its own id, or one that is asked for. */
 static struct vf_last last_of(const struct look *look, size_t index)
 {
     struct vf_bytes aggregate = look->tokens[index].aggregate;
     const struct vf_aggregate *record = &look->records[index];
-    if (!is_linked(record) && record->exists && record->has_version) {
+    struct vf_last last = version_in(&look->elsewhere[index], aggregate);
+    /* GUARD fresh-record: with `versions = "record"` a linked aggregate's tokens would never be fresh */
+    if (!last.exists && record->exists && record->has_version) {
         return (struct vf_last){true, record->version, record->version_more};
     }
-    struct vf_last last = version_in(&look->elsewhere[index], aggregate);
     for (size_t i = 0; !last.exists && i < look->id_count; i++) {
         last = version_in(&look->documents[i], aggregate);
     }

@@ -240,6 +240,22 @@ static void a_link_outweighs_the_records_own_version(void **state)
     assert_int_equal(scene_run(scene, "get customer_orders 4b --min v:order/63-0@3"), 75);
 }
 
+/* versions = "record" with a link route: the record has the link and the version, and documents have none. */
+static void a_linked_record_tells_the_version_where_documents_have_none(void **state)
+{
+    struct scene *scene = *state;
+    scene_prepare(scene, scene->redis, "customer_orders record orders key:order");
+    scene_put(scene, scene->redis, "4b", VF_PRESENT, "{}", 17, NONE);
+    scene_put_record(scene, scene->redis, "order/63-0", "4b", 2);
+    scene_put_progress(scene, scene->redis, 0, 10);
+    static const char *const cases[][3] = {
+        {"v:order/63-0@2", "0", ""},
+        {"v:order/63-0@3", "75", "order/63-0 is at version 2, wanted 3"},
+        {"v:order/63-0@2a", "64", "are integers"},
+    };
+    expect_each(scene, "4b", cases, sizeof cases / sizeof cases[0]);
+}
+
 static void every_token_must_be_reached(void **state)
 {
     struct scene *scene = furnish(state);
@@ -334,6 +350,7 @@ int main(void)
         SCENE_TEST(a_token_for_what_the_view_does_not_take_is_66),
         SCENE_TEST(a_tokens_topic_is_kafkas_name),
         SCENE_TEST(a_link_outweighs_the_records_own_version),
+        SCENE_TEST(a_linked_record_tells_the_version_where_documents_have_none),
         SCENE_TEST(every_token_must_be_reached),
         SCENE_TEST(a_wait_ends_as_soon_as_it_is_fresh),
         SCENE_TEST(a_wait_ends_when_its_time_is_up),
