@@ -69,22 +69,27 @@ static enum vf_order ordered_order(const struct vf_event *event, const struct vf
     return vf_bytes_compare(event->version_text, last->more->text) > 0 ? VF_NEXT : VF_DUPLICATE;
 }
 
-static enum vf_order offset_order(const struct vf_event *event, const struct vf_last *last)
+static bool is_in_window(const struct vf_event *event, const struct vf_last *last)
 {
-    /* GUARD rule-offset: what is read again would be taken in again */
-    if (last->exists && event->version <= last->version)
-        return VF_DUPLICATE;
-    if (event->repeats <= 0 || event->event_id.size == 0)
-        return VF_NEXT;
-    if (event->event_id.size > VF_ID_BYTES_MAX)
-        return VF_UNFIT;
     if (!last->exists || !last->more || !last->more->is_window)
-        return VF_NEXT;
+        return false;
     uint32_t kept = (uint32_t)event->repeats;
     uint32_t forgotten = last->more->id_count > kept ? last->more->id_count - kept : 0;
-    /* GUARD rule-window: an event that its producer sent again, with a new offset, would be counted twice */
-    if (is_among(last->more->ids, event->event_id, forgotten))
-        return VF_DUPLICATE;
+    return is_among(last->more->ids, event->event_id, forgotten);
+}
+
+static enum vf_order offset_order(const struct vf_event *event, const struct vf_last *last)
+{
+    if (event->repeats > 0 && event->event_id.size > 0) {
+        if (event->event_id.size > VF_ID_BYTES_MAX)
+            return VF_UNFIT;
+        /* GUARD rule-window: an event that its producer sent again, with a new offset, would be counted twice */
+        if (is_in_window(event, last))
+            return VF_DUPLICATE;
+    }
+    /* GUARD rule-offset: of an aggregate in two partitions, events of the one with the lower offsets would be lost as duplicates */
+    if (last->exists && event->version <= last->version)
+        return VF_UNFIT;
     return VF_NEXT;
 }
 
@@ -212,6 +217,18 @@ static enum vf_code fail_id(const struct vf_event *event, struct vf_error *error
                    (int)aggregate.size, aggregate.data, VF_REPEATS_MAX, (long long)event->version);
 }
 
+static enum vf_code fail_offset(const struct vf_event *event, const struct vf_last *last, struct vf_error *error)
+{
+    return vf_fail(
+        error, VF_E_DATA,
+        "%.*s: offset %lld is not behind %lld, the last one taken in, and yet the view has not dealt with it: the "
+        "events of this aggregate lie in more than one partition, and offsets say nothing of the order between "
+        "them. Produce them with the aggregate as the record's key, or map a version; where their order does not "
+        "matter, say versions = \"none\" in the projection. If the store was restored from a copy whose documents "
+        "are newer than its progress, build the view anew",
+        (int)event->aggregate.size, event->aggregate.data, (long long)event->version - 1, (long long)last->version - 1);
+}
+
 enum vf_code vf_version_fail(const struct vf_event *event, const struct vf_last *last, enum vf_order order,
                              struct vf_error *error)
 {
@@ -219,5 +236,7 @@ enum vf_code vf_version_fail(const struct vf_event *event, const struct vf_last 
         return fail_gap(event, last, error);
     if (last->exists && (event->version_text.size > 0 || has_text(last)))
         return fail_form(event, last, error);
+    if (event->numbers == VF_NUMBERS_OFFSET && event->event_id.size <= VF_ID_BYTES_MAX)
+        return fail_offset(event, last, error);
     return fail_id(event, error);
 }

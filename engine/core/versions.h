@@ -44,8 +44,10 @@ enum vf_order {
  * compared byte by byte, so they must be of one length: VF_UNFIT where it is not the last one's, and where one is text and the
  * other an integer.
  *
- * offset: as ordered; but with `repeats`, an event whose id is among the last ones of its aggregate is a duplicate although
- * its offset is new. An event without an id is not remembered. VF_UNFIT: an id too long.
+ * offset: whatever lies behind the last one is next; with `repeats`, an event whose id is among the last ones of its aggregate
+ * is a duplicate, wherever it lies. An event without an id is not remembered. What is read again never comes here: progress
+ * has passed it, and progress is written with the documents. So an offset at or below the last one is of another partition,
+ * and it cannot be told what came first. VF_UNFIT: that, and an id too long.
  */
 enum vf_order vf_version_order(const struct vf_event *event, const struct vf_last *last);
 

@@ -59,9 +59,10 @@ static const struct version_case {
     {OFFSET, 1, false, NONE, 4711, VF_NEXT},
     {OFFSET, 1, false, 4711, 4712, VF_NEXT},
     {OFFSET, 1, false, 4711, 9000, VF_NEXT},
-    {OFFSET, 1, false, 4711, 4711, VF_DUPLICATE},
-    {OFFSET, 1, false, 4711, 4710, VF_DUPLICATE},
-    {OFFSET, 1, false, INT64_MAX, INT64_MAX, VF_DUPLICATE},
+    /* ... one that is not behind the last is of another partition: what is read again, progress has told before */
+    {OFFSET, 1, false, 4711, 4711, VF_UNFIT},
+    {OFFSET, 1, false, 4711, 4710, VF_UNFIT},
+    {OFFSET, 1, false, INT64_MAX, INT64_MAX, VF_UNFIT},
     /* ordered: so do these, from anywhere */
     {ORDERED, 1, false, NONE, -7, VF_NEXT},
     {ORDERED, 1, false, NONE, 4711, VF_NEXT},
@@ -74,11 +75,21 @@ static const struct version_case {
     /* revision: a sequence whose numbers may repeat; what repeats is told by ids, below */
     {REVISION, 1, false, NONE, 1, VF_NEXT},
     {REVISION, 1, false, NONE, 2, VF_GAP},
+    {REVISION, 1, false, NONE, 0, VF_GAP},
+    {REVISION, 1, false, NONE, INT64_MIN, VF_GAP},
     {REVISION, 0, false, NONE, 0, VF_NEXT},
+    {REVISION, 0, false, NONE, 1, VF_GAP},
+    {REVISION, 0, false, 0, 1, VF_NEXT},
     {REVISION, 1, true, NONE, 9, VF_NEXT},
+    {REVISION, 1, true, 9, 11, VF_GAP},
+    {REVISION, 1, true, 9, 3, VF_DUPLICATE},
     {REVISION, 1, false, 7, 8, VF_NEXT},
     {REVISION, 1, false, 7, 9, VF_GAP},
     {REVISION, 1, false, 7, 6, VF_DUPLICATE},
+    {REVISION, 1, false, 7, INT64_MIN, VF_DUPLICATE},
+    {REVISION, 1, false, INT64_MAX - 1, INT64_MAX, VF_NEXT},
+    {REVISION, 1, false, INT64_MAX, INT64_MIN, VF_DUPLICATE},
+    {REVISION, 1, false, -9, INT64_MAX, VF_GAP},
     {REVISION, 1, false, 7, 7, VF_DUPLICATE}, /* an entry without ids: it was made when numbers were a sequence */
 };
 
@@ -274,7 +285,8 @@ static void the_last_ids_tell_what_was_sent_again(void **state)
     expect(VF_NEXT, sent(17, "d"), "the fourth");
     assert_int_equal(entry.more->id_count, 3);
     expect(VF_DUPLICATE, sent(18, "b"), "within the window");
-    expect(VF_DUPLICATE, sent(17, "e"), "an offset that was dealt with");
+    expect(VF_UNFIT, sent(17, "e"), "not behind the last one: of another partition");
+    expect(VF_DUPLICATE, sent(3, "d"), "an id that is known is a repeat wherever it lies");
     expect(VF_NEXT, sent(19, "a"), "beyond the window it is new again");
     struct vf_event fewer = sent(20, "c");
     fewer.repeats = 1;
@@ -284,6 +296,19 @@ static void the_last_ids_tell_what_was_sent_again(void **state)
     fewer.repeats = 0;
     expect(VF_NEXT, fewer, "without a window, offsets alone");
     assert_null(entry.more);
+    forget();
+}
+
+static void an_offset_that_is_not_behind_the_last_one_is_refused_with_both(void **state)
+{
+    (void)state;
+    struct vf_error error;
+    struct vf_event event = {.numbers = OFFSET, .version = 6, .aggregate = VF_LITERAL("a/1")};
+    entry = (struct vf_last){.exists = true, .version = 1043};
+    expect(VF_UNFIT, event, "of another partition");
+    assert_int_equal(vf_version_fail(&event, &entry, VF_UNFIT, &error), VF_E_DATA);
+    expect_contains(error.text, "a/1: offset 5 is not behind 1042, the last one taken in");
+    expect_contains(error.text, "more than one partition");
     forget();
 }
 
@@ -340,6 +365,7 @@ int main(void)
         cmocka_unit_test(strings_are_compared_byte_by_byte),
         cmocka_unit_test(numbers_of_another_form_are_refused_with_both_numbers),
         cmocka_unit_test(the_last_ids_tell_what_was_sent_again),
+        cmocka_unit_test(an_offset_that_is_not_behind_the_last_one_is_refused_with_both),
         cmocka_unit_test(a_change_of_mapping_does_not_mix_up_ids),
         cmocka_unit_test(every_sibling_is_taken_in_once),
     };
