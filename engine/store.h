@@ -39,17 +39,49 @@ struct vf_file {
     struct vf_bytes text;
 };
 
+/* How far a partition's progress was at some moment. */
+struct vf_reached {
+    struct vf_partition partition; /* topic NUL-terminated */
+    int64_t next;
+};
+
+/* A generation went on with another script: what was before these positions is of the former one, what came behind of the
+ * new one. */
+struct vf_adoption {
+    int64_t adopted_ms; /* Unix milliseconds */
+    char from_hash[65];
+    char to_hash[65];
+    const struct vf_reached *positions; /* of all partitions that had progress then */
+    size_t position_count;
+};
+
+/* A generation's entry keeps so many adoptions, the last ones. */
+#define VF_ADOPTIONS_MAX 16
+
+/* The states of a generation's entry. */
+#define VF_GENERATION_ACTIVE   "active"
+#define VF_GENERATION_DROPPING "dropping" /* being removed: nobody may write it any more, and readers do not see it */
+#define VF_GENERATION_DROPPED  "dropped"  /* only the entry is left: the view was not lost but dropped */
+
 /* What the registry holds about a generation. */
 struct vf_generation {
     int32_t number;
-    const char *state; /* "active" */
+    const char *state;
+    /* Random, another one whenever a generation is made, adopted or dropped. What is written to it is conditional on it, so
+     * whoever has read an older entry writes nothing. */
+    uint64_t stamp;
     int64_t projection_version;
-    char script_hash[65]; /* SHA-256, hex */
-    const char *script;   /* the name of the projection's own file among `files` */
-    const struct vf_file *files;
+    char script_hash[65];        /* SHA-256, hex */
+    const char *script;          /* the name of the projection's own file among `files` */
+    const struct vf_file *files; /* none in a list, and where the generation is not active */
     size_t file_count;
-    int64_t created_ms; /* Unix milliseconds */
-    int32_t format;     /* VF_FORMAT */
+    int64_t created_ms;                  /* Unix milliseconds; of a dropped one, when it was */
+    int32_t format;                      /* VF_FORMAT */
+    bool follows_drop;                   /* made where one was dropped: that it has no progress is no loss */
+    const struct vf_adoption *adoptions; /* oldest first */
+    size_t adoption_count;
+
+    bool again; /* of what is proposed: a worker has been running it, so it does not take the place of a dropped one */
 };
 
 /* The format of what lies in the stores; a newer one is refused (FORMAT.md). */
@@ -86,7 +118,8 @@ struct vf_progress_change {
 /* One batch. Everything in it is borrowed until commit_wait has returned. Ids in a commit do not repeat. */
 struct vf_commit {
     struct vf_view view;
-    uint64_t stamp; /* of everything this commit writes */
+    uint64_t generation_stamp; /* that the generation's entry has to have */
+    uint64_t stamp;            /* of everything this commit writes */
     const struct vf_progress_change *progress;
     size_t progress_count;
     const struct vf_document_change *documents;
@@ -96,23 +129,25 @@ struct vf_commit {
 };
 
 enum vf_outcome {
-    VF_COMMITTED, /* all of it */
-    VF_CONFLICT,  /* nothing of it: a condition did not hold; see `failed` */
-    VF_FROZEN,    /* nothing of it: the generation is frozen for a moment */
-    VF_REFUSED,   /* nothing of it: the server said no (full, read-only, no right); the error says what and whether it may
+    VF_COMMITTED,  /* all of it */
+    VF_CONFLICT,   /* nothing of it: a condition did not hold; see `failed` */
+    VF_FROZEN,     /* nothing of it: the generation is frozen for a moment */
+    VF_SUPERSEDED, /* nothing of it: the generation's entry is another one than the commit goes by. It was adopted, or
+                      dropped: read it again */
+    VF_REFUSED, /* nothing of it: the server said no (full, read-only, no right); the error says what and whether it may
                      pass. The store stays usable. */
-    VF_UNKNOWN,   /* perhaps: the reply was lost. Close the store; progress tells (PROTOCOL 1.5) */
+    VF_UNKNOWN, /* perhaps: the reply was lost. Close the store; progress tells (PROTOCOL 1.5) */
 };
 
 /* Which conditions failed, as far as the store can tell. A hint for counting and messages only. */
-#define VF_FAILED_PROGRESS 1u
-#define VF_FAILED_DOCUMENT 2u
+#define VF_FAILED_PROGRESS  1u
+#define VF_FAILED_DOCUMENT  2u
 #define VF_FAILED_AGGREGATE 4u
 
 struct vf_commit_result {
     enum vf_outcome outcome;
-    unsigned failed;        /* VF_FAILED_ bits, with VF_CONFLICT */
-    struct vf_error error;  /* with VF_REFUSED and VF_UNKNOWN */
+    unsigned failed;       /* VF_FAILED_ bits, with VF_CONFLICT */
+    struct vf_error error; /* with VF_REFUSED and VF_UNKNOWN */
 };
 
 /* A row of progress as it is read. */
@@ -126,6 +161,13 @@ struct vf_progress_row {
 struct vf_view_state {
     int32_t active; /* the active generation's number; 0: there is no such view in this store */
     bool frozen;    /* of the active generation */
+};
+
+/* What drop_more has come to. */
+enum vf_drop {
+    VF_DROP_MORE,       /* there is more */
+    VF_DROP_DONE,       /* all is gone but the entry */
+    VF_DROP_SUPERSEDED, /* another has taken over; this call has removed nothing */
 };
 
 struct vf_store_type {
@@ -147,14 +189,44 @@ struct vf_store_type {
      * insert-if-absent, so that any number of processes may call it at once, and a crash half-way is mended by the next
      * call. `proposed` is what to insert where nothing is. *ret_generation (in the arena) is what the registry then
      * holds: the proposed one, or an older one with its own script. *ret_created: the registry entry is this call's.
+     * In the place of a dropped one the proposed one is made, with follows_drop, unless proposed->again; one that is being
+     * dropped is left alone. So look at the state of what came back.
      * VF_E_CONFIG when the registry's format is newer than VF_FORMAT. */
     VF_MUSTCHECK enum vf_code (*prepare)(struct vf_store *store, const char *view, const struct vf_generation *proposed,
-                                         struct vf_arena *arena, struct vf_generation *ret_generation, bool *ret_created,
-                                         struct vf_error *error);
+                                         struct vf_arena *arena, struct vf_generation *ret_generation,
+                                         bool *ret_created, struct vf_error *error);
 
     /* The registry's entry of one generation with its script, if it is there. Changes nothing. VF_E_NOT_FOUND. */
     VF_MUSTCHECK enum vf_code (*generation)(struct vf_store *store, struct vf_view view, struct vf_arena *arena,
                                             struct vf_generation *ret_generation, struct vf_error *error);
+
+    /* The stamp of a generation's entry; *ret_there false where there is no entry. What an idle worker asks every few
+     * seconds: cheap. */
+    VF_MUSTCHECK enum vf_code (*generation_stamp)(struct vf_store *store, struct vf_view view, uint64_t *ret_stamp,
+                                                  bool *ret_there, struct vf_error *error);
+
+    /* All entries of a view by number, dropped ones too, without their files; none is fine. Changes nothing. */
+    VF_MUSTCHECK enum vf_code (*generations)(struct vf_store *store, const char *view, struct vf_arena *arena,
+                                             struct vf_generation **ret_generations, size_t *ret_count,
+                                             struct vf_error *error);
+
+    /* The generation goes on with another script. If its entry is active and still has `base_stamp`, then in one step: its
+     * script, files, hash and stamp become those of `next`, and the adoption is put down with next->created_ms as its time,
+     * both hashes, and where every partition's progress is in that step. From then on commits that go by base_stamp are
+     * VF_SUPERSEDED. *ret_done false: somebody else was faster, and nothing has changed. */
+    VF_MUSTCHECK enum vf_code (*adopt)(struct vf_store *store, struct vf_view view, uint64_t base_stamp,
+                                       const struct vf_generation *next, bool *ret_done, struct vf_error *error);
+
+    /* Begins to remove a generation, or takes over where another has begun: if its entry (active or dropping) still has
+     * base_stamp, it becomes dropping, with `stamp`, and readers lose it. Commits are VF_SUPERSEDED from then on, and so is
+     * a removal that went by base_stamp. *ret_done as adopt's. */
+    VF_MUSTCHECK enum vf_code (*drop_begin)(struct vf_store *store, struct vf_view view, uint64_t base_stamp,
+                                            uint64_t stamp, bool *ret_done, struct vf_error *error);
+
+    /* Removes some more of it, in bounded time and memory; to be called by the store that began, until it does not say
+     * VF_DROP_MORE. The last call leaves the entry, dropped at now_ms. *ret_removed: documents and records of this call. */
+    VF_MUSTCHECK enum vf_code (*drop_more)(struct vf_store *store, struct vf_view view, uint64_t stamp, int64_t now_ms,
+                                           enum vf_drop *ret_drop, size_t *ret_removed, struct vf_error *error);
 
     /* Which generation readers see. VF_OK with active = 0 where there is no such view. */
     VF_MUSTCHECK enum vf_code (*state)(struct vf_store *store, const char *view, struct vf_view_state *ret_state,
@@ -180,9 +252,11 @@ struct vf_store_type {
     void (*commit_wait)(struct vf_store *store, struct vf_commit_result *ret_result);
 
     /* Notes why a partition stopped (a JSON object as text), for `status`; NULL takes the note away. The next commit
-     * that moves this partition's progress takes it away too. Unconditional: a note, not a fact. */
-    VF_MUSTCHECK enum vf_code (*note_stopped)(struct vf_store *store, struct vf_view view, struct vf_partition partition,
-                                              const char *reason, struct vf_error *error);
+     * that moves this partition's progress takes it away too. A note, not a fact: conditional only on the generation's
+     * stamp, without which it is left out (VF_OK; the next commit tells). */
+    VF_MUSTCHECK enum vf_code (*note_stopped)(struct vf_store *store, struct vf_view view, uint64_t generation_stamp,
+                                              struct vf_partition partition, const char *reason,
+                                              struct vf_error *error);
 
     /* Freezes a generation: commits get VF_FROZEN. `duration_ms` is a limit in the server's time where the store can
      * (Redis), after which it ends by itself; 0 unfreezes. `partitions` are those the view reads. */

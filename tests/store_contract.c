@@ -10,9 +10,10 @@ int vf_store_contract_run(const char *name, const struct vf_store_contract *cont
         const char *what;
         int (*run)(const char *group);
     } groups[] = {
-        {"registry", contract_registry_run},    {"round trips", contract_roundtrip_run},
-        {"conditions", contract_condition_run}, {"commits", contract_commit_run},
-        {"races", contract_race_run},           {"lost replies", contract_loss_run},
+        {"registry", contract_registry_run},     {"changing", contract_changing_run},
+        {"round trips", contract_roundtrip_run}, {"conditions", contract_condition_run},
+        {"commits", contract_commit_run},        {"races", contract_race_run},
+        {"lost replies", contract_loss_run},
     };
     int failed = 0;
     contract_under_test = contract;

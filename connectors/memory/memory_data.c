@@ -97,9 +97,21 @@ void vf_memory_copy_generation(struct vf_arena *arena, const struct vf_generatio
     struct vf_file *files = take(arena, from->file_count * sizeof(*files));
     for (size_t i = 0; i < from->file_count; i++)
         files[i] = (struct vf_file){copy_bytes(arena, from->files[i].name), copy_bytes(arena, from->files[i].text)};
+    struct vf_adoption *adoptions = take(arena, from->adoption_count * sizeof(*adoptions));
+    for (size_t i = 0; i < from->adoption_count; i++) {
+        const struct vf_adoption *one = &from->adoptions[i];
+        struct vf_reached *positions = take(arena, one->position_count * sizeof(*positions));
+        for (size_t p = 0; p < one->position_count; p++) {
+            positions[p] = one->positions[p];
+            positions[p].partition.topic = vf_memory_copy_text(arena, one->positions[p].partition.topic);
+        }
+        adoptions[i] = *one;
+        adoptions[i].positions = positions;
+    }
     copy.state = vf_memory_copy_text(arena, from->state);
     copy.script = vf_memory_copy_text(arena, from->script);
     copy.files = files;
+    copy.adoptions = adoptions;
     *ret_to = copy;
 }
 
@@ -110,6 +122,13 @@ static void clear_generation(struct vf_generation *generation)
         clear_bytes(&file.name);
         clear_bytes(&file.text);
     }
+    for (size_t i = 0; i < generation->adoption_count; i++) {
+        const struct vf_adoption *one = &generation->adoptions[i];
+        for (size_t p = 0; p < one->position_count; p++)
+            free((void *)(uintptr_t)one->positions[p].partition.topic);
+        free((void *)(uintptr_t)one->positions);
+    }
+    free((void *)(uintptr_t)generation->adoptions);
     free((void *)(uintptr_t)generation->files);
     free((void *)(uintptr_t)generation->state);
     free((void *)(uintptr_t)generation->script);
@@ -236,20 +255,42 @@ struct vf_memory_progress *vf_memory_find_progress(struct vf_memory_generation *
     return found;
 }
 
-static void free_generation(struct vf_memory_generation *generation)
+void vf_memory_put_entry(struct vf_memory_generation *generation, const struct vf_generation *entry)
 {
-    struct vf_memory_document *document, *next_document;
-    HASH_ITER (hh, generation->documents, document, next_document) {
+    struct vf_generation copy;
+    vf_memory_copy_generation(NULL, entry, &copy);
+    clear_generation(&generation->entry);
+    generation->entry = copy;
+    generation->registered = true;
+}
+
+void vf_memory_remove_pointer(struct vf_memory_data *data, struct vf_memory_pointer *pointer)
+{
+    HASH_DEL(data->pointers, pointer);
+    clear_bytes(&pointer->view);
+    free(pointer);
+}
+
+size_t vf_memory_remove_some(struct vf_memory_generation *generation, size_t most)
+{
+    size_t removed = 0;
+    for (; generation->documents && removed < most; removed++) {
+        struct vf_memory_document *document = generation->documents;
         HASH_DEL(generation->documents, document);
         clear_document(&document->value);
         free(document);
     }
-    struct vf_memory_aggregate *aggregate, *next_aggregate;
-    HASH_ITER (hh, generation->aggregates, aggregate, next_aggregate) {
+    for (; generation->aggregates && removed < most; removed++) {
+        struct vf_memory_aggregate *aggregate = generation->aggregates;
         HASH_DEL(generation->aggregates, aggregate);
         clear_aggregate(&aggregate->value);
         free(aggregate);
     }
+    return removed;
+}
+
+void vf_memory_remove_progress(struct vf_memory_generation *generation)
+{
     struct vf_memory_progress *progress, *next_progress;
     HASH_ITER (hh, generation->progress, progress, next_progress) {
         HASH_DEL(generation->progress, progress);
@@ -258,6 +299,13 @@ static void free_generation(struct vf_memory_generation *generation)
         free((void *)(uintptr_t)progress->value.stopped);
         free(progress);
     }
+    generation->frozen = false;
+}
+
+static void free_generation(struct vf_memory_generation *generation)
+{
+    (void)vf_memory_remove_some(generation, SIZE_MAX);
+    vf_memory_remove_progress(generation);
     clear_generation(&generation->entry);
     clear_bytes(&generation->key);
     free(generation);
@@ -272,9 +320,7 @@ void vf_memory_data_done(struct vf_memory_data *data)
     }
     struct vf_memory_pointer *pointer, *next_pointer;
     HASH_ITER (hh, data->pointers, pointer, next_pointer) {
-        HASH_DEL(data->pointers, pointer);
-        clear_bytes(&pointer->view);
-        free(pointer);
+        vf_memory_remove_pointer(data, pointer);
     }
 }
 

@@ -64,6 +64,13 @@ struct vf_memory_progress *vf_memory_find_progress(struct vf_memory_generation *
 void vf_memory_put_document(struct vf_memory_generation *generation, const struct vf_document *value);
 void vf_memory_put_aggregate(struct vf_memory_generation *generation, const struct vf_aggregate *value);
 
+/* Puts a copy of the entry in place of what was there, from which it may borrow. */
+void vf_memory_put_entry(struct vf_memory_generation *generation, const struct vf_generation *entry);
+void vf_memory_remove_pointer(struct vf_memory_data *data, struct vf_memory_pointer *pointer);
+/* Up to so many documents and records; how many it were. */
+size_t vf_memory_remove_some(struct vf_memory_generation *generation, size_t most);
+void vf_memory_remove_progress(struct vf_memory_generation *generation);
+
 /* Copies into the arena; with NULL into malloc's memory, which then belongs to the item in its table. */
 void vf_memory_copy_document(struct vf_arena *arena, const struct vf_document *from, struct vf_document *ret_to);
 void vf_memory_copy_aggregate(struct vf_arena *arena, const struct vf_aggregate *from, struct vf_aggregate *ret_to);

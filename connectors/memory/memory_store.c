@@ -1,6 +1,6 @@
 #include "connectors/memory/memory_store.h"
 
-#include "connectors/memory/memory_data.h"
+#include "connectors/memory/memory_registry.h"
 
 #include <assert.h>
 #include <pthread.h>
@@ -162,7 +162,10 @@ static void write_all(struct vf_memory_generation *generation, const struct vf_c
 
 static enum vf_outcome apply(struct vf_memory_server *server, const struct vf_commit *commit, unsigned *ret_failed)
 {
-    struct vf_memory_generation *generation = vf_memory_data_generation(&server->data, commit->view, true);
+    struct vf_memory_generation *generation = vf_memory_by_stamp(&server->data, commit->view, commit->generation_stamp);
+    *ret_failed = 0;
+    if (!generation)
+        return VF_SUPERSEDED;
     /* GUARD memory-frozen: while readers are switched nothing of this generation changes */
     if (generation->frozen)
         return VF_FROZEN;
@@ -263,23 +266,18 @@ static enum vf_code prepare_locked(struct vf_store *store, const char *view, con
                                    struct vf_error *error)
 {
     struct vf_memory_server *server = store->server;
-    struct vf_view first = {view, 1};
-    struct vf_memory_generation *generation = vf_memory_data_generation(&server->data, first, true);
-    bool created = !generation->registered;
-    if (created) {
-        vf_memory_copy_generation(NULL, proposed, &generation->entry);
-        generation->entry.number = 1;
-        generation->registered = true;
-    }
-    if (generation->entry.format > VF_FORMAT)
-        return vf_fail(error, VF_E_CONFIG, "view %s has format %d, this program knows %d: upgrade it", view,
-                       generation->entry.format, VF_FORMAT);
+    struct vf_memory_generation *generation;
+    bool created;
+    enum vf_code code = vf_memory_make(&server->data, view, proposed, &generation, &created, error);
+    if (code)
+        return code;
     if (server->break_prepare) {
         server->break_prepare = false;
         store->broken = true;
         return vf_fail_retriable(error, VF_E_UNAVAILABLE, "memory store: prepare: the connection broke half-way");
     }
-    if (!vf_memory_data_pointer(&server->data, view, false))
+    bool active = strcmp(generation->entry.state, VF_GENERATION_ACTIVE) == 0;
+    if (active && !vf_memory_data_pointer(&server->data, view, false))
         vf_memory_data_pointer(&server->data, view, true)->active = 1;
     vf_memory_copy_generation(arena, &generation->entry, ret_generation);
     *ret_created = created;
@@ -310,6 +308,66 @@ static enum vf_code store_generation(struct vf_store *store, struct vf_view view
         else
             code = vf_fail(error, VF_E_NOT_FOUND, "view %s has no generation %d", view.name, view.generation);
     }
+    pthread_mutex_unlock(&store->server->lock);
+    return code;
+}
+
+static enum vf_code store_generation_stamp(struct vf_store *store, struct vf_view view, uint64_t *ret_stamp,
+                                           bool *ret_there, struct vf_error *error)
+{
+    pthread_mutex_lock(&store->server->lock);
+    enum vf_code code = begin_call(store, "generation stamp", error);
+    if (code == VF_OK) {
+        const struct vf_memory_generation *generation = vf_memory_data_generation(&store->server->data, view, false);
+        *ret_there = generation && generation->registered;
+        *ret_stamp = *ret_there ? generation->entry.stamp : 0;
+    }
+    pthread_mutex_unlock(&store->server->lock);
+    return code;
+}
+
+static enum vf_code store_generations(struct vf_store *store, const char *view, struct vf_arena *arena,
+                                      struct vf_generation **ret_generations, size_t *ret_count, struct vf_error *error)
+{
+    pthread_mutex_lock(&store->server->lock);
+    enum vf_code code = begin_call(store, "generations", error);
+    if (code == VF_OK)
+        vf_memory_list(&store->server->data, view, arena, ret_generations, ret_count);
+    pthread_mutex_unlock(&store->server->lock);
+    return code;
+}
+
+static enum vf_code store_adopt(struct vf_store *store, struct vf_view view, uint64_t base_stamp,
+                                const struct vf_generation *next, bool *ret_done, struct vf_error *error)
+{
+    pthread_mutex_lock(&store->server->lock);
+    enum vf_code code = begin_call(store, "adopt", error);
+    if (code == VF_OK) {
+        struct vf_memory_generation *generation = vf_memory_data_generation(&store->server->data, view, false);
+        *ret_done = generation && generation->registered && vf_memory_adopt(generation, base_stamp, next);
+    }
+    pthread_mutex_unlock(&store->server->lock);
+    return code;
+}
+
+static enum vf_code store_drop_begin(struct vf_store *store, struct vf_view view, uint64_t base_stamp, uint64_t stamp,
+                                     bool *ret_done, struct vf_error *error)
+{
+    pthread_mutex_lock(&store->server->lock);
+    enum vf_code code = begin_call(store, "drop", error);
+    if (code == VF_OK)
+        *ret_done = vf_memory_drop_begin(&store->server->data, view, base_stamp, stamp);
+    pthread_mutex_unlock(&store->server->lock);
+    return code;
+}
+
+static enum vf_code store_drop_more(struct vf_store *store, struct vf_view view, uint64_t stamp, int64_t now_ms,
+                                    enum vf_drop *ret_drop, size_t *ret_removed, struct vf_error *error)
+{
+    pthread_mutex_lock(&store->server->lock);
+    enum vf_code code = begin_call(store, "drop", error);
+    if (code == VF_OK)
+        *ret_drop = vf_memory_drop_more(&store->server->data, view, stamp, now_ms, ret_removed);
     pthread_mutex_unlock(&store->server->lock);
     return code;
 }
@@ -449,13 +507,13 @@ static void store_commit_wait(struct vf_store *store, struct vf_commit_result *r
     *ret_result = store->result;
 }
 
-static enum vf_code store_note_stopped(struct vf_store *store, struct vf_view view, struct vf_partition partition,
-                                       const char *reason, struct vf_error *error)
+static enum vf_code store_note_stopped(struct vf_store *store, struct vf_view view, uint64_t generation_stamp,
+                                       struct vf_partition partition, const char *reason, struct vf_error *error)
 {
     pthread_mutex_lock(&store->server->lock);
     enum vf_code code = begin_call(store, "note", error);
-    if (code == VF_OK) {
-        struct vf_memory_generation *generation = vf_memory_data_generation(&store->server->data, view, true);
+    struct vf_memory_generation *generation = vf_memory_by_stamp(&store->server->data, view, generation_stamp);
+    if (code == VF_OK && generation) {
         struct vf_memory_progress *item = vf_memory_find_progress(generation, partition, true);
         free((void *)(uintptr_t)item->value.stopped);
         item->value.stopped = vf_memory_copy_text(NULL, reason);
@@ -483,6 +541,11 @@ const struct vf_store_type vf_memory_store_type = {
     .close = store_close,
     .prepare = store_prepare,
     .generation = store_generation,
+    .generation_stamp = store_generation_stamp,
+    .generations = store_generations,
+    .adopt = store_adopt,
+    .drop_begin = store_drop_begin,
+    .drop_more = store_drop_more,
     .state = store_state,
     .load = store_load,
     .progress = store_progress,

@@ -2,7 +2,8 @@
  * be built, under open transactions without waiting for them (PROTOCOL 8). */
 #include "connectors/mongodb/mongodb_internal.h"
 
-#define SERVER_NAMESPACE_EXISTS 48u
+#define SERVER_NAMESPACE_EXISTS    48u
+#define SERVER_NAMESPACE_NOT_FOUND 26u
 
 /* What lies under a name. */
 enum kind { KIND_ABSENT, KIND_COLLECTION, KIND_VIEW };
@@ -158,6 +159,24 @@ static bool shows_ours(const struct lying *lying, const char *view)
     size_t size = strlen(view);
 
     return lying->kind == KIND_VIEW && strncmp(lying->on, view, size) == 0 && strncmp(lying->on + size, ".g", 2) == 0;
+}
+
+enum vf_code vf_mongodb_remove_view(struct vf_store *store, const char *view, const struct vf_mongodb_names *names,
+                                    struct vf_error *error)
+{
+    bson_t command = BSON_INITIALIZER, reply;
+    struct lying lying;
+    bson_error_t failure;
+    enum vf_code code = look(store, view, &lying, error);
+
+    if (code == VF_OK && lying.kind == KIND_VIEW && strcmp(lying.on, names->documents) == 0) {
+        BSON_APPEND_UTF8(&command, "drop", view);
+        if (!vf_mongodb_write(store, &command, &reply, &failure) && failure.code != SERVER_NAMESPACE_NOT_FOUND)
+            code = vf_mongodb_fail(store, &failure, &reply, "drop the readers' view", error);
+        bson_destroy(&reply);
+    }
+    bson_destroy(&command);
+    return code;
 }
 
 enum vf_code vf_mongodb_make_view(struct vf_store *store, const char *view, const struct vf_mongodb_names *names,

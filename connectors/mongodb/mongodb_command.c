@@ -12,14 +12,15 @@ bool vf_mongodb_write(struct vf_store *store, const bson_t *command, bson_t *rep
     return done && !vf_mongodb_write_error(reply, failure);
 }
 
-mongoc_cursor_t *vf_mongodb_find(struct vf_store *store, const char *collection, const bson_t *filter,
-                                 int64_t batch_size, const char *level)
+/* Takes what is in `options` already. */
+static mongoc_cursor_t *find_with(struct vf_store *store, const char *collection, const bson_t *filter,
+                                  const char *level, bson_t *options_taken)
 {
     mongoc_collection_t *handle = mongoc_client_get_collection(store->client, store->database, collection);
-    bson_t options = BSON_INITIALIZER, concern;
+    bson_t options, concern;
     mongoc_cursor_t *cursor;
 
-    BSON_APPEND_INT64(&options, "batchSize", batch_size);
+    bson_steal(&options, options_taken);
     BSON_APPEND_INT64(&options, "maxTimeMS", store->command_timeout_ms);
     BSON_APPEND_DOCUMENT_BEGIN(&options, "readConcern", &concern);
     BSON_APPEND_UTF8(&concern, "level", level);
@@ -28,4 +29,23 @@ mongoc_cursor_t *vf_mongodb_find(struct vf_store *store, const char *collection,
     bson_destroy(&options);
     mongoc_collection_destroy(handle);
     return cursor;
+}
+
+mongoc_cursor_t *vf_mongodb_find(struct vf_store *store, const char *collection, const bson_t *filter,
+                                 int64_t batch_size, const char *level)
+{
+    bson_t options = BSON_INITIALIZER;
+
+    BSON_APPEND_INT64(&options, "batchSize", batch_size);
+    return find_with(store, collection, filter, level, &options);
+}
+
+mongoc_cursor_t *vf_mongodb_find_fields(struct vf_store *store, const char *collection, const bson_t *filter,
+                                        int64_t limit, const char *level, const bson_t *fields)
+{
+    bson_t options = BSON_INITIALIZER;
+
+    BSON_APPEND_DOCUMENT(&options, "projection", fields);
+    BSON_APPEND_INT64(&options, "limit", limit);
+    return find_with(store, collection, filter, level, &options);
 }

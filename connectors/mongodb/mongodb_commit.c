@@ -316,14 +316,22 @@ static bool write_all(struct vf_mongodb_transaction *transaction)
     return vf_mongodb_update_progress(transaction);
 }
 
-/* A condition on progress that failed because the generation is frozen has an outcome of its own. */
-static void tell_frozen(struct vf_mongodb_transaction *transaction)
+/* A condition on progress that failed because the generation is another one, or frozen, has an outcome of its own. */
+static void tell_why(struct vf_mongodb_transaction *transaction)
 {
+    const struct vf_commit *commit = transaction->commit;
     struct vf_commit_result *result = transaction->result;
-    bool frozen = false;
+    bool frozen = false, there = false;
+    uint64_t stamp = 0;
 
     if (result->outcome != VF_CONFLICT || !(result->failed & VF_FAILED_PROGRESS))
         return;
+    if (vf_mongodb_generation_stamp(transaction->store, commit->view, &stamp, &there, NULL) == VF_OK &&
+        (!there || stamp != commit->generation_stamp)) {
+        result->outcome = VF_SUPERSEDED;
+        result->failed = 0;
+        return;
+    }
     if (vf_mongodb_is_frozen(transaction->store, &transaction->names, &frozen, NULL) == VF_OK && frozen) {
         result->outcome = VF_FROZEN;
         result->failed = 0;
@@ -346,7 +354,7 @@ void vf_mongodb_commit_send(struct vf_store *store, const struct vf_commit *comm
     if (vf_mongodb_transaction_begin(&transaction) && write_all(&transaction))
         vf_mongodb_transaction_commit(&transaction);
     vf_mongodb_transaction_end(&transaction);
-    tell_frozen(&transaction);
+    tell_why(&transaction);
 }
 
 void vf_mongodb_commit_wait(struct vf_store *store, struct vf_commit_result *ret_result)

@@ -26,25 +26,35 @@ static void append_file(bson_t *list, size_t index, const struct vf_file *file)
     bson_append_document_end(list, &entry);
 }
 
+void vf_mongodb_append_script(bson_t *into, const struct vf_generation *generation)
+{
+    bson_t files;
+    size_t i;
+
+    BSON_APPEND_UTF8(into, "main", generation->script);
+    BSON_APPEND_ARRAY_BEGIN(into, "files", &files);
+    for (i = 0; i < generation->file_count; i++)
+        append_file(&files, i, &generation->files[i]);
+    bson_append_array_end(into, &files);
+    BSON_APPEND_UTF8(into, "hash", generation->script_hash);
+}
+
 static void append_entry(bson_t *entry, const struct vf_mongodb_names *names, const struct vf_generation *generation)
 {
-    bson_t script, files;
-    size_t i;
+    bson_t script;
 
     BSON_APPEND_UTF8(entry, "_id", names->documents);
     BSON_APPEND_UTF8(entry, "state", generation->state);
     BSON_APPEND_UTF8(entry, "phase", ""); /* of a switch that is under way; none */
+    vf_mongodb_append_stamp(entry, "stamp", generation->stamp);
     BSON_APPEND_INT64(entry, "projection_version", generation->projection_version);
     BSON_APPEND_DOCUMENT_BEGIN(entry, "script", &script);
-    BSON_APPEND_UTF8(&script, "main", generation->script);
-    BSON_APPEND_ARRAY_BEGIN(&script, "files", &files);
-    for (i = 0; i < generation->file_count; i++)
-        append_file(&files, i, &generation->files[i]);
-    bson_append_array_end(&script, &files);
-    BSON_APPEND_UTF8(&script, "hash", generation->script_hash);
+    vf_mongodb_append_script(&script, generation);
     bson_append_document_end(entry, &script);
     BSON_APPEND_DATE_TIME(entry, "created", generation->created_ms);
     BSON_APPEND_INT64(entry, "format", generation->format);
+    if (generation->follows_drop)
+        BSON_APPEND_BOOL(entry, "follows_drop", true);
 }
 
 static bool read_file(const bson_iter_t *value, struct vf_arena *arena, struct vf_file *ret_file)
@@ -102,9 +112,11 @@ static bool read_files(const bson_iter_t *value, struct vf_arena *arena, struct 
     return count > 0;
 }
 
-static bool read_script(const bson_iter_t *value, struct vf_arena *arena, struct vf_generation *generation)
+/* In a list, and where the generation is not active, there are no files. */
+static bool read_script(const bson_iter_t *value, struct vf_arena *arena, bool wants_files,
+                        struct vf_generation *generation)
 {
-    bool has_main = false, has_hash = false, has_files = false;
+    bool has_main = false, has_hash = false, has_files = !wants_files;
     bson_iter_t iter;
 
     if (!BSON_ITER_HOLDS_DOCUMENT(value) || !bson_iter_recurse(value, &iter))
@@ -131,6 +143,106 @@ static bool read_script(const bson_iter_t *value, struct vf_arena *arena, struct
     return has_main && has_hash && has_files;
 }
 
+static bool text_is_hash(const bson_iter_t *iter, char ret_hash[65])
+{
+    uint32_t size = 0;
+    const char *text = BSON_ITER_HOLDS_UTF8(iter) ? bson_iter_utf8(iter, &size) : NULL;
+
+    if (!text || size > 64)
+        return false;
+    memcpy(ret_hash, text, size + 1);
+    return true;
+}
+
+static bool read_position(const bson_iter_t *value, struct vf_arena *arena, struct vf_reached *ret_reached)
+{
+    bson_iter_t iter;
+
+    if (!BSON_ITER_HOLDS_DOCUMENT(value) || !bson_iter_recurse(value, &iter))
+        return false;
+    while (bson_iter_next(&iter)) {
+        const char *key = bson_iter_key(&iter);
+        uint32_t size = 0;
+
+        if (strcmp(key, "topic") == 0 && BSON_ITER_HOLDS_UTF8(&iter)) {
+            const char *topic = bson_iter_utf8(&iter, &size);
+
+            ret_reached->partition.topic = vf_arena_bytes(arena, topic, size).data;
+        } else if (strcmp(key, "partition") == 0) {
+            ret_reached->partition.partition = (int32_t)bson_iter_as_int64(&iter);
+        } else if (strcmp(key, "next") == 0) {
+            ret_reached->next = bson_iter_as_int64(&iter);
+        }
+    }
+    return ret_reached->partition.topic != NULL;
+}
+
+static size_t count_of(const bson_iter_t *list)
+{
+    bson_iter_t iter;
+    size_t count = 0;
+
+    if (BSON_ITER_HOLDS_ARRAY(list) && bson_iter_recurse(list, &iter))
+        while (bson_iter_next(&iter))
+            count++;
+    return count;
+}
+
+static bool read_positions(const bson_iter_t *list, struct vf_arena *arena, struct vf_adoption *adoption)
+{
+    struct vf_reached *positions = vf_arena_calloc(arena, count_of(list), sizeof(*positions));
+    bson_iter_t iter;
+    size_t count = 0;
+
+    if (!BSON_ITER_HOLDS_ARRAY(list) || !bson_iter_recurse(list, &iter))
+        return false;
+    while (bson_iter_next(&iter))
+        if (!read_position(&iter, arena, &positions[count++]))
+            return false;
+    adoption->positions = positions;
+    adoption->position_count = count;
+    return true;
+}
+
+static bool read_adoption(const bson_iter_t *value, struct vf_arena *arena, struct vf_adoption *ret_adoption)
+{
+    bson_iter_t iter;
+    bool fine = BSON_ITER_HOLDS_DOCUMENT(value) && bson_iter_recurse(value, &iter);
+
+    while (fine && bson_iter_next(&iter)) {
+        const char *key = bson_iter_key(&iter);
+
+        if (strcmp(key, "at") == 0 && BSON_ITER_HOLDS_DATE_TIME(&iter))
+            ret_adoption->adopted_ms = bson_iter_date_time(&iter);
+        else if (strcmp(key, "from") == 0)
+            fine = text_is_hash(&iter, ret_adoption->from_hash);
+        else if (strcmp(key, "to") == 0)
+            fine = text_is_hash(&iter, ret_adoption->to_hash);
+        else if (strcmp(key, "positions") == 0)
+            fine = read_positions(&iter, arena, ret_adoption);
+    }
+    return fine;
+}
+
+static bool read_adoptions(const bson_t *entry, struct vf_arena *arena, struct vf_generation *generation)
+{
+    bson_iter_t list, iter;
+    struct vf_adoption *adoptions;
+    size_t count = 0;
+
+    if (!bson_iter_init_find(&list, entry, "adoptions"))
+        return true;
+    adoptions = vf_arena_calloc(arena, count_of(&list), sizeof(*adoptions));
+    if (!BSON_ITER_HOLDS_ARRAY(&list) || !bson_iter_recurse(&list, &iter))
+        return false;
+    while (bson_iter_next(&iter))
+        if (!read_adoption(&iter, arena, &adoptions[count++]))
+            return false;
+    generation->adoptions = adoptions;
+    generation->adoption_count = count;
+    return true;
+}
+
 static int64_t int_at(const bson_t *bson, const char *key)
 {
     bson_iter_t iter;
@@ -154,26 +266,30 @@ static enum vf_code check_format(const struct vf_store *store, const struct vf_m
 }
 
 static enum vf_code read_entry(const struct vf_store *store, const struct vf_mongodb_names *names, int32_t number,
-                               const bson_t *entry, struct vf_arena *arena, struct vf_generation *ret_generation,
-                               struct vf_error *error)
+                               const bson_t *entry, bool wants_files, struct vf_arena *arena,
+                               struct vf_generation *ret_generation, struct vf_error *error)
 {
     struct vf_generation generation = {.number = number};
-    struct vf_bytes state;
+    struct vf_bytes state, stamp;
     bson_iter_t iter;
     enum vf_code code = check_format(store, names, entry, error);
 
     if (code != VF_OK)
         return code;
-    if (!vf_mongodb_text_at(entry, "state", &state) || !bson_iter_init_find(&iter, entry, "script") ||
-        !read_script(&iter, arena, &generation))
-        return vf_fail(error, VF_E_CONFIG,
-                       "store \"%s\" (mongodb, %s): the entry %s in %s cannot be read: state or script is missing",
-                       store->name, store->hosts, names->documents, VF_MONGODB_GENERATIONS);
+    if (!vf_mongodb_text_at(entry, "state", &state) || !vf_mongodb_text_at(entry, "stamp", &stamp) ||
+        !vf_stamp_parse(stamp, &generation.stamp) || !bson_iter_init_find(&iter, entry, "script") ||
+        !read_script(&iter, arena, wants_files && vf_bytes_is(state, VF_GENERATION_ACTIVE), &generation) ||
+        !read_adoptions(entry, arena, &generation))
+        return vf_fail(
+            error, VF_E_CONFIG,
+            "store \"%s\" (mongodb, %s): the entry %s in %s cannot be read: state, stamp or script is missing",
+            store->name, store->hosts, names->documents, VF_MONGODB_GENERATIONS);
     generation.state = vf_arena_copy(arena, state).data;
     generation.projection_version = int_at(entry, "projection_version");
     if (bson_iter_init_find(&iter, entry, "created") && BSON_ITER_HOLDS_DATE_TIME(&iter))
         generation.created_ms = bson_iter_date_time(&iter);
     generation.format = (int32_t)int_at(entry, "format");
+    generation.follows_drop = bson_iter_init_find(&iter, entry, "follows_drop") && bson_iter_as_bool(&iter);
     *ret_generation = generation;
     return VF_OK;
 }
@@ -199,7 +315,7 @@ static enum vf_code find_entry(struct vf_store *store, const struct vf_mongodb_n
     if (mongoc_cursor_error(cursor, &failure))
         code = vf_mongodb_fail(store, &failure, NULL, "read " VF_MONGODB_GENERATIONS, error);
     else if (found)
-        code = read_entry(store, names, number, entry, arena, ret_generation, error);
+        code = read_entry(store, names, number, entry, true, arena, ret_generation, error);
     if (code == VF_OK)
         *ret_found = found;
     mongoc_cursor_destroy(cursor);
@@ -231,6 +347,39 @@ static enum vf_code insert_entry(struct vf_store *store, const struct vf_mongodb
     return code;
 }
 
+/* A dropped one's entry becomes the proposed one's, unless somebody else is faster. */
+static enum vf_code replace_dropped(struct vf_store *store, const struct vf_mongodb_names *names,
+                                    const struct vf_generation *proposed, uint64_t dropped_stamp, bool *ret_replaced,
+                                    struct vf_error *error)
+{
+    struct vf_generation generation = *proposed;
+    bson_t command = BSON_INITIALIZER, list, statement, query, entry, reply;
+    enum vf_code code = VF_OK;
+    bson_error_t failure;
+
+    generation.follows_drop = true;
+    BSON_APPEND_UTF8(&command, "update", VF_MONGODB_GENERATIONS);
+    BSON_APPEND_ARRAY_BEGIN(&command, "updates", &list);
+    BSON_APPEND_DOCUMENT_BEGIN(&list, "0", &statement);
+    BSON_APPEND_DOCUMENT_BEGIN(&statement, "q", &query);
+    BSON_APPEND_UTF8(&query, "_id", names->documents);
+    BSON_APPEND_UTF8(&query, "state", VF_GENERATION_DROPPED);
+    vf_mongodb_append_stamp(&query, "stamp", dropped_stamp);
+    bson_append_document_end(&statement, &query);
+    BSON_APPEND_DOCUMENT_BEGIN(&statement, "u", &entry);
+    append_entry(&entry, names, &generation);
+    bson_append_document_end(&statement, &entry);
+    bson_append_document_end(&list, &statement);
+    bson_append_array_end(&command, &list);
+    if (!vf_mongodb_write(store, &command, &reply, &failure))
+        code = vf_mongodb_fail(store, &failure, &reply, "write " VF_MONGODB_GENERATIONS, error);
+    else
+        *ret_replaced = int_at(&reply, "n") == 1;
+    bson_destroy(&reply);
+    bson_destroy(&command);
+    return code;
+}
+
 enum vf_code vf_mongodb_prepare(struct vf_store *store, const char *view, const struct vf_generation *proposed,
                                 struct vf_arena *arena, struct vf_generation *ret_generation, bool *ret_created,
                                 struct vf_error *error)
@@ -238,19 +387,28 @@ enum vf_code vf_mongodb_prepare(struct vf_store *store, const char *view, const 
     struct vf_view of = {.name = view, .generation = proposed->number};
     struct vf_generation generation;
     struct vf_mongodb_names names;
-    bool found = false, created = false;
+    bool found = false, created = false, dropped = false;
     enum vf_code code = vf_mongodb_names(store, of, &names, error);
 
     if (code == VF_OK)
         code = find_entry(store, &names, of.generation, arena, &generation, &found, error);
+    if (code == VF_OK && found && strcmp(generation.state, VF_GENERATION_ACTIVE) != 0) {
+        dropped = strcmp(generation.state, VF_GENERATION_DROPPED) == 0;
+        /* GUARD mongodb-drop-stays: a worker that had been running a dropped generation makes it again, with the script of then */
+        if (proposed->again || !dropped)
+            goto out;
+    }
     /* The view first: a name that is somebody else's is seen before anything was made. The entry last: it says that all is
      * there. What a crash left out is made by the next call. */
     if (code == VF_OK)
         code = vf_mongodb_make_view(store, view, &names, error);
     if (code == VF_OK)
         code = vf_mongodb_make_collections(store, &names, error);
-    if (code == VF_OK && !found) {
-        code = insert_entry(store, &names, proposed, &created, error);
+    if (code == VF_OK && (!found || dropped)) {
+        if (dropped)
+            code = replace_dropped(store, &names, proposed, generation.stamp, &created, error);
+        else
+            code = insert_entry(store, &names, proposed, &created, error);
         if (code == VF_OK)
             code = find_entry(store, &names, of.generation, arena, &generation, &found, error);
     }
@@ -258,6 +416,7 @@ enum vf_code vf_mongodb_prepare(struct vf_store *store, const char *view, const 
         code = vf_fail_retriable(error, VF_E_UNAVAILABLE,
                                  "store \"%s\" (mongodb, %s): the entry %s went away while it was made", store->name,
                                  store->hosts, names.documents);
+out:
     if (code != VF_OK)
         return code;
     *ret_generation = generation;
@@ -285,8 +444,8 @@ enum vf_code vf_mongodb_generation(struct vf_store *store, struct vf_view view, 
 
 /* --- which one readers see ------------------------------------------------------------------------------------------- */
 
-/* {_id: {$gte: "customer_orders.g", $lt: "customer_orders.h"}, state: "active"}: a view's name holds no dot. */
-static void append_active_query(bson_t *filter, const char *view)
+/* {_id: {$gte: "customer_orders.g", $lt: "customer_orders.h"}}: a view's name holds no dot. */
+static void append_view_query(bson_t *filter, const char *view)
 {
     struct vf_buffer bound;
     bson_t range;
@@ -298,7 +457,6 @@ static void append_active_query(bson_t *filter, const char *view)
     bound.data[bound.size - 1] = 'h';
     BSON_APPEND_UTF8(&range, "$lt", bound.data);
     bson_append_document_end(filter, &range);
-    BSON_APPEND_UTF8(filter, "state", "active");
     vf_buffer_done(&bound);
 }
 
@@ -328,7 +486,8 @@ enum vf_code vf_mongodb_state(struct vf_store *store, const char *view, struct v
     bson_error_t failure;
     const bson_t *entry;
 
-    append_active_query(&filter, view);
+    append_view_query(&filter, view);
+    BSON_APPEND_UTF8(&filter, "state", VF_GENERATION_ACTIVE);
     cursor = vf_mongodb_find(store, VF_MONGODB_GENERATIONS, &filter, 2, "local");
     if (mongoc_cursor_next(cursor, &entry)) {
         state.active = number_of(entry, view);
@@ -344,5 +503,91 @@ enum vf_code vf_mongodb_state(struct vf_store *store, const char *view, struct v
         code = vf_mongodb_is_frozen(store, &names, &state.frozen, error);
     if (code == VF_OK)
         *ret_state = state;
+    return code;
+}
+
+/* --- the list, and one stamp ----------------------------------------------------------------------------------------- */
+
+static int by_number(const void *a, const void *b)
+{
+    int32_t left = ((const struct vf_generation *)a)->number, right = ((const struct vf_generation *)b)->number;
+
+    return (left > right) - (left < right);
+}
+
+enum vf_code vf_mongodb_generations(struct vf_store *store, const char *view, struct vf_arena *arena,
+                                    struct vf_generation **ret_generations, size_t *ret_count, struct vf_error *error)
+{
+    bson_t filter = BSON_INITIALIZER, fields = BSON_INITIALIZER;
+    struct vf_generation *list = NULL;
+    enum vf_code code = VF_OK;
+    mongoc_cursor_t *cursor;
+    bson_error_t failure;
+    const bson_t *entry;
+    size_t count = 0;
+
+    append_view_query(&filter, view);
+    BSON_APPEND_INT32(&fields, "script.files", 0);
+    cursor = vf_mongodb_find_fields(store, VF_MONGODB_GENERATIONS, &filter, 0, "local", &fields);
+    while (code == VF_OK && mongoc_cursor_next(cursor, &entry)) {
+        struct vf_view of = {.name = view, .generation = number_of(entry, view)};
+        struct vf_mongodb_names names;
+
+        if (of.generation == 0)
+            continue;
+        list = vf_realloc(list, (count + 1) * sizeof(*list));
+        code = vf_mongodb_names(store, of, &names, error);
+        if (code == VF_OK)
+            code = read_entry(store, &names, of.generation, entry, false, arena, &list[count++], error);
+    }
+    if (code == VF_OK && mongoc_cursor_error(cursor, &failure))
+        code = vf_mongodb_fail(store, &failure, NULL, "read " VF_MONGODB_GENERATIONS, error);
+    if (code == VF_OK) {
+        *ret_generations = vf_arena_calloc(arena, count, sizeof(*list));
+        *ret_count = count;
+        if (count > 0) {
+            qsort(list, count, sizeof(*list), by_number);
+            memcpy(*ret_generations, list, count * sizeof(*list));
+        }
+    }
+    mongoc_cursor_destroy(cursor);
+    bson_destroy(&fields);
+    bson_destroy(&filter);
+    free(list);
+    return code;
+}
+
+enum vf_code vf_mongodb_generation_stamp(struct vf_store *store, struct vf_view view, uint64_t *ret_stamp,
+                                         bool *ret_there, struct vf_error *error)
+{
+    bson_t filter = BSON_INITIALIZER, fields = BSON_INITIALIZER;
+    struct vf_mongodb_names names;
+    mongoc_cursor_t *cursor = NULL;
+    struct vf_bytes text = {0};
+    bson_error_t failure;
+    const bson_t *entry;
+    uint64_t stamp = 0;
+    bool there = false;
+    enum vf_code code = vf_mongodb_names(store, view, &names, error);
+
+    if (code != VF_OK)
+        goto out;
+    BSON_APPEND_UTF8(&filter, "_id", names.documents);
+    BSON_APPEND_INT32(&fields, "stamp", 1);
+    cursor = vf_mongodb_find_fields(store, VF_MONGODB_GENERATIONS, &filter, 0, "local", &fields);
+    there = mongoc_cursor_next(cursor, &entry);
+    if (mongoc_cursor_error(cursor, &failure))
+        code = vf_mongodb_fail(store, &failure, NULL, "read " VF_MONGODB_GENERATIONS, error);
+    else if (there && (!vf_mongodb_text_at(entry, "stamp", &text) || !vf_stamp_parse(text, &stamp)))
+        code = vf_fail(error, VF_E_CONFIG, "store \"%s\" (mongodb, %s): the entry %s in %s has no stamp", store->name,
+                       store->hosts, names.documents, VF_MONGODB_GENERATIONS);
+    if (code == VF_OK) {
+        *ret_stamp = stamp;
+        *ret_there = there;
+    }
+out:
+    mongoc_cursor_destroy(cursor);
+    bson_destroy(&fields);
+    bson_destroy(&filter);
     return code;
 }

@@ -75,8 +75,20 @@ static void append_not_frozen(bson_t *all, const char *key)
     bson_append_document_end(all, &condition);
 }
 
+static void append_same_generation(bson_t *all, const char *key, uint64_t generation_stamp)
+{
+    char text[VF_STAMP_TEXT_BYTES];
+    bson_t condition;
+
+    vf_stamp_print(text, generation_stamp);
+    bson_append_document_begin(all, key, -1, &condition);
+    vf_mongodb_append_pair(&condition, "$eq", "$generation", text);
+    bson_append_document_end(all, &condition);
+}
+
 /* {$and: [...]}, all of `from`: whole, so that a log that was exchanged, or another partition count, is seen too. */
-static void append_progress_guard(bson_t *condition, const char *key, const struct vf_progress *from)
+static void append_progress_guard(bson_t *condition, const char *key, const struct vf_progress *from,
+                                  uint64_t generation_stamp)
 {
     bson_t guard, all;
 
@@ -91,6 +103,8 @@ static void append_progress_guard(bson_t *condition, const char *key, const stru
         append_same_last(&all, "2", from);
         /* GUARD mongodb-progress-aside: events were set aside or taken back meanwhile */
         append_equal_int(&all, "3", "$aside", from->aside);
+        /* GUARD mongodb-superseded: a worker goes on writing what was adopted or dropped meanwhile */
+        append_same_generation(&all, "5", generation_stamp);
     } else {
         /* GUARD mongodb-progress-absent: another worker has begun this partition */
         append_missing(&all, "0", "$next");
@@ -114,6 +128,7 @@ static void append_progress_value(bson_t *condition, const char *key, const stru
         BSON_APPEND_DOCUMENT_BEGIN(&outer, "$literal", &literal);
         vf_mongodb_append_progress_id(&literal, "_id", &transaction->names, change->partition);
         vf_mongodb_append_progress(&literal, &change->to, stamp);
+        vf_mongodb_append_stamp(&literal, "generation", transaction->commit->generation_stamp);
         bson_append_document_end(&outer, &literal);
     } else {
         BSON_APPEND_ARRAY_BEGIN(&outer, "$mergeObjects", &list);
@@ -139,7 +154,7 @@ static void append_progress_update(struct vf_mongodb_command *command, const str
     BSON_APPEND_DOCUMENT_BEGIN(&pipeline, "0", &stage);
     BSON_APPEND_DOCUMENT_BEGIN(&stage, "$replaceWith", &replacement);
     BSON_APPEND_ARRAY_BEGIN(&replacement, "$cond", &condition);
-    append_progress_guard(&condition, "0", &change->from);
+    append_progress_guard(&condition, "0", &change->from, transaction->commit->generation_stamp);
     append_progress_value(&condition, "1", transaction, change);
     BSON_APPEND_UTF8(&condition, "2", "$$ROOT");
     bson_append_array_end(&replacement, &condition);
@@ -185,12 +200,48 @@ static bool touch_all_progress(struct vf_mongodb_transaction *transaction)
     return vf_mongodb_command_send_multi(&command);
 }
 
+/* A row of progress carries the stamp that commits go by. Where there is none to test, as a partition is begun or the commit
+ * carries no progress, the generation's own entry is tested, and touched: adopting and dropping write it too. */
+static bool tests_entry(const struct vf_commit *commit)
+{
+    size_t i;
+
+    for (i = 0; i < commit->progress_count; i++)
+        if (!commit->progress[i].from.exists)
+            return true;
+    return commit->progress_count == 0;
+}
+
+bool vf_mongodb_touch_entry(struct vf_mongodb_transaction *transaction)
+{
+    const struct vf_commit *commit = transaction->commit;
+    struct vf_mongodb_command command;
+    bson_t statement, query, change, set;
+
+    vf_mongodb_command_init(&command, transaction, "update", "updates", VF_MONGODB_GENERATIONS);
+    vf_mongodb_statement_begin(&command, &statement);
+    BSON_APPEND_DOCUMENT_BEGIN(&statement, "q", &query);
+    BSON_APPEND_UTF8(&query, "_id", transaction->names.documents);
+    /* GUARD mongodb-superseded-entry: a worker begins a partition of what was adopted or dropped meanwhile */
+    vf_mongodb_append_stamp(&query, "stamp", commit->generation_stamp);
+    bson_append_document_end(&statement, &query);
+    BSON_APPEND_DOCUMENT_BEGIN(&statement, "u", &change);
+    BSON_APPEND_DOCUMENT_BEGIN(&change, "$set", &set);
+    vf_mongodb_append_stamp(&set, "touched", commit->stamp);
+    bson_append_document_end(&change, &set);
+    bson_append_document_end(&statement, &change);
+    vf_mongodb_statement_end(&command, &statement);
+    return vf_mongodb_command_send(&command);
+}
+
 bool vf_mongodb_update_progress(struct vf_mongodb_transaction *transaction)
 {
     const struct vf_commit *commit = transaction->commit;
     struct vf_mongodb_command command;
     size_t i;
 
+    if (tests_entry(commit) && !vf_mongodb_touch_entry(transaction))
+        return false;
     if (commit->progress_count == 0)
         return touch_all_progress(transaction);
     vf_mongodb_command_init(&command, transaction, "update", "updates", VF_MONGODB_PROGRESS);

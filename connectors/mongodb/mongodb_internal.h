@@ -160,17 +160,38 @@ VF_MUSTCHECK enum vf_code vf_mongodb_generation(struct vf_store *store, struct v
 VF_MUSTCHECK enum vf_code vf_mongodb_state(struct vf_store *store, const char *view, struct vf_view_state *ret_state,
                                            struct vf_error *error);
 
+/* An entry's script, as it lies there: main, files, hash. */
+void vf_mongodb_append_script(bson_t *into, const struct vf_generation *generation);
+VF_MUSTCHECK enum vf_code vf_mongodb_generation_stamp(struct vf_store *store, struct vf_view view, uint64_t *ret_stamp,
+                                                      bool *ret_there, struct vf_error *error);
+VF_MUSTCHECK enum vf_code vf_mongodb_generations(struct vf_store *store, const char *view, struct vf_arena *arena,
+                                                 struct vf_generation **ret_generations, size_t *ret_count,
+                                                 struct vf_error *error);
+
+/* mongodb_changing.c */
+
+VF_MUSTCHECK enum vf_code vf_mongodb_adopt(struct vf_store *store, struct vf_view view, uint64_t base_stamp,
+                                           const struct vf_generation *next, bool *ret_done, struct vf_error *error);
+VF_MUSTCHECK enum vf_code vf_mongodb_drop_begin(struct vf_store *store, struct vf_view view, uint64_t base_stamp,
+                                                uint64_t stamp, bool *ret_done, struct vf_error *error);
+VF_MUSTCHECK enum vf_code vf_mongodb_drop_more(struct vf_store *store, struct vf_view view, uint64_t stamp,
+                                               int64_t now_ms, enum vf_drop *ret_drop, size_t *ret_removed,
+                                               struct vf_error *error);
+VF_MUSTCHECK enum vf_code vf_mongodb_note_stopped(struct vf_store *store, struct vf_view view,
+                                                  uint64_t generation_stamp, struct vf_partition partition,
+                                                  const char *reason, struct vf_error *error);
+
 /* mongodb_collections.c: makes what a generation needs, where it is absent. */
 VF_MUSTCHECK enum vf_code vf_mongodb_make_collections(struct vf_store *store, const struct vf_mongodb_names *names,
                                                       struct vf_error *error);
 VF_MUSTCHECK enum vf_code vf_mongodb_make_view(struct vf_store *store, const char *view,
                                                const struct vf_mongodb_names *names, struct vf_error *error);
+/* Removes the readers' view where it shows this generation. */
+VF_MUSTCHECK enum vf_code vf_mongodb_remove_view(struct vf_store *store, const char *view,
+                                                 const struct vf_mongodb_names *names, struct vf_error *error);
 
 /* mongodb_notes.c */
 
-VF_MUSTCHECK enum vf_code vf_mongodb_note_stopped(struct vf_store *store, struct vf_view view,
-                                                  struct vf_partition partition, const char *reason,
-                                                  struct vf_error *error);
 VF_MUSTCHECK enum vf_code vf_mongodb_freeze(struct vf_store *store, struct vf_view view,
                                             const struct vf_partition *partitions, size_t partition_count,
                                             int64_t duration_ms, struct vf_error *error);
@@ -183,6 +204,9 @@ bool vf_mongodb_write(struct vf_store *store, const bson_t *command, bson_t *rep
 /* A cursor over `collection` from the primary. `level` is a read concern's. Free it with mongoc_cursor_destroy. */
 mongoc_cursor_t *vf_mongodb_find(struct vf_store *store, const char *collection, const bson_t *filter,
                                  int64_t batch_size, const char *level);
+/* The same for some of each document's fields, and up to `limit` of them (0: all). */
+mongoc_cursor_t *vf_mongodb_find_fields(struct vf_store *store, const char *collection, const bson_t *filter,
+                                        int64_t limit, const char *level, const bson_t *fields);
 
 /* The seam's: see store.h. */
 VF_MUSTCHECK enum vf_code vf_mongodb_check_rights(struct vf_store *store, struct vf_error *error);

@@ -1,4 +1,4 @@
-/* What is written to progress documents beside the commit: why a partition stopped, and the freeze. */
+/* What is written to progress documents beside the commit: the freeze. */
 #include "connectors/mongodb/mongodb_internal.h"
 
 /* One update command with one statement on viewfold.progress, whose `q` and `u` the caller appends. */
@@ -52,31 +52,6 @@ static void append_unset(struct update *update, const char *field)
     bson_append_utf8(&fields, field, -1, "", 0);
     bson_append_document_end(&change, &fields);
     bson_append_document_end(&update->statement, &change);
-}
-
-enum vf_code vf_mongodb_note_stopped(struct vf_store *store, struct vf_view view, struct vf_partition partition,
-                                     const char *reason, struct vf_error *error)
-{
-    struct vf_mongodb_names names;
-    struct update update;
-    bson_t change, set;
-    enum vf_code code = vf_mongodb_names(store, view, &names, error);
-
-    if (code != VF_OK)
-        return code;
-    update_begin(&update);
-    append_partition_query(&update, &names, partition);
-    if (reason) {
-        BSON_APPEND_DOCUMENT_BEGIN(&update.statement, "u", &change);
-        BSON_APPEND_DOCUMENT_BEGIN(&change, "$set", &set);
-        BSON_APPEND_UTF8(&set, "stopped", reason);
-        bson_append_document_end(&change, &set);
-        bson_append_document_end(&update.statement, &change);
-        BSON_APPEND_BOOL(&update.statement, "upsert", true);
-    } else {
-        append_unset(&update, "stopped");
-    }
-    return update_send(&update, store, "note why a partition stopped", error);
 }
 
 /* u: [{$set: {frozen: {$add: ["$$NOW", duration]}}}]: until when, by the server's clock. */

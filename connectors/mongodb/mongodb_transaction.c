@@ -29,7 +29,8 @@ bool vf_mongodb_conflict(struct vf_mongodb_transaction *transaction)
 }
 
 /* The outcome of a command before the commit was sent that failed: nothing of it will be written. Always false. */
-static bool command_failed(struct vf_mongodb_transaction *transaction, const bson_error_t *failure, const bson_t *reply)
+bool vf_mongodb_command_failed(struct vf_mongodb_transaction *transaction, const bson_error_t *failure,
+                               const bson_t *reply)
 {
     switch (vf_mongodb_fault_of(failure, reply)) {
     case VF_FAULT_TRANSIENT:
@@ -112,7 +113,7 @@ static bool send_in_transaction(struct vf_mongodb_transaction *transaction, cons
     bson_destroy(&options);
     if (done && vf_mongodb_write_error(reply, &failure))
         done = false;
-    return done || command_failed(transaction, &failure, reply);
+    return done || vf_mongodb_command_failed(transaction, &failure, reply);
 }
 
 /* Closes the command and sends it. `reply` is always initialized. */
@@ -204,7 +205,7 @@ bool vf_mongodb_transaction_begin(struct vf_mongodb_transaction *transaction)
     if (transaction->session)
         begun = mongoc_client_session_start_transaction(transaction->session, options, &failure);
     if (!begun)
-        command_failed(transaction, &failure, NULL);
+        vf_mongodb_command_failed(transaction, &failure, NULL);
     mongoc_read_concern_destroy(snapshot);
     mongoc_transaction_opts_destroy(options);
     mongoc_session_opts_destroy(session_options);

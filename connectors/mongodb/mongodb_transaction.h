@@ -22,6 +22,10 @@ bool vf_mongodb_refused(struct vf_mongodb_transaction *transaction, enum vf_code
                         const char *text);
 bool vf_mongodb_conflict(struct vf_mongodb_transaction *transaction);
 
+/* A command before the commit that failed: nothing of the transaction will be written. `reply` may be NULL. Always false. */
+bool vf_mongodb_command_failed(struct vf_mongodb_transaction *transaction, const bson_error_t *failure,
+                               const bson_t *reply);
+
 bool vf_mongodb_transaction_begin(struct vf_mongodb_transaction *transaction);
 
 /* Sends commitTransaction, repeats only that while its outcome is unknown, and sets the outcome. */
@@ -62,6 +66,9 @@ bool vf_mongodb_command_send_multi(struct vf_mongodb_command *command);
 
 /* operator: [path, value] */
 void vf_mongodb_append_pair(bson_t *into, const char *operator, const char * path, const char *value);
+
+/* Tests the stamp of the generation's entry, and touches it. */
+bool vf_mongodb_touch_entry(struct vf_mongodb_transaction *transaction);
 
 /* Tests and moves the progress of the commit's partitions; without any, tests that the generation is not frozen. */
 bool vf_mongodb_update_progress(struct vf_mongodb_transaction *transaction);

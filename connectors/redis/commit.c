@@ -62,6 +62,8 @@ static void take_answer(struct vf_store *store, const redisReply *reply)
         if (reply->elements > 1 && reply->element[1]->type == REDIS_REPLY_INTEGER)
             store->publishes_refused += (uint64_t)reply->element[1]->integer;
         finish(store, VF_COMMITTED);
+    } else if (vf_bytes_is(word, "superseded")) {
+        finish(store, VF_SUPERSEDED);
     } else if (vf_bytes_is(word, "frozen")) {
         finish(store, VF_FROZEN);
     } else if (vf_bytes_is(word, "conflict")) {

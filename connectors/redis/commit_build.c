@@ -149,13 +149,6 @@ static void add_progress(struct vf_store *store, const struct vf_commit *commit)
     }
 }
 
-static void add_stamp(struct vf_redis_request *request, uint64_t stamp)
-{
-    char text[VF_STAMP_TEXT_BYTES];
-    vf_stamp_print(text, stamp);
-    vf_redis_request_add(request, vf_bytes(text, VF_STAMP_TEXT_BYTES - 1));
-}
-
 /* In the order of the keys. */
 static void add_stamps(struct vf_store *store, const struct vf_commit *commit)
 {
@@ -163,12 +156,12 @@ static void add_stamps(struct vf_store *store, const struct vf_commit *commit)
         for (size_t i = 0; i < commit->document_count; i++) {
             const struct vf_document_change *change = &commit->documents[i];
             if (!is_absent(change) && (change->intent != VF_WRITE) == consulted)
-                add_stamp(&store->commit_request, change->base_stamp);
+                vf_redis_add_stamp(&store->commit_request, change->base_stamp);
         }
         for (size_t i = 0; i < commit->aggregate_count; i++) {
             const struct vf_aggregate_change *change = &commit->aggregates[i];
             if (change->base_exists && (change->intent != VF_WRITE) == consulted)
-                add_stamp(&store->commit_request, change->base_stamp);
+                vf_redis_add_stamp(&store->commit_request, change->base_stamp);
         }
     }
 }
@@ -380,6 +373,7 @@ static void add_counts(struct vf_store *store, const struct vf_commit *commit)
     vf_redis_request_add_int(request, husks);
     vf_redis_request_add_int(request, aggregates);
     add_shapes(store, (size_t)(documents + husks + aggregates));
+    vf_redis_add_stamp(request, commit->generation_stamp);
 }
 
 enum vf_code vf_redis_commit_build(struct vf_store *store, const struct vf_commit *commit, struct vf_error *error)
@@ -402,7 +396,7 @@ enum vf_code vf_redis_commit_build(struct vf_store *store, const struct vf_commi
     vf_redis_request_add_text(request, store->function_commit);
     vf_redis_request_add_int(request, (int64_t)(2 + layout->absent + layout->written + layout->consulted));
     add_keys(store, commit);
-    add_stamp(request, commit->stamp);
+    vf_redis_add_stamp(request, commit->stamp);
     vf_redis_request_add_int(request, commit->view.generation);
     vf_redis_request_add(request, store->keys.channel);
     add_counts(store, commit);

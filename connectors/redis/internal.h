@@ -19,6 +19,8 @@
 /* How often a function is loaded again for one call before the server is taken to be refusing it. */
 #define VF_REDIS_RELOADS_MAX 3
 
+#define VF_REDIS_FUNCTION_BYTES 48
+
 enum vf_redis_commit_state {
     VF_REDIS_COMMIT_NONE,
     VF_REDIS_COMMIT_SENT, /* its reply is the next one to arrive */
@@ -40,7 +42,10 @@ struct vf_store {
     char *username; /* for advice; NULL: none */
     int64_t command_timeout_ms;
     struct vf_redis_connection *connection;
-    char function_commit[40], function_prepare[40], function_freeze[40];
+    char function_commit[VF_REDIS_FUNCTION_BYTES], function_prepare[VF_REDIS_FUNCTION_BYTES];
+    char function_freeze[VF_REDIS_FUNCTION_BYTES], function_adopt[VF_REDIS_FUNCTION_BYTES];
+    char function_drop_begin[VF_REDIS_FUNCTION_BYTES], function_drop_more[VF_REDIS_FUNCTION_BYTES];
+    char function_note[VF_REDIS_FUNCTION_BYTES];
 
     struct vf_redis_request request; /* of every call but the commit */
     struct vf_redis_keys keys;
@@ -53,6 +58,9 @@ struct vf_store {
     size_t commit_places_size;
     size_t commit_shapes_at;    /* where in commit_request's bytes the next write's shape goes */
     uint64_t publishes_refused; /* since the connection was made */
+
+    char drop_cursor[24]; /* SCAN's, of the removal under way */
+    bool drop_scanned;    /* all keys have been looked at */
 
     struct vf_json_parser *parser, *types_parser;
     struct vf_buffer value, types; /* being printed */
@@ -127,13 +135,43 @@ VF_MUSTCHECK enum vf_code vf_redis_prepare(struct vf_store *store, const char *v
 VF_MUSTCHECK enum vf_code vf_redis_generation(struct vf_store *store, struct vf_view view, struct vf_arena *arena,
                                               struct vf_generation *ret_generation, struct vf_error *error);
 
+VF_MUSTCHECK enum vf_code vf_redis_generation_stamp(struct vf_store *store, struct vf_view view, uint64_t *ret_stamp,
+                                                    bool *ret_there, struct vf_error *error);
+VF_MUSTCHECK enum vf_code vf_redis_generations(struct vf_store *store, const char *view, struct vf_arena *arena,
+                                               struct vf_generation **ret_generations, size_t *ret_count,
+                                               struct vf_error *error);
+
+/* entry.c: a generation's entry as JSON. Adds it to the store's request; as one argument, or, of one that goes on with
+ * another script, as two, between which the adoption's positions belong. */
+void vf_redis_entry_add(struct vf_store *store, const struct vf_generation *generation);
+void vf_redis_entry_add_adopted(struct vf_store *store, const struct vf_generation *base,
+                                const struct vf_generation *next);
+/* Fills all but the number and the files. */
+VF_MUSTCHECK enum vf_code vf_redis_entry_read(struct vf_store *store, struct vf_bytes text, struct vf_arena *arena,
+                                              struct vf_generation *generation, struct vf_error *error);
+enum vf_code vf_redis_entry_fail_newer(struct vf_store *store, struct vf_bytes format, struct vf_error *error);
+
+/* changing.c */
+void vf_redis_add_stamp(struct vf_redis_request *request, uint64_t stamp);
+void vf_redis_add_files(struct vf_redis_request *request, const struct vf_generation *generation);
+VF_MUSTCHECK enum vf_code vf_redis_adopt(struct vf_store *store, struct vf_view view, uint64_t base_stamp,
+                                         const struct vf_generation *next, bool *ret_done, struct vf_error *error);
+VF_MUSTCHECK enum vf_code vf_redis_drop_begin(struct vf_store *store, struct vf_view view, uint64_t base_stamp,
+                                              uint64_t stamp, bool *ret_done, struct vf_error *error);
+VF_MUSTCHECK enum vf_code vf_redis_drop_more(struct vf_store *store, struct vf_view view, uint64_t stamp,
+                                             int64_t now_ms, enum vf_drop *ret_drop, size_t *ret_removed,
+                                             struct vf_error *error);
+
 /* progress.c */
+
+/* "orders/3", with the topic in the arena. */
+bool vf_redis_read_partition(struct vf_bytes field, struct vf_arena *arena, struct vf_partition *ret_partition);
 VF_MUSTCHECK enum vf_code vf_redis_state(struct vf_store *store, const char *view, struct vf_view_state *ret_state,
                                          struct vf_error *error);
 VF_MUSTCHECK enum vf_code vf_redis_progress(struct vf_store *store, struct vf_view view, struct vf_arena *arena,
                                             struct vf_progress_row **ret_rows, size_t *ret_count,
                                             struct vf_error *error);
-VF_MUSTCHECK enum vf_code vf_redis_note_stopped(struct vf_store *store, struct vf_view view,
+VF_MUSTCHECK enum vf_code vf_redis_note_stopped(struct vf_store *store, struct vf_view view, uint64_t generation_stamp,
                                                 struct vf_partition partition, const char *reason,
                                                 struct vf_error *error);
 VF_MUSTCHECK enum vf_code vf_redis_freeze(struct vf_store *store, struct vf_view view,

@@ -27,8 +27,8 @@ static struct vf_bytes key(struct vf_redis_keys *keys, const char *prefix, const
 void vf_redis_keys_set(struct vf_redis_keys *keys, const char *prefix, const char *view, int32_t generation)
 {
     vf_buffer_clear(&keys->text);
-    /* Room for all nine first, so that the buffer does not move under those that are made already. */
-    (void)vf_buffer_reserve(&keys->text, 9 * (strlen(prefix) + strlen(view) + 40));
+    /* Room for all ten first, so that the buffer does not move under those that are made already. */
+    (void)vf_buffer_reserve(&keys->text, 10 * (strlen(prefix) + strlen(view) + 40));
     keys->pointer = key(keys, prefix, view, "", 0, "");
     keys->registry = key(keys, prefix, view, "@", 0, "generations");
     keys->channel = key(keys, prefix, view, "@", 0, "changes");
@@ -38,4 +38,5 @@ void vf_redis_keys_set(struct vf_redis_keys *keys, const char *prefix, const cha
     keys->progress = key(keys, prefix, view, "@", generation, ":progress");
     keys->stopped = key(keys, prefix, view, "@", generation, ":stopped");
     keys->script = key(keys, prefix, view, "@", generation, ":script");
+    keys->side = key(keys, prefix, view, "@", generation, ":");
 }

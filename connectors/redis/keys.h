@@ -18,6 +18,7 @@ struct vf_redis_keys {
     struct vf_bytes progress;  /* shop:customer_orders@1:progress */
     struct vf_bytes stopped;   /* shop:customer_orders@1:stopped */
     struct vf_bytes script;    /* shop:customer_orders@1:script */
+    struct vf_bytes side;      /* shop:customer_orders@1: */
 };
 
 void vf_redis_keys_init(struct vf_redis_keys *keys);

@@ -7,6 +7,7 @@
 -- An answer is a list whose first element says what came of it:
 --   ok, how many PUBLISH were refused
 --   frozen, until when
+--   superseded: the generation's entry is another one than the caller goes by
 --   conflict, "progress", which partition (1..), its present value or ""
 --   conflict, "absent", which key of KEYS (1..) is there
 --   conflict, "stamp", which key of KEYS (1..), its present stamp or ""
@@ -54,13 +55,14 @@ end
 --       removed)  then those that carry a stamp and were only consulted
 -- ARGV  1 stamp  2 generation  3 channel  4 how many absent  5 written  6 consulted  7 partitions  8 moved partitions
 --       9 documents  10 husks  11 aggregate records  12 of each of these, which key and how many values: two 32-bit numbers,
---       the low byte first (thousands of numbers as text take the server longer to read than all conditions), and behind these:
+--       the low byte first (thousands of numbers as text take the server longer to read than all conditions)
+--       13 the stamp of the generation's entry, and behind these:
 --       each partition's field; each one's expected text ("": none); field and new text of each moved one;
 --       the expected stamp of each key that carries one;
 --       documents:         id, revision, values (field, text, ...)
 --       husks:             id, revision, values
 --       aggregate records: values
-local HEAD = 12
+local HEAD = 13
 local SHAPE = '<I4I4'
 local SHAPE_BYTES = 8
 
@@ -70,7 +72,7 @@ local function read_plan(keys, args)
     absent = whole(args[4]), written = whole(args[5]), consulted = whole(args[6]),
     partitions = whole(args[7]), moved = whole(args[8]),
     documents = whole(args[9]), husks = whole(args[10]), aggregates = whole(args[11]),
-    shapes = args[12], places = {}, sizes = {}, rewritten = {}, rewrites = 0,
+    shapes = args[12], entry = args[13], places = {}, sizes = {}, rewritten = {}, rewrites = 0,
   }
   plan.written_from = 2 + plan.absent + 1
   plan.written_to = plan.written_from + plan.written - 1
@@ -121,16 +123,18 @@ local function check_progress(keys, args, plan)
   at = 1
   local values
   if plan.partitions > 0 then
-    values = call('HMGET', keys[1], 'frozen', unpack(args, plan.fields_from, plan.expected_from - 1))
+    values = call('HMGET', keys[1], 'frozen', 'generation', unpack(args, plan.fields_from, plan.expected_from - 1))
   else
-    values = call('HMGET', keys[1], 'frozen')
+    values = call('HMGET', keys[1], 'frozen', 'generation')
   end
+  -- GUARD redis-superseded: a worker goes on writing what was adopted or dropped meanwhile
+  if values[2] ~= plan.entry then return { 'superseded' } end
   if values[1] then
     -- GUARD redis-frozen: a write into a generation that is being switched away from; in the server's time, so it ends by itself
     if whole(values[1]) > now_ms() then return { 'frozen', values[1] } end
   end
   for i = 1, plan.partitions do
-    local present = values[i + 1] or ''
+    local present = values[i + 2] or ''
     -- GUARD redis-progress: a zombie's batch, or one that has been written already
     if present ~= args[plan.expected_from + i - 1] then return { 'conflict', 'progress', i, present } end
   end
@@ -265,12 +269,13 @@ end
 --
 -- KEYS  1 pointer  2 registry  3 script  4 progress  5 stopped  6 a document  7 a husk  8 an aggregate record (the last three
 --       only stand for all of their kind: the user's rights on them are looked at)
--- ARGV  1 number  2 entry (JSON)  3 script hash  4 our format  then file, text, file, text, ...
+-- ARGV  1 number  2 entry (JSON)  3 script hash  4 our format  5 the entry's stamp  6 the entry where one was dropped, or
+--       "": what was dropped stays so  then file, text, file, text, ...
 --
 -- ok, 1 where the entry is this call's; newer, a registry's format; denied, command, key; wrong, key, reason
 local NEEDED = { -- command, which key, further arguments; PUBLISH is not needed: a refused one is counted
   { 'SET', 1, 'v' }, { 'GET', 1 }, { 'HSET', 2, 'f', 'v' }, { 'HGETALL', 2 }, { 'HSET', 3, 'f', 'v' }, { 'UNLINK', 3 },
-  { 'HMGET', 4, 'f' }, { 'HGETALL', 4 }, { 'HSET', 4, 'f', 'v' }, { 'HDEL', 4, 'f' }, { 'HLEN', 5 }, { 'HSET', 5, 'f', 'v' },
+  { 'HMGET', 4, 'f' }, { 'HGET', 4, 'f' }, { 'HGETALL', 4 }, { 'HSET', 4, 'f', 'v' }, { 'HDEL', 4, 'f' }, { 'HLEN', 5 }, { 'HSET', 5, 'f', 'v' },
   { 'HDEL', 5, 'f' }, { 'EXISTS', 6 }, { 'HGET', 6, 'f' }, { 'HLEN', 6 }, { 'HGETALL', 6 }, { 'HSET', 6, 'f', 'v' },
   { 'UNLINK', 6 }, { 'HSET', 7, 'f', 'v' }, { 'HSET', 8, 'f', 'v' },
 }
@@ -293,9 +298,9 @@ local function check_view(keys, args)
   end
 end
 
-local function set_script(keys, args)
-  call('UNLINK', keys[3])
-  set_more(keys[3], args, 5, #args)
+local function set_script(key, args, from)
+  call('UNLINK', key)
+  set_more(key, args, from, #args)
 end
 
 local function prepare(keys, args)
@@ -304,12 +309,21 @@ local function prepare(keys, args)
   if not checked then return { 'wrong', keys[at] or '', tostring(answer) } end
   if answer then return answer end
   local created, present = 0, call('HGET', keys[2], args[1])
-  if not present then
-    set_script(keys, args)
-    call('HSET', keys[2], args[1], args[2])
+  local entry = present and cjson.decode(present) or {}
+  -- GUARD redis-drop-stays: a worker that had been running a dropped generation makes it again, with the script of then
+  local replaced = entry.state == 'dropped' and args[6] ~= ''
+  if not present or replaced then
+    set_script(keys[3], args, 7)
+    call('HSET', keys[2], args[1], replaced and args[6] or args[2])
+    call('HSET', keys[4], 'generation', args[5])
     created = 1
-  elseif call('EXISTS', keys[3]) == 0 and cjson.decode(present).script_hash == args[3] then
-    set_script(keys, args) -- lost; what is at hand is the same
+  elseif entry.state ~= 'active' then
+    return { 'ok', 0 } -- being dropped, or dropped: nothing is made
+  else
+    if call('EXISTS', keys[3]) == 0 and entry.script_hash == args[3] then
+      set_script(keys[3], args, 7) -- lost; what is at hand is the same
+    end
+    if not call('HGET', keys[4], 'generation') then call('HSET', keys[4], 'generation', entry.stamp) end
   end
   call('SET', keys[1], args[1], 'NX')
   return { 'ok', created }
@@ -327,6 +341,124 @@ local function freeze(keys, args)
   return { 'ok' }
 end
 
+-- ENTRIES THAT CHANGE: adopting and dropping. Each goes by the stamp of the generation's entry; what commits go by is the
+-- progress hash's field `generation`, changed in the same call.
+
+-- Gives the entry where it is in one of the two states and has the stamp; raises where something is not ours.
+local function entry_of(registry, number, stamp, state, or_state)
+  local present = call('HGET', registry, number)
+  local entry = present and cjson.decode(present)
+  if entry and entry.stamp == stamp and (entry.state == state or entry.state == or_state) then return entry end
+end
+
+local function first_denied(needs)
+  for _, need in ipairs(needs) do
+    if denied(unpack(need)) then return { 'denied', need[1], need[2] } end
+  end
+end
+
+-- "orders/3":1043 of each partition that has progress, sorted.
+local function positions_of(progress)
+  local fields, list = call('HGETALL', progress), {}
+  for i = 1, #fields, 2 do
+    local next = string.match(fields[i + 1], '^{"next":(%d+),')
+    if next and string.find(fields[i], '/', 1, true) then list[#list + 1] = cjson.encode(fields[i]) .. ':' .. next end
+  end
+  table.sort(list)
+  return (string.gsub(table.concat(list, ','), '\\/', '/'))
+end
+
+-- ADOPT: KEYS 1 registry 2 script 3 progress; ARGV 1 number 2 the entry's stamp 3 its next one 4 the next entry up to the
+-- adoption's positions 5 and from there on  then file, text, ...
+local function check_adopt(keys, args)
+  at = 2
+  must_be_hash(keys, 2)
+  must_be_hash(keys, 3)
+  at = 1
+  -- GUARD redis-adopt-once: of two operators at once one has not seen what the other did
+  if not entry_of(keys[1], args[1], args[2], 'active') then return { 'superseded' } end
+  return first_denied({
+    { 'HSET', keys[1], 'f', 'v' }, { 'HSET', keys[2], 'f', 'v' }, { 'UNLINK', keys[2] }, { 'HGETALL', keys[3] },
+    { 'HSET', keys[3], 'f', 'v' },
+  })
+end
+
+local function adopt(keys, args)
+  begin()
+  local checked, answer = pcall(check_adopt, keys, args)
+  if not checked then return { 'wrong', keys[at] or '', tostring(answer) } end
+  if answer then return answer end
+  local positions = positions_of(keys[3])
+  set_script(keys[2], args, 6)
+  call('HSET', keys[1], args[1], args[4] .. positions .. args[5])
+  -- GUARD redis-adopt-fences: old workers write on, and the view is folded by both scripts, mixed at random
+  call('HSET', keys[3], 'generation', args[3])
+  return { 'ok' }
+end
+
+-- DROP_BEGIN: KEYS 1 pointer 2 registry 3 script 4 progress; ARGV 1 number 2 the entry's stamp 3 its next one 4 the next
+-- entry
+local function check_drop_begin(keys, args)
+  at = 1
+  call('GET', keys[1])
+  must_be_hash(keys, 4)
+  at = 2
+  if not entry_of(keys[2], args[1], args[2], 'active', 'dropping') then return { 'superseded' } end
+  return first_denied({
+    { 'UNLINK', keys[1] }, { 'HSET', keys[2], 'f', 'v' }, { 'UNLINK', keys[3] }, { 'HSET', keys[4], 'f', 'v' },
+  })
+end
+
+local function drop_begin(keys, args)
+  begin()
+  local checked, answer = pcall(check_drop_begin, keys, args)
+  if not checked then return { 'wrong', keys[at] or '', tostring(answer) } end
+  if answer then return answer end
+  call('HSET', keys[2], args[1], args[4])
+  call('HSET', keys[4], 'generation', args[3])
+  if call('GET', keys[1]) == args[1] then call('UNLINK', keys[1]) end
+  call('UNLINK', keys[3])
+  return { 'ok' }
+end
+
+-- DROP_MORE: KEYS 1 registry  then documents  then what else is the generation's; ARGV 1 number 2 the entry's stamp
+-- 3 how many documents 4 bytes of a document's key before its id 5 the last entry, or "": there is more
+local function drop_more(keys, args)
+  begin()
+  local checked, entry = pcall(entry_of, keys[1], args[1], args[2], 'dropping')
+  if not checked then return { 'wrong', keys[1], tostring(entry) } end
+  -- GUARD redis-drop-own: who was stopped while dropping removes what was built anew meanwhile
+  if not entry then return { 'superseded' } end
+  local documents, head, gone = whole(args[3]), whole(args[4]), {}
+  for i = 2, #keys do
+    local ours = i > documents + 1
+    if not ours then
+      local told, id = pcall(call, 'HGET', keys[i], 'id')
+      -- GUARD redis-drop-ours: what begins like our keys and is not ours goes too
+      ours = told and id == string.sub(keys[i], head + 1)
+    end
+    if ours then gone[#gone + 1] = keys[i] end
+  end
+  for from = 1, #gone, KEYS_MAX do
+    call('UNLINK', unpack(gone, from, math.min(from + KEYS_MAX - 1, #gone)))
+  end
+  if args[5] ~= '' then call('HSET', keys[1], args[1], args[5]) end
+  return { 'ok', #gone }
+end
+
+-- NOTE: KEYS 1 progress 2 stopped; ARGV 1 the stamp of the generation's entry 2 a partition  3 why it stopped, or nothing
+local function note(keys, args)
+  begin()
+  -- GUARD redis-note: a note about what was dropped stands in what is built anew
+  if call('HGET', keys[1], 'generation') ~= args[1] then return { 'superseded' } end
+  if args[3] then call('HSET', keys[2], args[2], args[3]) else call('HDEL', keys[2], args[2]) end
+  return { 'ok' }
+end
+
 redis.register_function('viewfold_commit_1_@HASH@', commit)
+redis.register_function('viewfold_adopt_1_@HASH@', adopt)
+redis.register_function('viewfold_drop_begin_1_@HASH@', drop_begin)
+redis.register_function('viewfold_drop_more_1_@HASH@', drop_more)
+redis.register_function('viewfold_note_1_@HASH@', note)
 redis.register_function('viewfold_prepare_1_@HASH@', prepare)
 redis.register_function('viewfold_freeze_1_@HASH@', freeze)

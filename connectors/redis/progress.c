@@ -4,7 +4,7 @@
 #include "connectors/redis/internal.h"
 
 /* "orders/3": the topic's own name, and the partition behind the last '/'. */
-static bool read_partition(struct vf_bytes field, struct vf_arena *arena, struct vf_partition *ret_partition)
+bool vf_redis_read_partition(struct vf_bytes field, struct vf_arena *arena, struct vf_partition *ret_partition)
 {
     size_t slash = field.size;
     int64_t number;
@@ -44,9 +44,9 @@ static enum vf_code read_rows(struct vf_store *store, const redisReply *progress
     for (size_t i = 0; i + 1 < progress->elements; i += 2) {
         struct vf_bytes field = vf_redis_bytes(progress->element[i]);
         struct vf_error detail;
-        if (vf_bytes_is(field, "frozen"))
+        if (vf_bytes_is(field, "frozen") || vf_bytes_is(field, "generation"))
             continue;
-        if (!read_partition(field, arena, &rows[count].partition) ||
+        if (!vf_redis_read_partition(field, arena, &rows[count].partition) ||
             vf_progress_parse(vf_redis_bytes(progress->element[i + 1]), store->parser, &rows[count].progress,
                               &detail) != VF_OK)
             return fail_field(store, store->keys.progress, field, error);
@@ -55,7 +55,7 @@ static enum vf_code read_rows(struct vf_store *store, const redisReply *progress
     for (size_t i = 0; i + 1 < stopped->elements; i += 2) {
         struct vf_bytes field = vf_redis_bytes(stopped->element[i]);
         struct vf_partition partition;
-        if (!read_partition(field, arena, &partition))
+        if (!vf_redis_read_partition(field, arena, &partition))
             return fail_field(store, store->keys.stopped, field, error);
         struct vf_progress_row *row = find_row(rows, count, partition);
         if (!row) {
@@ -99,21 +99,26 @@ enum vf_code vf_redis_progress(struct vf_store *store, struct vf_view view, stru
     return code;
 }
 
-enum vf_code vf_redis_note_stopped(struct vf_store *store, struct vf_view view, struct vf_partition partition,
-                                   const char *reason, struct vf_error *error)
+enum vf_code vf_redis_note_stopped(struct vf_store *store, struct vf_view view, uint64_t generation_stamp,
+                                   struct vf_partition partition, const char *reason, struct vf_error *error)
 {
     vf_redis_begin(store);
     vf_redis_keys_set(&store->keys, store->prefix, view.name, view.generation);
     vf_buffer_clear(&store->value);
     vf_buffer_printf(&store->value, "%s/%d", partition.topic, (int)partition.partition);
-    vf_redis_request_begin(&store->request, reason ? 4 : 3);
-    vf_redis_request_add_text(&store->request, reason ? "HSET" : "HDEL");
+    vf_redis_request_begin(&store->request, reason ? 8 : 7);
+    vf_redis_request_add_text(&store->request, "FCALL");
+    vf_redis_request_add_text(&store->request, store->function_note);
+    vf_redis_request_add_int(&store->request, 2);
+    vf_redis_request_add(&store->request, store->keys.progress);
     vf_redis_request_add(&store->request, store->keys.stopped);
+    vf_redis_add_stamp(&store->request, generation_stamp);
     vf_redis_request_add(&store->request, vf_bytes(store->value.data, store->value.size));
     if (reason)
         vf_redis_request_add_text(&store->request, reason);
     redisReply *reply = NULL;
-    enum vf_code code = vf_redis_ask(store, "noting why a partition stopped", vf_redis_deadline(store), &reply, error);
+    enum vf_code code =
+        vf_redis_ask_function(store, "FCALL (noting why a partition stopped)", vf_redis_deadline(store), &reply, error);
     if (code == VF_OK)
         freeReplyObject(reply);
     return code;

@@ -170,6 +170,11 @@ static void store_free(struct vf_store *store)
     free(store);
 }
 
+static void name_function(char name[VF_REDIS_FUNCTION_BYTES], const char *what)
+{
+    snprintf(name, VF_REDIS_FUNCTION_BYTES, "viewfold_%s_%d_%s", what, VF_FORMAT, vf_redis_writer_hash);
+}
+
 static struct vf_store *store_new(const struct vf_store_config *config, const struct vf_redis_address *address)
 {
     struct vf_store *store = vf_calloc(1, sizeof(*store));
@@ -181,12 +186,13 @@ static struct vf_store *store_new(const struct vf_store_config *config, const st
     const char *username = config->username ? config->username : address->username;
     store->username = username ? vf_strdup(username) : NULL;
     store->command_timeout_ms = config->command_timeout_ms;
-    snprintf(store->function_commit, sizeof(store->function_commit), "viewfold_commit_%d_%s", VF_FORMAT,
-             vf_redis_writer_hash);
-    snprintf(store->function_prepare, sizeof(store->function_prepare), "viewfold_prepare_%d_%s", VF_FORMAT,
-             vf_redis_writer_hash);
-    snprintf(store->function_freeze, sizeof(store->function_freeze), "viewfold_freeze_%d_%s", VF_FORMAT,
-             vf_redis_writer_hash);
+    name_function(store->function_commit, "commit");
+    name_function(store->function_prepare, "prepare");
+    name_function(store->function_freeze, "freeze");
+    name_function(store->function_adopt, "adopt");
+    name_function(store->function_drop_begin, "drop_begin");
+    name_function(store->function_drop_more, "drop_more");
+    name_function(store->function_note, "note");
     vf_redis_request_init(&store->request);
     vf_redis_request_init(&store->commit_request);
     vf_redis_keys_init(&store->keys);
@@ -319,6 +325,11 @@ const struct vf_store_type vf_redis_store_type = {
     .close = store_free,
     .prepare = vf_redis_prepare,
     .generation = vf_redis_generation,
+    .generation_stamp = vf_redis_generation_stamp,
+    .generations = vf_redis_generations,
+    .adopt = vf_redis_adopt,
+    .drop_begin = vf_redis_drop_begin,
+    .drop_more = vf_redis_drop_more,
     .state = vf_redis_state,
     .load = vf_redis_load,
     .progress = vf_redis_progress,

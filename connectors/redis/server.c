@@ -198,7 +198,7 @@ void vf_redis_rights_print(struct vf_buffer *out, const char *prefix)
 {
     vf_buffer_printf(
         out,
-        "~%s* &%s* +fcall +fcall_ro +function|load +function|list +info +select +time +get +set +exists +unlink "
+        "~%s* &%s* +fcall +fcall_ro +function|load +function|list +info +select +time +get +set +exists +unlink +scan "
         "+hget +hmget +hset +hdel +hlen +hgetall +publish",
         prefix, prefix);
 }

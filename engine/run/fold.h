@@ -30,6 +30,7 @@ struct vf_fold_tools {
     const struct vf_store_type *store_type;
     struct vf_store *store;
     struct vf_view view;
+    uint64_t generation_stamp; /* that the commit goes by */
     struct vf_cache *cache;
     struct vf_readings *readings;
     struct vf_json_parser *parser;

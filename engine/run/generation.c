@@ -155,23 +155,139 @@ enum vf_code vf_generation_check(const char *view, const struct vf_generation *r
         return vf_fail(error, VF_E_CONFIG,
                        "%s: generation %d has format %d, and this viewfold knows %d: use a newer one", view,
                        registered->number, registered->format, VF_FORMAT);
+    /* GUARD dropping: a view is built on what is still being removed */
+    if (strcmp(registered->state, VF_GENERATION_ACTIVE) != 0)
+        return vf_fail(error, VF_E_CONFIG,
+                       "%s: generation %d is being dropped, and that was not finished: finish it with `viewfold "
+                       "generations drop`, then start again, and the view is built from the log's beginning",
+                       view, registered->number);
     if (strcmp(registered->script_hash, proposed->script_hash) == 0)
         return VF_OK;
     /* GUARD other-script: a view half folded by one script and half by another */
     if (registered->projection_version == proposed->projection_version)
         return vf_fail(
             error, VF_E_CONFIG,
-            "%s: %s differs from the script that generation %d was built with (%.12s, here %.12s), and both say "
-            "version %lld. Workers run what the store holds, so nothing was started. Put the old script back; or, "
-            "to let this one take effect, remove the view from the store and let it be built anew "
-            "(`generations adopt`, `generations drop` and `rebuild` are not built yet)",
+            "%s: %s differs from the script that generation %d runs (%.12s, here %.12s), and both say version %lld. "
+            "Workers run what the store holds, so nothing was started. Put the old script back, or decide:\n"
+            "  adopt    generation %d goes on with this script from where it is; what is folded already stays as it is "
+            "(a handler was mended): viewfold generations adopt PROJECTION\n"
+            "  rebuild  raise the script's version, and the view is built anew while this one is served (not built "
+            "yet)\n"
+            "  drop     the view is removed, and built from the log's beginning by the next `run`; until then readers "
+            "miss it: viewfold generations drop PROJECTION %d",
             view, proposed->script, registered->number, registered->script_hash, proposed->script_hash,
-            (long long)proposed->projection_version);
+            (long long)proposed->projection_version, registered->number, registered->number);
     return vf_fail(
         error, VF_E_CONFIG,
         "%s: %s says version %lld, and generation %d was built with version %lld: a rebuild is wanted, and "
-        "`rebuild` is not built yet. Put the old script back; or remove the view from the store and let it be "
-        "built anew",
+        "`rebuild` is not built yet. Put the old script back; or remove the view, and the next `run` builds it from the "
+        "log's beginning (until then readers miss it): viewfold generations drop PROJECTION %d",
         view, proposed->script, (long long)proposed->projection_version, registered->number,
-        (long long)registered->projection_version);
+        (long long)registered->projection_version, registered->number);
+}
+
+/* --- adopting ------------------------------------------------------------------------------------------------------ */
+
+static const char *route_name(enum vf_route_kind route)
+{
+    switch (route) {
+    case VF_ROUTE_OWN: return "own";
+    case VF_ROUTE_FIELD: return "a field";
+    case VF_ROUTE_FUNCTION: return "a function";
+    case VF_ROUTE_LINK: return "link";
+    }
+    return "?";
+}
+
+static const struct vf_route *find_route(const struct vf_projection *projection, const char *kind)
+{
+    for (size_t i = 0; i < projection->route_count; i++)
+        if (strcmp(projection->routes[i].kind, kind) == 0)
+            return &projection->routes[i];
+    return NULL;
+}
+
+static bool has_topic(const struct vf_projection *projection, const char *topic)
+{
+    for (size_t i = 0; i < projection->topic_count; i++)
+        if (strcmp(projection->topics[i], topic) == 0)
+            return true;
+    return false;
+}
+
+#define INSTEAD "; adopting takes no other documents than there are. Drop the generation, and it is built anew"
+
+static enum vf_code check_topics(const struct vf_projection *had, const struct vf_projection *has,
+                                 struct vf_error *error)
+{
+    for (size_t i = 0; i < has->topic_count; i++)
+        if (!has_topic(had, has->topics[i]))
+            return vf_fail(error, VF_E_CONFIG,
+                           "the script now reads the topic %s: its past would come behind all that is folded" INSTEAD,
+                           has->topics[i]);
+    for (size_t i = 0; i < had->topic_count; i++)
+        if (!has_topic(has, had->topics[i]))
+            return vf_fail(error, VF_E_CONFIG,
+                           "the script no longer reads the topic %s, of which the documents hold the past" INSTEAD,
+                           had->topics[i]);
+    return VF_OK;
+}
+
+static enum vf_code check_routes(const struct vf_projection *had, const struct vf_projection *has,
+                                 struct vf_error *error)
+{
+    for (size_t i = 0; i < has->route_count; i++) {
+        const struct vf_route *next = &has->routes[i];
+        const struct vf_route *route = find_route(had, next->kind);
+        if (!route)
+            return vf_fail(error, VF_E_CONFIG,
+                           "the script's key now has the kind %s, whose earlier events went by" INSTEAD, next->kind);
+        /* GUARD adopt-route: links that were never remembered are missed */
+        if (route->route != next->route)
+            return vf_fail(error, VF_E_CONFIG,
+                           "the script's key now says %s for %s, and said %s: what the view remembers of each %s is "
+                           "for that" INSTEAD,
+                           route_name(next->route), next->kind, route_name(route->route), next->kind);
+        if (route->route == VF_ROUTE_LINK && strcmp(route->link_type, next->link_type) != 0)
+            return vf_fail(error, VF_E_CONFIG,
+                           "the script's key now links %s by the event %s, and did by %s: the links of those that are "
+                           "under way are of that" INSTEAD,
+                           next->kind, next->link_type, route->link_type);
+    }
+    for (size_t i = 0; i < had->route_count; i++)
+        if (!find_route(has, had->routes[i].kind))
+            return vf_fail(error, VF_E_CONFIG,
+                           "the script's key no longer has the kind %s, of which the documents hold the past" INSTEAD,
+                           had->routes[i].kind);
+    return VF_OK;
+}
+
+enum vf_code vf_generation_check_adoption(const struct vf_projection *had, const struct vf_projection *has,
+                                          struct vf_error *error)
+{
+    if (strcmp(had->name, has->name) != 0)
+        return vf_fail(
+            error, VF_E_CONFIG,
+            "the script is now the projection %s, and the generation is one of %s: that is another view. Put "
+            "the name back",
+            has->name, had->name);
+    /* GUARD adopt-version: what wants a rebuild is half folded by one script and half by another */
+    if (had->version != has->version)
+        return vf_fail(
+            error, VF_E_CONFIG,
+            "the script says version %lld, and the generation was built with version %lld: another version is "
+            "for a rebuild (not built yet). To adopt, leave the version as it is; or drop the generation, "
+            "and it is built anew",
+            (long long)has->version, (long long)had->version);
+    /* GUARD adopt-versions: last versions are looked for where none were kept, so repeats are taken in */
+    if (had->versions != has->versions) {
+        static const char *const names[] = {"document", "record", "none"};
+        return vf_fail(
+            error, VF_E_CONFIG,
+            "the script now says versions = \"%s\", and said \"%s\": where each aggregate's last version lies "
+            "would change" INSTEAD,
+            names[has->versions], names[had->versions]);
+    }
+    enum vf_code code = check_topics(had, has, error);
+    return code ? code : check_routes(had, has, error);
 }

@@ -40,22 +40,12 @@ void vf_worker_store_is_well(struct vf_worker *worker)
     worker->backoff_ms = STORE_BACKOFF_MS;
 }
 
-/* The store may have lost everything: then the view is made anew, by insert-if-absent. */
-static enum vf_code prepare_again(struct vf_worker *worker, struct vf_error *error)
-{
-    struct vf_generation registered;
-    bool created;
-    vf_arena_reset(worker->scratch);
-    return worker->setup.store_type->prepare(worker->store, worker->setup.view, &worker->generation, worker->scratch,
-                                             &registered, &created, error);
-}
-
 void vf_worker_try_store(struct vf_worker *worker)
 {
     struct vf_error error;
     enum vf_code code = worker->setup.store_type->open(&worker->setup.store, &worker->store, &error);
     if (!code) {
-        code = prepare_again(worker, &error);
+        code = vf_worker_prepare_again(worker, &error);
         if (code) {
             worker->setup.store_type->close(worker->store);
             worker->store = NULL;
@@ -109,8 +99,8 @@ void vf_worker_finish_stops(struct vf_worker *worker)
         struct vf_reading *reading = &worker->readings.all[i];
         if (reading->state != VF_STOPPING)
             continue;
-        if (worker->setup.store_type->note_stopped(worker->store, vf_worker_view(worker), reading->partition,
-                                                   reading->why, &error)) {
+        if (worker->setup.store_type->note_stopped(worker->store, vf_worker_view(worker), worker->generation.stamp,
+                                                   reading->partition, reading->why, &error)) {
             vf_worker_lose_store(worker, &error, false);
             return;
         }
@@ -290,13 +280,31 @@ static enum vf_code has_committed(struct vf_worker *worker, bool *ret_has, struc
     return VF_OK;
 }
 
+/* Was the view dropped, and is now being built anew? Its group's offsets are then those of what was dropped. If the registry
+ * is gone too, the store was emptied all the same. */
+static enum vf_code is_begun_after_drop(struct vf_worker *worker, bool *ret_begun, struct vf_error *error)
+{
+    uint64_t stamp;
+    bool there;
+    *ret_begun = false;
+    if (!worker->generation.follows_drop)
+        return VF_OK;
+    enum vf_code code =
+        worker->setup.store_type->generation_stamp(worker->store, vf_worker_view(worker), &stamp, &there, error);
+    if (code)
+        vf_worker_lose_store(worker, error, false);
+    else
+        *ret_begun = there && stamp == worker->generation.stamp;
+    return code;
+}
+
 /* A view without any progress although its group has committed offsets: the store was emptied (PROTOCOL.md 5). Not who made
  * the registry's entry decides: others may have begun since, or may have made it for a store that was emptied before.
  * Offsets are committed after progress; so, asked in the other order, progress that is not there has been lost. */
 static enum vf_code notice_emptied(struct vf_worker *worker, struct vf_progress_row **rows, size_t *row_count,
                                    struct vf_error *error)
 {
-    bool committed;
+    bool committed, begun = false;
     if (has_progress(*rows, *row_count)) {
         worker->emptied_said = false;
         return VF_OK;
@@ -306,7 +314,9 @@ static enum vf_code notice_emptied(struct vf_worker *worker, struct vf_progress_
     enum vf_code code = has_committed(worker, &committed, error);
     if (!code && committed)
         code = read_progress(worker, rows, row_count, error);
-    if (code || !committed || has_progress(*rows, *row_count))
+    if (!code && committed && !has_progress(*rows, *row_count))
+        code = is_begun_after_drop(worker, &begun, error);
+    if (code || !committed || begun || has_progress(*rows, *row_count))
         return code;
     /* GUARD emptied: a view that was emptied is built again although its owner wants to be asked */
     if (!worker->setup.emptied_stop) {
@@ -383,11 +393,13 @@ static enum vf_code assign_positions(struct vf_worker *worker, struct vf_error *
     /* GUARD rewound-registry: a store that lost its tail may have lost the registry, the script and the pointer too */
     if (worker->prepare_due) {
         worker->prepare_due = false;
-        code = prepare_again(worker, error);
+        code = vf_worker_prepare_again(worker, error);
         if (code) {
             vf_worker_lose_store(worker, error, false);
             return code;
         }
+        if (worker->superseded)
+            return VF_OK;
     }
     worker->positioned = true;
     return VF_OK;

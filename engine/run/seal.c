@@ -128,6 +128,7 @@ enum vf_fold_outcome vf_fold_seal(struct vf_fold_state *run)
     /* GUARD stamp: a value that no other commit has, for everything that this one writes */
     fold->commit.stamp = run->tools->clock->random(run->tools->clock->self);
     fold->commit.view = run->tools->view;
+    fold->commit.generation_stamp = run->tools->generation_stamp;
     size_t document_count = 0, aggregate_count = 0;
     for (size_t i = 0; i < run->documents.count; i++) {
         struct vf_cached_document *document = run->documents.items[i];

@@ -232,6 +232,11 @@ bool vf_worker_settle(struct vf_worker *worker)
         vf_worker_discard(worker, fold->number);
         vf_worker_sleep_ms(worker, FROZEN_WAIT_MS);
         return false;
+    case VF_SUPERSEDED:
+        worker->counts.superseded++;
+        vf_worker_discard(worker, fold->number);
+        vf_worker_supersede(worker);
+        return false;
     case VF_REFUSED: was_refused(worker, fold->number, &result.error); return false;
     case VF_UNKNOWN:
         /* GUARD unknown: only progress tells whether a commit took hold whose reply was lost */
@@ -291,6 +296,7 @@ static struct vf_fold_tools tools_of(struct vf_worker *worker)
         .store_type = worker->setup.store_type,
         .store = worker->store,
         .view = vf_worker_view(worker),
+        .generation_stamp = worker->generation.stamp,
         .cache = worker->cache,
         .readings = &worker->readings,
         .parser = worker->parser,

@@ -155,6 +155,7 @@ static enum vf_code propose(struct supervisor *supervisor, size_t index, struct 
                                               &instance->proposed, error);
     if (code)
         return code;
+    instance->proposed.stamp = setup->clock->random(setup->clock->self);
     const struct vf_projection *projection = setup->projector_type->describe(instance->projector);
     code = vf_config_check_topics(setup->config, projection->name, projection->topics, projection->topic_count, error);
     if (code)
@@ -459,6 +460,15 @@ static enum vf_code start_threads(struct supervisor *supervisor, struct vf_error
     return VF_OK;
 }
 
+/* With --once nobody waits for a generation that was dropped. */
+static bool any_dropped(struct supervisor *supervisor)
+{
+    for (size_t i = 0; i < supervisor->member_count; i++)
+        if (read_report(&supervisor->members[i]).dropped)
+            return true;
+    return false;
+}
+
 static void watch(struct supervisor *supervisor)
 {
     for (;;) {
@@ -472,6 +482,8 @@ static void watch(struct supervisor *supervisor)
             vf_log(VF_LOG_INFO, NULL, "caught up");
             return;
         }
+        if (supervisor->setup->once && any_dropped(supervisor))
+            return;
     }
 }
 
@@ -482,7 +494,7 @@ static int status_of(struct supervisor *supervisor)
     for (size_t i = 0; i < supervisor->member_count; i++)
         if (read_report(&supervisor->members[i]).stopped)
             return 1;
-    return 0;
+    return any_dropped(supervisor) ? 1 : 0;
 }
 
 static void free_supervisor(struct supervisor *supervisor)

@@ -149,6 +149,9 @@ static enum vf_step idle(struct vf_worker *worker)
     if (worker->positioned && vf_worker_now_ms(worker) - worker->looked_at_ms >= LOOK_INTERVAL_MS) {
         struct vf_error error;
         bool lost;
+        /* GUARD look-entry: a stopped partition is not tried with the script that was adopted to mend it */
+        if (!vf_worker_is_current(worker))
+            return VF_STEP_WORKED;
         if (vf_worker_progress_is_ours(worker, &error, &lost))
             return VF_STEP_IDLE;
         if (lost)
@@ -168,6 +171,14 @@ static enum vf_step wait_for_store(struct vf_worker *worker)
     return VF_STEP_IDLE;
 }
 
+static enum vf_step wait_for_generation(struct vf_worker *worker)
+{
+    poll_source(worker, worker->setup.idle_poll_ms);
+    if (vf_worker_now_ms(worker) >= worker->renew_at_ms)
+        vf_worker_renew(worker);
+    return VF_STEP_IDLE;
+}
+
 enum vf_step vf_worker_step(struct vf_worker *worker)
 {
     if (!worker->source) {
@@ -176,6 +187,8 @@ enum vf_step vf_worker_step(struct vf_worker *worker)
     }
     if (!worker->store)
         return wait_for_store(worker);
+    if (worker->superseded)
+        return wait_for_generation(worker);
     if (worker->assigned && !worker->positioned) {
         vf_worker_position(worker);
         if (!worker->positioned)
@@ -203,7 +216,7 @@ enum vf_step vf_worker_step(struct vf_worker *worker)
 /* --- opening and closing ------------------------------------------------------------------------------------------- */
 
 /* log(...) in a script: the first lines at once, then one a second, so that a script cannot flood the log. */
-static void log_script(void *self, const struct vf_event *event, struct vf_bytes text)
+void vf_worker_log_script(void *self, const struct vf_event *event, struct vf_bytes text)
 {
     struct vf_worker *worker = self;
     int64_t dropped;
@@ -242,8 +255,8 @@ enum vf_code vf_worker_open(const struct vf_worker_setup *setup, struct vf_worke
     if (!code) {
         /* GUARD script: what the generation was made with, not what lies on this host's disk */
         struct vf_script_reader reader = vf_script_stored_reader(&worker->generation);
-        code = setup->projector_type->open(worker->generation.script, &reader, &setup->projector_limits, log_script,
-                                           worker, &worker->projector, error);
+        code = setup->projector_type->open(worker->generation.script, &reader, &setup->projector_limits,
+                                           vf_worker_log_script, worker, &worker->projector, error);
     }
     if (!code) {
         worker->cache = vf_cache_new(setup->projector_type, worker->projector, (size_t)setup->cache_bytes);
@@ -303,12 +316,13 @@ static bool is_caught_up(const struct vf_worker *worker)
 void vf_worker_report(const struct vf_worker *worker, struct vf_worker_report *ret_report)
 {
     *ret_report = (struct vf_worker_report){
-        .state = !worker->store      ? VF_WORKER_WAITING
-                 : !worker->assigned ? VF_WORKER_STARTING
-                                     : VF_WORKER_RUNNING,
+        .state = !worker->store || worker->superseded ? VF_WORKER_WAITING
+                 : !worker->assigned                  ? VF_WORKER_STARTING
+                                                      : VF_WORKER_RUNNING,
         .counts = worker->counts,
         .partitions = worker->readings.count,
         .caught_up = is_caught_up(worker),
+        .dropped = worker->superseded && worker->waits_said,
     };
     for (size_t i = 0; i < worker->readings.count; i++)
         ret_report->stopped += worker->readings.all[i].state == VF_STOPPED;

@@ -7,6 +7,9 @@
  * progress; the worker starts where its store's progress says; whatever fails drops what it touched and is folded again;
  * Kafka's offsets are committed last, for lag tools only.
  *
+ * A generation that was adopted under it is read again: the worker goes on with the script that the store holds. One that
+ * was dropped is not made again by who had been running it: it waits until somebody starts with what shall be built.
+ *
  * A store that goes away is waited for, with an empty assignment and polling on, so that the group is not held up. An
  * event that cannot be taken in stops its partition for this projection and store; all others go on.
  */
@@ -51,7 +54,7 @@ struct vf_worker_setup {
 enum vf_worker_state {
     VF_WORKER_STARTING, /* no assignment yet */
     VF_WORKER_RUNNING,
-    VF_WORKER_WAITING, /* for its store */
+    VF_WORKER_WAITING, /* for its store, or for its generation to be built anew */
 };
 
 /* What others may know of a worker. A copy. */
@@ -60,6 +63,7 @@ struct vf_worker_report {
     struct vf_counts counts;
     size_t partitions; /* assigned */
     size_t stopped;    /* of these */
+    bool dropped;      /* its generation was dropped, or cannot be run here any more: it waits for another */
     bool caught_up;    /* every assigned partition has reached the end it had at the start (or stopped); needs `once` */
 };
 

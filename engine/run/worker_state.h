@@ -1,6 +1,7 @@
 /*
  * A worker's inside, shared by the files that make it: worker.c (the loop, the group, opening and closing), settling.c
- * (folding, writing, what failed) and positions.c (the store lost and found, where to read on, partitions that stop).
+ * (folding, writing, what failed), positions.c (the store lost and found, where to read on, partitions that stop) and
+ * renewing.c (a generation that was adopted or dropped).
  * Nobody else includes it. One thread.
  */
 #ifndef VF_RUN_WORKER_STATE_H
@@ -48,6 +49,10 @@ struct vf_worker {
     bool careful;
     bool always_careful; /* the script shares tables: never again without */
 
+    bool superseded; /* the generation's entry is another one than `generation`: nothing is read until it is known */
+    const char *waits_said; /* with superseded: why there is none to go on with, once it was said in the log */
+    int64_t renew_at_ms;
+
     bool prepare_due;   /* progress was found absent: the registry may be gone too */
     bool emptied_said;  /* that the store was found emptied */
     bool store_trouble; /* said in the log, and not yet that it is over */
@@ -74,6 +79,8 @@ struct vf_log_about vf_worker_about(const struct vf_worker *worker);
 void vf_worker_say(const struct vf_worker *worker, enum vf_log_level level, const struct vf_partition *partition,
                    const struct vf_error *error, const char *text);
 
+void vf_worker_log_script(void *self, const struct vf_event *event, struct vf_bytes text);
+
 /* settling.c */
 
 /* The oldest rows in hand that no fold has taken yet, or NULL. */
@@ -96,6 +103,19 @@ void vf_worker_fold_and_send(struct vf_worker *worker, struct vf_chunk *chunk);
 
 /* Tells the group how far the store is: for lag tools. */
 void vf_worker_commit_offsets(struct vf_worker *worker, bool wait);
+
+/* renewing.c */
+
+/* The generation's entry is another one than this worker goes by: it was adopted, or dropped. From here on it reads nothing,
+ * polls on, and looks for the entry to go on with. */
+void vf_worker_supersede(struct vf_worker *worker);
+void vf_worker_renew(struct vf_worker *worker);
+
+/* Makes what the store has lost of the view, and looks whether its entry is still the worker's: if not, it is superseded. */
+VF_MUSTCHECK enum vf_code vf_worker_prepare_again(struct vf_worker *worker, struct vf_error *error);
+
+/* Asks whether the entry is still the worker's; if not, or if the store is gone, does what is to be done. */
+bool vf_worker_is_current(struct vf_worker *worker);
 
 /* positions.c */
 

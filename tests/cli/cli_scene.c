@@ -469,7 +469,7 @@ void scene_stop(struct scene *scene, struct vf_memory_server *server, int32_t pa
     struct vf_store *store = open_on(server);
     struct vf_error error;
     assert_int_equal(
-        vf_memory_store_type.note_stopped(store, view, (struct vf_partition){"orders", partition}, reason, &error),
+        vf_memory_store_type.note_stopped(store, view, 0, (struct vf_partition){"orders", partition}, reason, &error),
         VF_OK);
     vf_memory_store_type.close(store);
 }

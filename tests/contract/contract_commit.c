@@ -143,7 +143,7 @@ static void a_conflict_leaves_the_store_usable(void **state)
 static void note(struct scene *scene, struct vf_partition partition, const char *reason)
 {
     struct vf_error error = {0};
-    assert_ok(scene->type->note_stopped(scene->store, scene->view, partition, reason, &error));
+    assert_ok(scene->type->note_stopped(scene->store, scene->view, 0, partition, reason, &error));
 }
 
 static void a_note_says_why_until_progress_moves(void **state)

@@ -160,6 +160,7 @@ struct vf_commit draft_commit(const struct draft *draft)
 {
     return (struct vf_commit){
         .view = draft->view,
+        .generation_stamp = draft->generation_stamp,
         .stamp = draft->stamp,
         .progress = draft->progress,
         .progress_count = draft->progress_count,

@@ -33,6 +33,7 @@ int scene_teardown(void **state);
 
 /* The groups of tests, each in its file; how many failed. */
 int contract_registry_run(const char *group);
+int contract_changing_run(const char *group);
 int contract_roundtrip_run(const char *group);
 int contract_condition_run(const char *group);
 int contract_commit_run(const char *group);
@@ -55,6 +56,7 @@ void assert_ok_at(enum vf_code code, const struct vf_error *error, const char *w
 struct draft {
     struct scene *scene;
     struct vf_view view;
+    uint64_t generation_stamp; /* 0: as scene_prepare makes it */
     uint64_t stamp;
     struct vf_progress_change *progress;
     struct vf_document_change *documents;

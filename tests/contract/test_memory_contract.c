@@ -61,6 +61,17 @@ static struct vf_store *open_by_url(const char *url, enum vf_code wanted)
     return store;
 }
 
+static void prepare(struct place *place)
+{
+    struct vf_file file = {VF_LITERAL("a.lua"), VF_LITERAL("x")};
+    struct vf_generation proposed = {
+        .number = 1, .state = "active", .script = "a.lua", .files = &file, .file_count = 1, .format = VF_FORMAT};
+    struct vf_generation held;
+    struct vf_error error;
+    bool created;
+    assert_int_equal(type->prepare(place->store, view.name, &proposed, place->arena, &held, &created, &error), VF_OK);
+}
+
 static int setup(void **state)
 {
     static struct place place;
@@ -68,6 +79,7 @@ static int setup(void **state)
     place.store = open_by_url("memory:there", VF_OK);
     place.second = NULL;
     place.arena = vf_arena_new();
+    prepare(&place);
     *state = &place;
     return 0;
 }
@@ -231,6 +243,8 @@ static void a_snapshot_rewinds_all_but_connections_and_late_calls(void **state)
     vf_memory_snapshot_free(NULL);
     vf_memory_server_wipe(place->server);
     assert_int_equal(next_held(place), 0);
+    assert_int_equal(move(place, 0, 3).outcome, VF_SUPERSEDED); /* the registry is gone too */
+    prepare(place);
     assert_int_equal(move(place, 0, 3).outcome, VF_COMMITTED);
 }
 

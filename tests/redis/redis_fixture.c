@@ -251,3 +251,10 @@ void redis_fixture_stop_servers(void)
     }
     server_count = 0;
 }
+
+void redis_fixture_register(int port, const char *view)
+{
+    char progress[128];
+    snprintf(progress, sizeof(progress), "|%s@1:progress", view);
+    redis_fixture_ask(port, "HSET", progress, "generation", "0000000000000000", NULL);
+}

@@ -29,4 +29,7 @@ redisReply *redis_fixture_ask(int port, const char *command, ...) __attribute__(
 int redis_fixture_start_server(const char *option, const char *value);
 void redis_fixture_stop_servers(void);
 
+/* The stamp 0 for the view's generation 1, as far as commits look: without the rest of a registry. */
+void redis_fixture_register(int port, const char *view);
+
 #endif

@@ -15,6 +15,7 @@ int scene_set_up(void **state)
     scene->arena = vf_arena_new();
     scene->random = 88172645463325252u;
     snprintf(scene->view, sizeof(scene->view), "v%d", ++number);
+    redis_fixture_register(redis_fixture_port(), scene->view);
     *state = scene;
     return 0;
 }

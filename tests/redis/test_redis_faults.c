@@ -167,7 +167,8 @@ static void assert_refused_then_committed(int port, struct vf_store *store, cons
     assert_true(result.error.retriable);
     assert_int_equal(result.error.code, VF_E_UNAVAILABLE);
     assert_non_null(strstr(result.error.text, says));
-    assert_int_equal(redis_fixture_ask(port, "EXISTS", "|v:1:a", "|v@1:progress", NULL)->integer, 0);
+    assert_int_equal(redis_fixture_ask(port, "EXISTS", "|v:1:a", NULL)->integer, 0);
+    assert_int_equal(redis_fixture_ask(port, "HEXISTS", "|v@1:progress", "orders/3", NULL)->integer, 0);
     mend(port);
     draft_must_commit(&draft, store);
     draft_done(&draft);
@@ -183,6 +184,7 @@ static void a_full_server_refuses_and_nothing_is_written(void **state)
     (void)state;
     int port = redis_fixture_start_server(NULL, NULL);
     struct vf_store *store = redis_fixture_open(port);
+    redis_fixture_register(port, "v");
     config_set(port, "maxmemory", "1");
     assert_refused_then_committed(port, store, "OOM", give_memory);
     type->close(store);
@@ -198,6 +200,7 @@ static void a_server_that_becomes_a_replica_refuses(void **state)
     (void)state;
     int port = redis_fixture_start_server(NULL, NULL);
     struct vf_store *store = redis_fixture_open(port);
+    redis_fixture_register(port, "v");
     assert_int_equal(redis_fixture_ask(port, "REPLICAOF", "127.0.0.1", "1", NULL)->type, REDIS_REPLY_STATUS);
     assert_refused_then_committed(port, store, "READONLY", make_master);
     type->close(store);
@@ -213,6 +216,7 @@ static void a_server_that_misses_replicas_refuses(void **state)
     (void)state;
     int port = redis_fixture_start_server(NULL, NULL);
     struct vf_store *store = redis_fixture_open(port);
+    redis_fixture_register(port, "v");
     config_set(port, "min-replicas-to-write", "1");
     assert_refused_then_committed(port, store, "NOREPLICAS", want_no_replicas);
     type->close(store);
@@ -226,6 +230,7 @@ static void flushed_functions_are_loaded_again(void **state)
     int port = redis_fixture_start_server(NULL, NULL);
     struct vf_store *store = redis_fixture_open(port);
     struct vf_error error;
+    redis_fixture_register(port, "v");
     for (int round = 0; round < 3; round++) {
         struct draft draft;
         draft_init(&draft, "v", (uint64_t)round + 1);
@@ -298,6 +303,7 @@ static void two_builds_lie_side_by_side(void **state)
         "#!lua name=viewfold_commit_1_00000000\nredis.register_function('viewfold_commit_1_00000000', function() return 'other' end)");
     struct vf_store *store = redis_fixture_open(port);
     struct draft draft;
+    redis_fixture_register(port, "v");
     draft_init(&draft, "v", 1);
     draft_move(&draft, -1, 1);
     draft_must_commit(&draft, store);
@@ -343,6 +349,24 @@ static void make_user(int port, const char *without)
     vf_buffer_done(&rights);
 }
 
+static enum vf_code adopt_and_drop(struct vf_store *store, struct vf_view view, struct vf_error *error)
+{
+    struct vf_generation next = {.state = "active", .stamp = 1, .script_hash = "01", .script = "a.lua"};
+    enum vf_drop drop = VF_DROP_MORE;
+    size_t removed;
+    bool done = false;
+    next.files = (const struct vf_file[]){{VF_LITERAL("a.lua"), VF_LITERAL("y")}};
+    next.file_count = 1;
+    enum vf_code code = type->adopt(store, view, 0, &next, &done, error);
+    if (code == VF_OK) {
+        assert_true(done);
+        code = type->drop_begin(store, view, 1, 2, &done, error);
+    }
+    while (code == VF_OK && drop == VF_DROP_MORE)
+        code = type->drop_more(store, view, 2, 1, &drop, &removed, error);
+    return code;
+}
+
 /* Does all that a worker and a reader do. The first failure. */
 static enum vf_code do_everything(int port, int round, struct vf_error *error)
 {
@@ -385,13 +409,15 @@ static enum vf_code do_everything(int port, int round, struct vf_error *error)
     if (code == VF_OK)
         code = type->state(store, view, &seen, error);
     if (code == VF_OK)
-        code = type->note_stopped(store, draft.commit.view, draft.progress[0].partition, "{}", error);
+        code = type->note_stopped(store, draft.commit.view, 0, draft.progress[0].partition, "{}", error);
     if (code == VF_OK)
-        code = type->note_stopped(store, draft.commit.view, draft.progress[0].partition, NULL, error);
+        code = type->note_stopped(store, draft.commit.view, 0, draft.progress[0].partition, NULL, error);
     if (code == VF_OK)
         code = type->progress(store, draft.commit.view, draft.arena, &rows, &count, error);
     if (code == VF_OK)
         assert_int_equal(draft_load(&draft, store, VF_LITERAL("a")).presence, VF_PRESENT);
+    if (code == VF_OK)
+        code = adopt_and_drop(store, draft.commit.view, error);
     type->close(store);
     draft_done(&draft);
     return code;
@@ -456,6 +482,7 @@ static void a_right_that_goes_leaves_no_half_batch(void **state)
         snprintf(progress, sizeof(progress), "|v%zu@1:progress", i);
         make_user(port, "");
         assert_int_equal(redis_fixture_try_open(port, "anna", "pw", &store, &error), VF_OK);
+        redis_fixture_register(port, view);
         draft_init(&draft, view, 1);
         draft_move(&draft, -1, 1);
         draft_document(&draft, VF_LITERAL("a"), 1, "{\"n\":1}");

@@ -92,6 +92,7 @@ static void a_wrong_type_at_any_key_makes_nothing_happen(void **state)
             struct draft first, second;
             struct vf_commit_result result;
             snprintf(scene->view, sizeof(scene->view), "%.8s_%zu_%d", view, i, list);
+            redis_fixture_register(redis_fixture_port(), scene->view);
             draft_of_each(&first, scene, false);
             draft_must_commit(&first, scene->store);
             redis_fixture_ask(redis_fixture_port(), "HSET", scene_key(scene, "@1:stopped"), "orders/3", "{}", NULL);

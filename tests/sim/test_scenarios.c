@@ -425,7 +425,7 @@ static void another_script_of_the_same_version_is_refused(void **state)
     stage_open(stage, 0);
     stage->proposed.script_hash[0] = 'b';
     assert_int_equal(vf_worker_open(&stage->setups[1], &stage->workers[1], &error), VF_E_CONFIG);
-    assert_non_null(strstr(error.text, "differs from the script that generation 1 was built with"));
+    assert_non_null(strstr(error.text, "differs from the script that generation 1 runs"));
 }
 
 /* Everything anew, with another order of delivery. */
