@@ -340,7 +340,6 @@ static bool write_removal(struct vf_mongodb_transaction *transaction, struct cha
     bson_t statement, change, set, query;
     bson_iter_t id;
 
-    /* GUARD mongodb-drop-own: who was stopped while dropping removes what was built anew meanwhile */
     entry_begin(&command, &statement, transaction, VF_GENERATION_DROPPING, VF_GENERATION_DROPPING);
     BSON_APPEND_DOCUMENT_BEGIN(&statement, "u", &change);
     BSON_APPEND_DOCUMENT_BEGIN(&change, "$set", &set);
@@ -351,6 +350,7 @@ static bool write_removal(struct vf_mongodb_transaction *transaction, struct cha
     }
     bson_append_document_end(&change, &set);
     bson_append_document_end(&statement, &change);
+    /* GUARD mongodb-drop-own: who was stopped while dropping removes what was built anew meanwhile */
     if (!entry_end(&command, &statement))
         return false;
     vf_mongodb_command_init(&command, transaction, "delete", "deletes", removal->collection);

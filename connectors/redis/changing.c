@@ -157,7 +157,7 @@ static size_t add_found(struct vf_store *store, const redisReply *keys, size_t *
     for (int rest = 0; rest < 2; rest++) {
         for (size_t i = 0; i < keys->elements; i++) {
             struct vf_bytes key = vf_redis_bytes(keys->element[i]);
-            /* GUARD redis-drop-keys: the pattern is only a filter */
+            /* The pattern is only a filter. */
             if (!begins_with(key, rest ? store->keys.side : store->keys.document))
                 continue;
             /* Progress holds what fences old workers: it goes last. */

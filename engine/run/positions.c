@@ -287,6 +287,7 @@ static enum vf_code is_begun_after_drop(struct vf_worker *worker, bool *ret_begu
     uint64_t stamp;
     bool there;
     *ret_begun = false;
+    /* GUARD begun-after-drop: a view that was dropped on purpose is said to be lost, and with emptied: stop not built */
     if (!worker->generation.follows_drop)
         return VF_OK;
     enum vf_code code =

@@ -379,6 +379,80 @@ static void a_load_behind_a_commit_in_flight_sees_it(void **state)
     draft_done(&draft);
 }
 
+/* --- dropping -------------------------------------------------------------------------------------------------------- */
+
+static void drop_all(struct vf_store *store, const char *view, bool *ret_refused)
+{
+    struct vf_view of = {view, 1};
+    struct vf_error error;
+    enum vf_drop drop = VF_DROP_MORE;
+    size_t removed;
+    bool done = false;
+    if (type->drop_begin(store, of, 0, 7, &done, &error) != VF_OK)
+        fail_msg("%s", error.text);
+    *ret_refused = !done;
+    while (done && drop == VF_DROP_MORE)
+        assert_int_equal(type->drop_more(store, of, 7, 1, &drop, &removed, &error), VF_OK);
+}
+
+static void prepare_on(struct vf_store *store, const char *view, struct vf_arena *arena)
+{
+    struct vf_generation proposed = {
+        .number = 1, .state = "active", .script_hash = "00", .script = "a.lua", .format = VF_FORMAT};
+    struct vf_generation held;
+    struct vf_error error;
+    bool created;
+    proposed.files = (const struct vf_file[]){{VF_LITERAL("a.lua"), VF_LITERAL("x")}};
+    proposed.file_count = 1;
+    assert_int_equal(type->prepare(store, view, &proposed, arena, &held, &created, &error), VF_OK);
+}
+
+/* With a store whose prefix is a part of others' keys, something may begin like a document's key, and be none. */
+static void what_only_begins_like_a_document_is_not_dropped(void **state)
+{
+    struct scene *scene = *state;
+    int port = redis_fixture_port();
+    bool refused;
+    prepare_on(scene->store, scene->view, scene->arena);
+    struct draft draft;
+    draft_init(&draft, scene->view, 1);
+    draft_document(&draft, VF_LITERAL("a"), 1, "{\"n\":1}");
+    draft_must_commit(&draft, scene->store);
+    draft_done(&draft);
+    redis_fixture_ask(port, "SET", scene_key(scene, ":1:mine"), "mine", NULL);
+    redis_fixture_ask(port, "HSET", scene_key(scene, ":1:b:1:x"), "id", "x", NULL);
+    drop_all(scene->store, scene->view, &refused);
+    assert_false(refused);
+    assert_false(scene_exists(scene_key(scene, ":1:a")));
+    assert_true(scene_exists(scene_key(scene, ":1:mine")));
+    assert_true(scene_exists(scene_key(scene, ":1:b:1:x")));
+}
+
+static void a_prefix_of_patterns_is_taken_as_it_is(void **state)
+{
+    struct scene *scene = *state;
+    int port = redis_fixture_port();
+    char url[64], prefix[128];
+    bool refused;
+    struct vf_error error;
+    snprintf(url, sizeof(url), "redis://127.0.0.1:%d/0", port);
+    snprintf(prefix, sizeof(prefix), "%s[a-z]*?\\^:", redis_fixture_prefix());
+    struct vf_store_config config = {
+        .name = "cache", .url = url, .prefix = prefix, .connect_timeout_ms = 5000, .command_timeout_ms = 5000};
+    struct vf_store *store;
+    assert_int_equal(type->open(&config, &store, &error), VF_OK);
+    prepare_on(store, scene->view, scene->arena);
+    struct draft draft;
+    draft_init(&draft, scene->view, 1);
+    draft_document(&draft, VF_LITERAL("a"), 1, "{\"n\":1}");
+    draft_must_commit(&draft, store);
+    drop_all(store, scene->view, &refused);
+    assert_false(refused);
+    assert_int_equal(draft_load(&draft, store, VF_LITERAL("a")).presence, VF_ABSENT);
+    draft_done(&draft);
+    type->close(store);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -390,6 +464,8 @@ int main(void)
         SCENE_TEST(each_written_document_is_published),
         SCENE_TEST(a_killed_connection_is_an_unknown_outcome),
         SCENE_TEST(a_load_behind_a_commit_in_flight_sees_it),
+        SCENE_TEST(what_only_begins_like_a_document_is_not_dropped),
+        SCENE_TEST(a_prefix_of_patterns_is_taken_as_it_is),
     };
     redis_fixture_begin();
     int failed = cmocka_run_group_tests(tests, NULL, NULL);

@@ -23,6 +23,7 @@ struct vf_projector {
     struct warm **documents; /* by handle; [0] unused */
     size_t document_count;
     struct vf_file file;
+    bool twice;
 };
 
 int vf_plain_flaky;
@@ -58,6 +59,7 @@ static enum vf_code plain_open(const char *main_name, const struct vf_script_rea
     projector->document_count = 1;
     projector->documents = vf_calloc(1, sizeof *projector->documents);
     projector->file = (struct vf_file){.name = vf_bytes_from(main_name), .text = VF_LITERAL("plain")};
+    projector->twice = vf_bytes_is(text, VF_PLAIN_TWICE);
     *ret_projector = projector;
     return VF_OK;
 }
@@ -195,7 +197,7 @@ static enum vf_code plain_handle(struct vf_projector *projector, const struct vf
     if (vf_bytes_is(event->type, "Needs") && !has_customer(warm))
         return vf_fail(error, VF_E_SCRIPT, "plain: no customer here");
     struct entry *entry = entry_of(warm, event->aggregate);
-    entry->count += warm->shared ? 2 : 1;
+    entry->count += warm->shared || projector->twice ? 2 : 1;
     warm->shared |= vf_bytes_is(event->type, "Shared");
     warm->unkept |= vf_bytes_is(event->type, "Unkept");
     int64_t version = event->version;

@@ -20,6 +20,9 @@ void vf_plain_describe(const struct vf_projection *projection);
 /* How many calls of Flaky's handler fail from now on. */
 extern int vf_plain_flaky;
 
+/* The text of a script by which each event counts for two. */
+#define VF_PLAIN_TWICE "each event counts for two"
+
 /* The text of the script that a projector was opened with last. */
 extern char vf_plain_script[64];
 

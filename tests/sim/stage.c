@@ -242,6 +242,47 @@ void stage_move_progress(struct stage *stage, const char *topic, int64_t next)
     commit(stage, &one);
 }
 
+static uint64_t stamp_of(struct vf_store *store)
+{
+    struct vf_error error;
+    uint64_t stamp;
+    bool there;
+    assert_int_equal(vf_memory_store_type.generation_stamp(store, view, &stamp, &there, &error), VF_OK);
+    assert_true(there);
+    return stamp;
+}
+
+void stage_adopt(struct stage *stage, const char *text)
+{
+    struct vf_store *store;
+    struct vf_error error;
+    bool done;
+    assert_int_equal(vf_memory_store_open_on(stage->server, &store, &error), VF_OK);
+    stage->file.text = vf_bytes_from(text);
+    stage->proposed.script_hash[0]++;
+    struct vf_generation next = stage->proposed;
+    next.stamp = stage->clock.clock.random(stage->clock.clock.self);
+    assert_int_equal(vf_memory_store_type.adopt(store, view, stamp_of(store), &next, &done, &error), VF_OK);
+    assert_true(done);
+    vf_memory_store_type.close(store);
+}
+
+void stage_drop(struct stage *stage, bool whole)
+{
+    struct vf_store *store;
+    struct vf_error error;
+    enum vf_drop drop = whole ? VF_DROP_MORE : VF_DROP_DONE;
+    size_t removed;
+    bool done;
+    uint64_t stamp = stage->clock.clock.random(stage->clock.clock.self);
+    assert_int_equal(vf_memory_store_open_on(stage->server, &store, &error), VF_OK);
+    assert_int_equal(vf_memory_store_type.drop_begin(store, view, stamp_of(store), stamp, &done, &error), VF_OK);
+    assert_true(done);
+    while (drop == VF_DROP_MORE)
+        assert_int_equal(vf_memory_store_type.drop_more(store, view, stamp, 1, &drop, &removed, &error), VF_OK);
+    vf_memory_store_type.close(store);
+}
+
 /* --- looking ------------------------------------------------------------------------------------------------------ */
 
 int64_t stage_next(struct stage *stage, const char *topic)

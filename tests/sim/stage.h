@@ -65,6 +65,11 @@ void stage_run(struct stage *stage);
 void stage_write_customer(struct stage *stage, const char *id, bool with_customer);
 void stage_move_progress(struct stage *stage, const char *topic, int64_t next);
 
+/* As an operator does: the generation goes on with a script of this text, which is proposed from now on too; it is dropped,
+ * or, not `whole`, the removal is begun and not ended. */
+void stage_adopt(struct stage *stage, const char *text);
+void stage_drop(struct stage *stage, bool whole);
+
 /* ---- looking ---- */
 
 int64_t stage_next(struct stage *stage, const char *topic);                           /* 0 where there is no progress */

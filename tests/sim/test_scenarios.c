@@ -428,6 +428,102 @@ static void another_script_of_the_same_version_is_refused(void **state)
     assert_non_null(strstr(error.text, "differs from the script that generation 1 runs"));
 }
 
+static void begin_as_new(struct stage *stage, size_t worker)
+{
+    stage->proposed.stamp++;
+    stage_open(stage, worker);
+}
+
+/* The batch under way was folded by the former script: it comes to nothing, and is folded by the next. */
+static void what_an_adoption_meets_under_way_is_folded_by_the_next_script(void **state)
+{
+    struct stage *stage = *state;
+    stage_send(stage, "orders", "o1", 1, "Created", "\"c1\"");
+    stage_open(stage, 0);
+    stage_run(stage);
+    stage_send(stage, "orders", "o1", 2, "Changed", "null");
+    vf_memory_server_fault_commit(stage->server, VF_MEMORY_AT_WAIT);
+    stage_turn(stage, 0); /* sent, and not there yet */
+    stage_adopt(stage, VF_PLAIN_TWICE);
+    stage_run(stage);
+    assert_int_equal(stage_counts(stage, 0).superseded, 1);
+    assert_int_equal(stage_handled(stage, "c1", "order/o1"), 1 + 2);
+    assert_string_equal(vf_plain_script, VF_PLAIN_TWICE);
+    stage_send(stage, "orders", "o1", 3, "Changed", "null");
+    stage_run(stage);
+    assert_int_equal(stage_handled(stage, "c1", "order/o1"), 1 + 2 + 2);
+    begin_as_new(stage, 1); /* who starts now runs the same */
+    stage_send(stage, "orders", "o1", 4, "Changed", "null");
+    stage_run(stage);
+    assert_int_equal(stage_handled(stage, "c1", "order/o1"), 1 + 2 + 2 + 2);
+}
+
+/* Nothing new comes, so no commit tells the worker: it looks. */
+static void a_stopped_partition_is_tried_again_with_the_script_that_was_adopted(void **state)
+{
+    struct stage *stage = *state;
+    vf_plain_flaky = 1000;
+    stage_send(stage, "orders", "o1", 1, "Created", "\"c1\"");
+    stage_send(stage, "orders", "o1", 2, "Flaky", "null");
+    stage_open(stage, 0);
+    stage_run(stage);
+    assert_stopped(stage, "orders", 0, "plain: flaky");
+    vf_plain_flaky = 0; /* as if it were mended */
+    stage_run(stage);
+    assert_stopped(stage, "orders", 0, "plain: flaky");
+    stage_adopt(stage, VF_PLAIN_TWICE);
+    stage_run(stage);
+    assert_goes_on(stage, "orders", 0);
+    assert_int_equal(stage_next(stage, "orders"), 2);
+    assert_int_equal(stage_handled(stage, "c1", "order/o1"), 1 + 2);
+}
+
+/* emptied: stop would stop it, as the group has committed offsets: but nothing was lost. */
+static void a_dropped_generation_is_made_again_only_by_a_new_start(void **state)
+{
+    struct stage *stage = *state;
+    stage->setups[0].emptied_stop = stage->setups[1].emptied_stop = true;
+    stage_send(stage, "orders", "o1", 1, "Created", "\"c1\"");
+    stage_open(stage, 0);
+    stage_run(stage);
+    assert_int_equal(stage_handled(stage, "c1", "order/o1"), 1);
+    stage_drop(stage, true);
+    stage_send(stage, "orders", "o1", 2, "Changed", "null");
+    stage_run(stage);
+    vf_memory_server_cut_connections(stage->server);
+    stage_run(stage);
+    assert_false(stage_has(stage, "c1"));
+    assert_int_equal(stage_next(stage, "orders"), 0);
+    struct vf_worker_report report;
+    vf_worker_report(stage->workers[0], &report);
+    assert_true(report.dropped);
+    stage->file.text = vf_bytes_from(VF_PLAIN_TWICE);
+    stage->proposed.script_hash[0] = 'z';
+    begin_as_new(stage, 1);
+    stage_run(stage);
+    assert_goes_on(stage, "orders", 0);
+    assert_int_equal(stage_handled(stage, "c1", "order/o1"), 4);
+    stage_close(stage, 1);
+    stage_send(stage, "orders", "o1", 3, "Changed", "null");
+    vf_memory_log_rebalance(stage->log, stage->setups[0].source.group);
+    stage_run(stage); /* the one that had been running goes on with what is there */
+    assert_int_equal(stage_handled(stage, "c1", "order/o1"), 6);
+}
+
+static void nothing_is_built_on_what_is_being_dropped(void **state)
+{
+    struct stage *stage = *state;
+    struct vf_error error;
+    stage_open(stage, 0);
+    stage_close(stage, 0);
+    stage_drop(stage, false);
+    assert_int_equal(vf_worker_open(&stage->setups[1], &stage->workers[1], &error), VF_E_CONFIG);
+    assert_non_null(strstr(error.text, "is being dropped"));
+    assert_non_null(strstr(error.text, "generations drop"));
+    stage_drop(stage, true);
+    begin_as_new(stage, 1);
+}
+
 /* Everything anew, with another order of delivery. */
 static void begin_again(struct stage *stage, uint64_t seed)
 {
@@ -537,6 +633,10 @@ int main(void)
         SCENARIO(an_emptied_store_stops_where_its_owner_wants_to_be_asked),
         SCENARIO(a_worker_runs_the_script_that_the_store_holds),
         SCENARIO(another_script_of_the_same_version_is_refused),
+        SCENARIO(what_an_adoption_meets_under_way_is_folded_by_the_next_script),
+        SCENARIO(a_stopped_partition_is_tried_again_with_the_script_that_was_adopted),
+        SCENARIO(a_dropped_generation_is_made_again_only_by_a_new_start),
+        SCENARIO(nothing_is_built_on_what_is_being_dropped),
     };
     return cmocka_run_group_tests_name("scenarios", tests, NULL, NULL);
 }
