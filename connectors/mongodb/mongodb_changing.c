@@ -20,6 +20,8 @@ struct change {
     struct vf_view view;
     uint64_t base_stamp; /* of the entry as it has to be */
     uint64_t next_stamp; /* what it becomes */
+    const char *state;   /* and the states that it may have */
+    const char *or_state;
     bool (*write)(struct vf_mongodb_transaction *transaction, struct change *change);
 
     const struct vf_generation *next; /* adopting */
@@ -58,14 +60,33 @@ static bool try_once(struct change *change, int64_t deadline_us, struct vf_commi
     return result->outcome == VF_COMMITTED;
 }
 
+/* Is the entry still what the change goes by? If not: *ret_done where it has become what was wanted (the reply was lost). */
+static enum vf_code look_again(const struct change *change, bool *ret_is_base, bool *ret_done, struct vf_error *error)
+{
+    struct vf_arena *arena = vf_arena_new();
+    struct vf_generation held;
+    enum vf_code code = vf_mongodb_generation(change->store, change->view, arena, &held, error);
+    bool there = code == VF_OK;
+
+    if (code == VF_E_NOT_FOUND)
+        code = VF_OK;
+    if (code == VF_OK) {
+        *ret_is_base = there && held.stamp == change->base_stamp &&
+                       (strcmp(held.state, change->state) == 0 || strcmp(held.state, change->or_state) == 0);
+        *ret_done =
+            there && !*ret_is_base && held.stamp == change->next_stamp && change->next_stamp != change->base_stamp;
+    }
+    vf_arena_free(arena);
+    return code;
+}
+
 /* Until it is done, or the entry is another one (*ret_done false), or the time is up. */
 static enum vf_code run(struct change *change, bool *ret_done, struct vf_error *error)
 {
     int64_t deadline_us = bson_get_monotonic_time() + change->store->command_timeout_ms * 1000;
     struct vf_commit_result result;
-    enum vf_code code = VF_OK;
-    uint64_t stamp = 0;
-    bool there = false;
+    enum vf_code code;
+    bool is_base;
 
     for (;;) {
         if (try_once(change, deadline_us, &result)) {
@@ -77,13 +98,9 @@ static enum vf_code run(struct change *change, bool *ret_done, struct vf_error *
                 *error = result.error;
             return result.error.code;
         }
-        code = vf_mongodb_generation_stamp(change->store, change->view, &stamp, &there, error);
-        if (code != VF_OK)
+        code = look_again(change, &is_base, ret_done, error);
+        if (code != VF_OK || !is_base)
             return code;
-        if (!there || stamp != change->base_stamp) {
-            *ret_done = there && stamp == change->next_stamp; /* the reply was lost, and it took hold all the same */
-            return VF_OK;
-        }
         if (bson_get_monotonic_time() > deadline_us)
             return vf_fail_retriable(error, VF_E_UNAVAILABLE,
                                      "store \"%s\" (mongodb, %s): others were in the way of a transaction for %lld ms; "
@@ -98,7 +115,7 @@ static enum vf_code run(struct change *change, bool *ret_done, struct vf_error *
 
 /* Begins an update of the generation's entry where it has the stamp, and one of the states. */
 static void entry_begin(struct vf_mongodb_command *command, bson_t *statement,
-                        struct vf_mongodb_transaction *transaction, const char *state, const char *or_state)
+                        struct vf_mongodb_transaction *transaction, const struct change *change)
 {
     bson_t query, states, list;
 
@@ -110,8 +127,8 @@ static void entry_begin(struct vf_mongodb_command *command, bson_t *statement,
     vf_mongodb_append_stamp(&query, "stamp", transaction->commit->generation_stamp);
     BSON_APPEND_DOCUMENT_BEGIN(&query, "state", &states);
     BSON_APPEND_ARRAY_BEGIN(&states, "$in", &list);
-    BSON_APPEND_UTF8(&list, "0", state);
-    BSON_APPEND_UTF8(&list, "1", or_state);
+    BSON_APPEND_UTF8(&list, "0", change->state);
+    BSON_APPEND_UTF8(&list, "1", change->or_state);
     bson_append_array_end(&states, &list);
     bson_append_document_end(&query, &states);
     bson_append_document_end(statement, &query);
@@ -224,7 +241,7 @@ static bool write_adoption(struct vf_mongodb_transaction *transaction, struct ch
     /* GUARD mongodb-adopt-fences: old workers write on, and the view is folded by both scripts, mixed at random */
     if (!restamp_progress(transaction, adoption->next_stamp))
         return false;
-    entry_begin(&command, &statement, transaction, VF_GENERATION_ACTIVE, VF_GENERATION_ACTIVE);
+    entry_begin(&command, &statement, transaction, adoption);
     BSON_APPEND_DOCUMENT_BEGIN(&statement, "u", &change);
     BSON_APPEND_DOCUMENT_BEGIN(&change, "$set", &set);
     vf_mongodb_append_stamp(&set, "stamp", adoption->next_stamp);
@@ -252,6 +269,8 @@ enum vf_code vf_mongodb_adopt(struct vf_store *store, struct vf_view view, uint6
                                 .view = view,
                                 .base_stamp = base_stamp,
                                 .next_stamp = next->stamp,
+                                .state = VF_GENERATION_ACTIVE,
+                                .or_state = VF_GENERATION_ACTIVE,
                                 .write = write_adoption,
                                 .next = next,
                                 .from_hash = base.script_hash};
@@ -271,7 +290,7 @@ static bool write_dropping(struct vf_mongodb_transaction *transaction, struct ch
 
     if (!restamp_progress(transaction, drop->next_stamp))
         return false;
-    entry_begin(&command, &statement, transaction, VF_GENERATION_ACTIVE, VF_GENERATION_DROPPING);
+    entry_begin(&command, &statement, transaction, drop);
     BSON_APPEND_DOCUMENT_BEGIN(&statement, "u", &change);
     BSON_APPEND_DOCUMENT_BEGIN(&change, "$set", &fields);
     vf_mongodb_append_stamp(&fields, "stamp", drop->next_stamp);
@@ -287,8 +306,13 @@ static bool write_dropping(struct vf_mongodb_transaction *transaction, struct ch
 enum vf_code vf_mongodb_drop_begin(struct vf_store *store, struct vf_view view, uint64_t base_stamp, uint64_t stamp,
                                    bool *ret_done, struct vf_error *error)
 {
-    struct change change = {
-        .store = store, .view = view, .base_stamp = base_stamp, .next_stamp = stamp, .write = write_dropping};
+    struct change change = {.store = store,
+                            .view = view,
+                            .base_stamp = base_stamp,
+                            .next_stamp = stamp,
+                            .state = VF_GENERATION_ACTIVE,
+                            .or_state = VF_GENERATION_DROPPING,
+                            .write = write_dropping};
     struct vf_mongodb_names names;
     bool done = false;
     enum vf_code code = vf_mongodb_names(store, view, &names, error);
@@ -340,7 +364,7 @@ static bool write_removal(struct vf_mongodb_transaction *transaction, struct cha
     bson_t statement, change, set, query;
     bson_iter_t id;
 
-    entry_begin(&command, &statement, transaction, VF_GENERATION_DROPPING, VF_GENERATION_DROPPING);
+    entry_begin(&command, &statement, transaction, removal);
     BSON_APPEND_DOCUMENT_BEGIN(&statement, "u", &change);
     BSON_APPEND_DOCUMENT_BEGIN(&change, "$set", &set);
     vf_mongodb_append_stamp(&set, "touched", transaction->commit->stamp);
@@ -385,8 +409,14 @@ static enum vf_code remove_some(struct change *removal, const bson_t *filter, bo
 enum vf_code vf_mongodb_drop_more(struct vf_store *store, struct vf_view view, uint64_t stamp, int64_t now_ms,
                                   enum vf_drop *ret_drop, size_t *ret_removed, struct vf_error *error)
 {
-    struct change removal = {
-        .store = store, .view = view, .base_stamp = stamp, .write = write_removal, .now_ms = now_ms};
+    struct change removal = {.store = store,
+                             .view = view,
+                             .base_stamp = stamp,
+                             .next_stamp = stamp,
+                             .state = VF_GENERATION_DROPPING,
+                             .or_state = VF_GENERATION_DROPPING,
+                             .write = write_removal,
+                             .now_ms = now_ms};
     bson_t all = BSON_INITIALIZER, progress = BSON_INITIALIZER;
     struct vf_mongodb_names names;
     bool done = true;
@@ -456,6 +486,8 @@ enum vf_code vf_mongodb_note_stopped(struct vf_store *store, struct vf_view view
                             .view = view,
                             .base_stamp = generation_stamp,
                             .next_stamp = generation_stamp,
+                            .state = VF_GENERATION_ACTIVE,
+                            .or_state = VF_GENERATION_ACTIVE,
                             .write = write_note,
                             .partition = partition,
                             .reason = reason};

@@ -160,8 +160,8 @@ static size_t add_found(struct vf_store *store, const redisReply *keys, size_t *
             /* The pattern is only a filter. */
             if (!begins_with(key, rest ? store->keys.side : store->keys.document))
                 continue;
-            /* Progress holds what fences old workers: it goes last. */
-            if (rest && vf_bytes_equal(key, store->keys.progress))
+            /* Progress holds what fences old workers: it goes last, and the notes with it. */
+            if (rest && (vf_bytes_equal(key, store->keys.progress) || vf_bytes_equal(key, store->keys.stopped)))
                 continue;
             counts[rest]++;
             if (add)
@@ -246,9 +246,10 @@ enum vf_code vf_redis_drop_more(struct vf_store *store, struct vf_view view, uin
         entry.created_ms = now_ms;
         vf_redis_begin(store);
         vf_redis_keys_set(&store->keys, store->prefix, view.name, view.generation);
-        add_function(store, store->function_drop_more, 2);
+        add_function(store, store->function_drop_more, 3);
         vf_redis_request_add(&store->request, store->keys.registry);
         vf_redis_request_add(&store->request, store->keys.progress);
+        vf_redis_request_add(&store->request, store->keys.stopped);
         add_drop_arguments(store, view, stamp, 0);
         vf_redis_entry_add(store, &entry);
         code = call_function(store, "FCALL (dropping a generation)", &done, NULL, error);
