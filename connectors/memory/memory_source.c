@@ -144,42 +144,48 @@ static bool next_row(struct vf_source *source, struct vf_memory_position *positi
     return true;
 }
 
-/* The position whose next record was appended first, as an index into `open`; any, where none has a record left. */
-static size_t first_in_order(const struct vf_source *source, const size_t *open, size_t count)
+/* When a position's next record was appended; UINT64_MAX where it has none left. */
+static uint64_t next_turn(const struct vf_source *source, const struct vf_memory_position *position)
+{
+    const struct vf_memory_partition *partition = vf_memory_log_partition(source->log, position->partition);
+    int64_t next = position->next == VF_OFFSET_BEGINNING ? partition->low : position->next;
+    size_t record = vf_memory_partition_find(partition, next);
+    return record < partition->count ? partition->records[record].turn : UINT64_MAX;
+}
+
+/* The index of the smallest; of equal ones the first. */
+static size_t smallest(const uint64_t *turns, size_t count)
 {
     size_t first = 0;
-    uint64_t first_turn = UINT64_MAX;
-    for (size_t i = 0; i < count; i++) {
-        const struct vf_memory_position *position = &source->positions[open[i]];
-        const struct vf_memory_partition *partition = vf_memory_log_partition(source->log, position->partition);
-        int64_t next = position->next == VF_OFFSET_BEGINNING ? partition->low : position->next;
-        size_t record = vf_memory_partition_find(partition, next);
-        if (record < partition->count && partition->records[record].turn < first_turn) {
-            first = i;
-            first_turn = partition->records[record].turn;
-        }
-    }
+    for (size_t i = 1; i < count; i++)
+        first = turns[i] < turns[first] ? i : first;
     return first;
 }
 
 /* Adds rows of all positions, each time of one at random, or in order, until a limit is reached or nothing is left. */
 static void gather(struct vf_source *source, size_t rows_max, size_t bytes_max, struct vf_polled *polled)
 {
-    size_t *open = vf_calloc(source->position_count, sizeof(*open)), count = source->position_count;
-    for (size_t i = 0; i < count; i++)
-        open[i] = i;
-    size_t gathered = 0;
+    size_t count = source->position_count, gathered = 0;
+    struct vf_memory_position **open = vf_calloc(count, sizeof(*open));
+    uint64_t *turns = vf_calloc(count, sizeof(*turns)); /* of the open ones; only where they come in order */
+    bool in_order = source->log->in_order;
+    for (size_t i = 0; i < count; i++) {
+        open[i] = &source->positions[i];
+        turns[i] = in_order ? next_turn(source, open[i]) : 0;
+    }
     while (count > 0 && gathered < rows_max && (gathered == 0 || polled->bytes < bytes_max)) {
-        size_t which =
-            source->log->in_order ? first_in_order(source, open, count) : vf_memory_log_random(source->log, count);
+        size_t which = in_order ? smallest(turns, count) : vf_memory_log_random(source->log, count);
         struct vf_record row;
-        if (next_row(source, &source->positions[open[which]], &row)) {
+        if (next_row(source, open[which], &row)) {
             add_row(polled, &row);
             gathered++;
+            turns[which] = in_order ? next_turn(source, open[which]) : 0;
         } else {
             open[which] = open[--count];
+            turns[which] = turns[count];
         }
     }
+    free(turns);
     free(open);
 }
 

@@ -13,7 +13,7 @@
 
 #define VF_CONFIG_FILE_BYTES_MAX  (1 << 20) /* viewfold.yaml */
 #define VF_CONFIG_VALUE_BYTES_MAX (1 << 16) /* what a ${file:PATH} may hold */
-#define VF_CONFIG_DEPTH_MAX       32
+#define VF_CONFIG_DEPTH_MAX       128       /* a test file holds documents, which may nest 100 deep */
 
 enum vf_node_kind { VF_NODE_SCALAR, VF_NODE_LIST, VF_NODE_MAP };
 

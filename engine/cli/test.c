@@ -12,7 +12,6 @@
 #include <stdlib.h>
 #include <unistd.h>
 
-#define INTERLEAVINGS_STANDARD 200
 /* Who waits longer than this is shown how far it is. */
 #define PROGRESS_AFTER_MS 1000
 
@@ -247,7 +246,7 @@ int vf_verb_test(struct vf_cli *cli)
 {
     struct verb verb = {.cli = cli,
                         .filter = vf_options_text(cli->options, "filter"),
-                        .interleavings = vf_options_number(cli->options, "interleavings", INTERLEAVINGS_STANDARD),
+                        .interleavings = vf_options_number(cli->options, "interleavings", VF_TEST_ORDERS_UNSAID),
                         .coverage = vf_options_has(cli->options, "coverage")};
     struct vf_test_paths paths;
     int status = 0;

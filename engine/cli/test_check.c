@@ -50,8 +50,8 @@ static const char *find_slip(struct check *check)
             vf_suggest_offer(event->type, projection->handlers[h], &near);
         }
         if (!handled && near) {
-            return vf_arena_printf(check->arena, "There is no handler for %s (line %d); did you mean %s?", event->type,
-                                   (int)event->place.line, near)
+            return vf_arena_printf(check->arena, "There is no handler for %s (%s:%d); did you mean %s?", event->type,
+                                   check->test->path, (int)event->place.line, near)
                 .data;
         }
     }
@@ -129,19 +129,28 @@ static enum vf_code run_break_at(struct check *check, enum vf_test_break kind, s
 {
     const struct vf_test_event *event = &check->test->events[check->order[at - 1]];
     struct vf_test_plan plan = {.kind = kind, .at = at};
-    const char *where =
-        vf_arena_printf(check->scratch, "%s behind %s (line %d)", what, event->notation, (int)event->place.line).data;
+    const char *where = vf_arena_printf(check->scratch, "%s behind %s (%s:%d)", what, event->notation,
+                                        check->test->path, (int)event->place.line)
+                            .data;
     char *kept = vf_strdup(where); /* the run forgets the scratch */
     enum vf_code code = run_variant(check, plan, label, kept);
     free(kept);
     return code;
 }
 
+/* As many as deliver `events` events in all, within limits. */
+static size_t few_for(const struct vf_test_case *test, size_t events, size_t least, size_t most)
+{
+    size_t few = test->event_count ? events / test->event_count : most;
+    return few < least ? least : few > most ? most : few;
+}
+
 /* A break behind each event by itself, then behind all of them in one run. */
 static enum vf_code run_breaks(struct check *check, enum vf_test_break kind, const char *label, const char *what)
 {
     size_t places = check->test->event_count ? check->test->event_count - 1 : 0;
-    size_t points = places < VF_TEST_POINTS_MAX ? places : VF_TEST_POINTS_MAX;
+    size_t most = few_for(check->test, VF_TEST_POINTS_EVENTS, VF_TEST_POINTS_MIN, VF_TEST_POINTS_MAX);
+    size_t points = places < most ? places : most;
     enum vf_code code = VF_OK;
     for (size_t i = 0; code == VF_OK && !check->outcome->failure && i < points; i++) {
         code = run_break_at(check, kind, 1 + i * places / points, label, what);
@@ -193,7 +202,10 @@ enum vf_code vf_test_check(struct vf_test_subject *subject, const struct vf_test
         code = run_variants(&check);
     }
     if (code == VF_OK && !outcome.failure) {
-        code = vf_test_order_check(subject, test, &check.plain, interleavings, arena, &outcome, error);
+        int64_t orders = interleavings == VF_TEST_ORDERS_UNSAID
+                             ? (int64_t)few_for(test, VF_TEST_ORDERS_EVENTS, VF_TEST_ORDERS_MIN, VF_TEST_ORDERS_MAX)
+                             : interleavings;
+        code = vf_test_order_check(subject, test, &check.plain, orders, arena, &outcome, error);
     }
     vf_arena_free(check.scratch);
     outcome.runs = subject->runs - before;

@@ -7,8 +7,14 @@
 
 #include "cli/test_diff.h"
 
-/* Batches are cut, and workers restarted, behind every event up to so many; in a longer test at so many places, evenly. */
-#define VF_TEST_POINTS_MAX 100
+/* A long test is run in fewer ways, so that all its runs together deliver no more than so many events over and over: */
+#define VF_TEST_POINTS_MAX    100 /* places at which batches are cut, and again documents read anew, workers restarted; evenly */
+#define VF_TEST_POINTS_MIN    10
+#define VF_TEST_POINTS_EVENTS 10000
+#define VF_TEST_ORDERS_MAX    200 /* other orders, where nobody says how many */
+#define VF_TEST_ORDERS_MIN    20
+#define VF_TEST_ORDERS_EVENTS 20000
+#define VF_TEST_ORDERS_UNSAID (-1)
 
 enum vf_test_failure_kind {
     VF_TEST_UNEXPECTED, /* the view is not the expected one */
@@ -40,7 +46,7 @@ struct vf_test_outcome {
     uint64_t seed;        /* what chose them, where there are */
 };
 
-/* VF_E_CONFIG, VF_E_BUG as vf_test_run. */
+/* `interleavings`: how many other orders at most, or VF_TEST_ORDERS_UNSAID. VF_E_CONFIG, VF_E_BUG as vf_test_run. */
 VF_MUSTCHECK enum vf_code vf_test_check(struct vf_test_subject *subject, const struct vf_test_case *test,
                                         int64_t interleavings, struct vf_arena *arena,
                                         struct vf_test_outcome *ret_outcome, struct vf_error *error);

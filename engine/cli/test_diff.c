@@ -2,13 +2,18 @@
 
 #include "core/body.h"
 
+#include <stdio.h>
+#include <stdlib.h>
+
 /* Where the walk is. */
 struct walk {
     struct vf_arena *arena;
     struct vf_test_differences *out;
     const char *document;
     struct vf_buffer path;
-    bool expected; /* the left side is what a test expects */
+    bool expected;  /* the left side is what a test expects */
+    bool probing;   /* only whether something differs is asked */
+    bool different; /* then: it does */
 };
 
 static const char *type_name(const bson_iter_t *value)
@@ -54,6 +59,10 @@ static const char *print_body(struct walk *walk, struct vf_bytes body)
 
 static struct vf_test_difference *add(struct walk *walk)
 {
+    if (walk->probing) {
+        walk->different = true;
+        return NULL;
+    }
     if (walk->out->count == VF_TEST_DIFFERENCES_MAX) {
         walk->out->more++;
         return NULL;
@@ -76,15 +85,17 @@ static void add_values(struct walk *walk, const bson_iter_t *left, const bson_it
     }
     difference->left = left ? print(walk, left) : NULL;
     difference->right = right ? print(walk, right) : NULL;
+    /* A null needs no explaining. */
     if (left && right && strcmp(type_name(left), type_name(right)) != 0) {
-        difference->left_type = type_name(left);
-        difference->right_type = type_name(right);
+        difference->left_type = BSON_ITER_HOLDS_NULL(left) ? NULL : type_name(left);
+        difference->right_type = BSON_ITER_HOLDS_NULL(right) ? NULL : type_name(right);
     }
 }
 
 /* --- values ------------------------------------------------------------------------------------------------------- */
 
-static void compare_containers(struct walk *walk, bson_iter_t left, bson_iter_t right, bool list);
+static void compare_objects(struct walk *walk, bson_iter_t left, bson_iter_t right);
+static void compare_lists(struct walk *walk, bson_iter_t left, bson_iter_t right);
 
 static struct vf_bytes text_of(const bson_iter_t *value)
 {
@@ -128,7 +139,11 @@ static void compare_values(struct walk *walk, const bson_iter_t *left, const bso
     } else if (type == BSON_TYPE_DOCUMENT || type == BSON_TYPE_ARRAY) {
         bson_iter_recurse(left, &inner_left);
         bson_iter_recurse(right, &inner_right);
-        compare_containers(walk, inner_left, inner_right, type == BSON_TYPE_ARRAY);
+        if (type == BSON_TYPE_ARRAY) {
+            compare_lists(walk, inner_left, inner_right);
+        } else {
+            compare_objects(walk, inner_left, inner_right);
+        }
     } else if (!scalars_equal(left, right)) {
         add_values(walk, left, right);
     }
@@ -138,6 +153,9 @@ static void compare_values(struct walk *walk, const bson_iter_t *left, const bso
 static size_t go_down(struct walk *walk, const char *key, bool list)
 {
     size_t before = walk->path.size;
+    if (walk->probing) {
+        return before;
+    }
     if (list) {
         vf_buffer_printf(&walk->path, "[%s]", key);
     } else if (!key[0] || strpbrk(key, ".[]\" ")) {
@@ -158,28 +176,97 @@ static void go_up(struct walk *walk, size_t before)
     }
 }
 
-/* Items that one side has and the other lacks, and those that both have. */
-static void compare_containers(struct walk *walk, bson_iter_t left, bson_iter_t right, bool list)
+/* What stands at the key or index on either side; NULL: nothing does. */
+static void compare_items(struct walk *walk, const char *key, bool list, const bson_iter_t *left,
+                          const bson_iter_t *right)
 {
-    bson_iter_t one = left, other;
-    while (bson_iter_next(&one)) {
-        size_t before = go_down(walk, bson_iter_key(&one), list);
-        other = right;
-        if (bson_iter_find(&other, bson_iter_key(&one))) {
-            compare_values(walk, &one, &other);
-        } else {
-            add_values(walk, &one, NULL);
-        }
-        go_up(walk, before);
+    size_t before = go_down(walk, key, list);
+    if (left && right) {
+        compare_values(walk, left, right);
+    } else {
+        add_values(walk, left, right);
     }
-    one = right;
-    while (bson_iter_next(&one)) {
-        other = left;
-        if (!bson_iter_find(&other, bson_iter_key(&one))) {
-            size_t before = go_down(walk, bson_iter_key(&one), list);
-            add_values(walk, NULL, &one);
-            go_up(walk, before);
-        }
+    go_up(walk, before);
+}
+
+static bson_iter_t *list_items(struct walk *walk, bson_iter_t container, size_t *ret_count)
+{
+    bson_iter_t ahead = container;
+    size_t count = 0;
+    while (bson_iter_next(&ahead)) {
+        count++;
+    }
+    bson_iter_t *items = vf_arena_alloc(walk->arena, (count + 1) * sizeof *items);
+    for (size_t i = 0; i < count; i++) {
+        bson_iter_next(&container);
+        items[i] = container;
+    }
+    *ret_count = count;
+    return items;
+}
+
+static int by_key(const void *a, const void *b)
+{
+    return strcmp(bson_iter_key((const bson_iter_t *)a), bson_iter_key((const bson_iter_t *)b));
+}
+
+/* A test's fields stand as its author wrote them. */
+static const bson_iter_t *list_fields(struct walk *walk, bson_iter_t object, size_t *ret_count)
+{
+    bson_iter_t *fields = list_items(walk, object, ret_count);
+    qsort(fields, *ret_count, sizeof *fields, by_key);
+    return fields;
+}
+
+static void compare_objects(struct walk *walk, bson_iter_t left, bson_iter_t right)
+{
+    size_t left_count, right_count, l = 0, r = 0;
+    const bson_iter_t *ours = list_fields(walk, left, &left_count);
+    const bson_iter_t *theirs = list_fields(walk, right, &right_count);
+    while (l < left_count || r < right_count) {
+        int order = l == left_count ? 1 : r == right_count ? -1 : by_key(&ours[l], &theirs[r]);
+        const bson_iter_t *one = order <= 0 ? &ours[l++] : NULL;
+        const bson_iter_t *other = order >= 0 ? &theirs[r++] : NULL;
+        compare_items(walk, bson_iter_key(one ? one : other), false, one, other);
+    }
+}
+
+static bool is_same(struct walk *walk, const bson_iter_t *left, const bson_iter_t *right)
+{
+    bool probing = walk->probing, different = walk->different;
+    walk->probing = true;
+    walk->different = false;
+    compare_values(walk, left, right);
+    bool same = !walk->different;
+    walk->probing = probing;
+    walk->different = different;
+    return same;
+}
+
+/* What begins and ends alike is left out first, so that one item too much does not make all that follow differ. */
+static void compare_lists(struct walk *walk, bson_iter_t left, bson_iter_t right)
+{
+    size_t left_count, right_count, front = 0, back = 0;
+    const bson_iter_t *ours = list_items(walk, left, &left_count);
+    const bson_iter_t *theirs = list_items(walk, right, &right_count);
+    size_t shorter = left_count < right_count ? left_count : right_count;
+    if (walk->probing && left_count != right_count) { /* that is an answer */
+        walk->different = true;
+        return;
+    }
+    while (!walk->probing && front < shorter && is_same(walk, &ours[front], &theirs[front])) {
+        front++;
+    }
+    while (left_count != right_count && back < shorter - front &&
+           is_same(walk, &ours[left_count - 1 - back], &theirs[right_count - 1 - back])) {
+        back++;
+    }
+    size_t longer = left_count > right_count ? left_count : right_count;
+    for (size_t i = front; i < longer - back; i++) {
+        char index[24];
+        snprintf(index, sizeof index, "%zu", i);
+        compare_items(walk, index, true, i + back < left_count ? &ours[i] : NULL,
+                      i + back < right_count ? &theirs[i] : NULL);
     }
 }
 
@@ -200,7 +287,7 @@ static void compare_bodies(struct walk *walk, struct vf_bytes id, struct vf_byte
     } else if (bson_init_static(&left_body, (const uint8_t *)left.data, left.size) &&
                bson_init_static(&right_body, (const uint8_t *)right.data, right.size) &&
                bson_iter_init(&one, &left_body) && bson_iter_init(&other, &right_body)) {
-        compare_containers(walk, one, other, false);
+        compare_objects(walk, one, other);
     }
 }
 

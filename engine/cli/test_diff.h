@@ -14,7 +14,7 @@ struct vf_test_difference {
     const char *path;     /* orders.63-0.items[2]; "" is the whole document */
     const char *left;     /* JSON, or NULL: nothing is there */
     const char *right;
-    const char *left_type; /* "integer"; NULL where both are of one type */
+    const char *left_type; /* "integer"; NULL where both are of one type, and for null */
     const char *right_type;
 };
 

@@ -174,7 +174,8 @@ static void check_keys(const struct vf_test_reading *reading, const struct vf_no
 
 static void read_case(const struct vf_test_reading *reading, const struct vf_node *node, struct vf_test_case *test)
 {
-    *test = (struct vf_test_case){.place = node->place, .name = ""};
+    test->place = node->place;
+    test->name = "";
     if (node->bad) {
         return;
     }
@@ -230,6 +231,7 @@ static void read_cases(const struct vf_test_reading *reading, const struct vf_no
     }
     struct vf_test_case *cases = vf_arena_calloc(reading->arena, count_items(root), sizeof *cases);
     for (const struct vf_node *item = root->first; item; item = item->next) {
+        cases[file->case_count].path = file->path;
         read_case(reading, item, &cases[file->case_count++]);
     }
     if (file->case_count == 0) {

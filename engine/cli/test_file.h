@@ -36,6 +36,7 @@ struct vf_test_expected {
 };
 
 struct vf_test_case {
+    const char *path; /* the file's */
     struct vf_place place;
     const char *name;
     const struct vf_test_event *events;

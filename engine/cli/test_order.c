@@ -1,9 +1,16 @@
 #include "cli/test_order.h"
 
+#include <math.h>
 #include <stdlib.h>
 
 /* Runs that making a found pair smaller may cost. */
 #define SHRINK_RUNS_MAX 400
+/* Sums that differ by less than this part of them differ by rounding. */
+#define ROUNDING 1e-9
+
+static const char rounding[] =
+    "The sums differ in their last digits only: floats that are added in another order are rounded otherwise. Keep amounts as "
+    "integers (cents), which add up exactly.";
 
 static const char advice[] =
     "Events of different aggregates come in no fixed order, so their handlers must give the same result in either. Keep what "
@@ -116,28 +123,41 @@ static bool is_last_of_its_aggregate(const struct search *search, const struct p
     return true;
 }
 
+/* Takes other aggregates out, whole: half of them at a time, then fewer, as long as a try costs one run or two. */
+static void drop_aggregates(struct search *search, struct pair *pair, bool *drop, size_t runs_end)
+{
+    size_t count = search->test->aggregate_count;
+    size_t left = aggregate_of(search, pair->order[pair->at]), right = aggregate_of(search, pair->order[pair->at + 1]);
+    for (size_t chunk = (count + 1) / 2; chunk > 0; chunk = chunk > 1 ? (chunk + 1) / 2 : 0) {
+        for (size_t from = 0; from < count && search->code == VF_OK && search->subject->runs < runs_end;
+             from += chunk) {
+            bool any = false;
+            for (size_t i = 0; i < pair->count; i++) {
+                size_t aggregate = aggregate_of(search, pair->order[i]);
+                drop[i] = aggregate >= from && aggregate < from + chunk && aggregate != left && aggregate != right;
+                any = any || drop[i];
+            }
+            if (any) {
+                try_without(search, pair, drop);
+            }
+        }
+    }
+}
+
 /* Takes out what is not needed: all that comes behind the pair, other aggregates, then single events from the end of their
  * aggregate. An aggregate loses its last events first: versions have no holes. */
 static void shrink(struct search *search, struct pair *pair)
 {
-    size_t most = search->subject->runs + SHRINK_RUNS_MAX;
+    size_t runs_end = search->subject->runs + SHRINK_RUNS_MAX;
     bool *drop = vf_calloc(pair->count + 1, sizeof *drop);
     for (size_t i = pair->at + 2; i < pair->count; i++) {
         drop[i] = true;
     }
     try_without(search, pair, drop);
-    for (size_t aggregate = 0; aggregate < search->test->aggregate_count && search->code == VF_OK; aggregate++) {
-        if (aggregate != aggregate_of(search, pair->order[pair->at]) &&
-            aggregate != aggregate_of(search, pair->order[pair->at + 1])) {
-            for (size_t i = 0; i < pair->count; i++) {
-                drop[i] = aggregate_of(search, pair->order[i]) == aggregate;
-            }
-            try_without(search, pair, drop);
-        }
-    }
-    for (bool again = true; again && search->code == VF_OK && search->subject->runs < most;) {
+    drop_aggregates(search, pair, drop, runs_end);
+    for (bool again = true; again && search->code == VF_OK && search->subject->runs < runs_end;) {
         again = false;
-        for (size_t i = pair->count; !again && i > 0 && search->subject->runs < most; i--) {
+        for (size_t i = pair->count; !again && i > 0 && search->subject->runs < runs_end; i--) {
             size_t index = i - 1;
             if (index == pair->at || index == pair->at + 1 || !is_last_of_its_aggregate(search, pair, index)) {
                 continue;
@@ -153,6 +173,27 @@ static void shrink(struct search *search, struct pair *pair)
 static const char *name_first(struct search *search, size_t event)
 {
     return vf_arena_printf(search->arena, "%s first", search->test->events[event].notation).data;
+}
+
+/* Two printed floats that hardly differ. */
+static bool is_rounding(const struct vf_test_difference *difference)
+{
+    char *left_end, *right_end;
+    if (!difference->left || !difference->right || !strpbrk(difference->left, ".e")) {
+        return false;
+    }
+    double left = strtod(difference->left, &left_end), right = strtod(difference->right, &right_end);
+    return !*left_end && !*right_end && fabs(left - right) <= ROUNDING * fmax(fabs(left), fabs(right));
+}
+
+static const char *advise(const struct vf_test_differences *differences)
+{
+    for (size_t i = 0; i < differences->count; i++) {
+        if (!is_rounding(&differences->all[i])) {
+            return advice;
+        }
+    }
+    return differences->count > 0 ? rounding : advice;
 }
 
 /* What the report tells of the pair. */
@@ -186,6 +227,7 @@ static void report(struct search *search, const struct pair *pair)
     }
     if (!failed->error) {
         vf_test_diff_results(&one, &other, search->arena, &failure->differences);
+        failure->advice = advise(&failure->differences);
     }
     search->outcome->failure = failure;
 }
@@ -335,14 +377,21 @@ static bool goes_on(const struct search *search)
     return search->code == VF_OK && !search->outcome->failure;
 }
 
+/* How far to step through `count` candidates so that at most `most` are tried, evenly spread; 0: none. */
+static size_t stride(size_t count, int64_t most)
+{
+    return most <= 0 ? 0 : (count + (size_t)most - 1) / (size_t)most;
+}
+
 /* One exchange of neighbours in the given order: what is found here needs no explaining. */
 static void swap_neighbours(struct search *search, int64_t most, size_t *order)
 {
     size_t count = search->test->event_count;
+    size_t step = stride(count - 1, most);
     for (size_t i = 0; i < count; i++) {
         order[i] = i;
     }
-    for (size_t i = 0; i + 1 < count && goes_on(search) && (int64_t)search->outcome->interleavings < most; i++) {
+    for (size_t i = 0; step > 0 && i + 1 < count && goes_on(search); i += step) {
         if (aggregate_of(search, i) == aggregate_of(search, i + 1)) {
             continue;
         }
@@ -356,31 +405,87 @@ static void swap_neighbours(struct search *search, int64_t most, size_t *order)
     }
 }
 
-static void try_orders(struct search *search, int64_t most, size_t *row, size_t *order)
+/* The given order with all events of one aggregate in front, or behind. False where that is the given order itself. */
+static bool move_aggregate(const struct search *search, size_t aggregate, bool to_front, size_t *ret_order)
+{
+    size_t placed = 0;
+    bool moved = false;
+    for (int pass = 0; pass < 2; pass++) {
+        for (size_t i = 0; i < search->test->event_count; i++) {
+            if ((aggregate_of(search, i) == aggregate) == (to_front == (pass == 0))) {
+                moved = moved || placed != i;
+                ret_order[placed++] = i;
+            }
+        }
+    }
+    return moved;
+}
+
+/* Each aggregate comes wholly before all others, and wholly behind them: mixing at random hardly ever does that to a long one. */
+static void move_aggregates(struct search *search, int64_t most, size_t *order)
+{
+    size_t count = 2 * search->test->aggregate_count;
+    size_t step = stride(count, most);
+    for (size_t i = 0; step > 0 && i < count && goes_on(search); i += step) {
+        if (!move_aggregate(search, i / 2, i % 2 == 0, order)) {
+            continue;
+        }
+        search->outcome->interleavings++;
+        if (differs(search, order)) {
+            narrow(search, order);
+        }
+    }
+}
+
+static void try_all(struct search *search, size_t *row, size_t *order)
 {
     size_t count = search->test->event_count;
-    for (size_t i = 0; i < count; i++) {
-        row[i] = aggregate_of(search, i);
-    }
-    bool all = count_orders(search, (size_t)most) <= (size_t)most;
-    if (all) {
-        qsort(row, count, sizeof *row, compare_sizes);
-        search->outcome->interleavings = 0;
-        search->outcome->all_orders = true;
-    }
-    while (goes_on(search) && (int64_t)search->outcome->interleavings < most) {
-        if (!all) {
-            shuffle(search, row, count);
-        }
+    qsort(row, count, sizeof *row, compare_sizes);
+    search->outcome->interleavings = 0;
+    search->outcome->all_orders = true;
+    do {
         fill_order(search, row, order);
         search->outcome->interleavings++;
         if (differs(search, order)) {
             narrow(search, order);
         }
-        if (all && !next_row(row, count)) {
-            break;
+    } while (goes_on(search) && next_row(row, count));
+}
+
+static void try_some(struct search *search, int64_t most, size_t *row, size_t *order)
+{
+    size_t count = search->test->event_count;
+    while (goes_on(search) && (int64_t)search->outcome->interleavings < most) {
+        shuffle(search, row, count);
+        fill_order(search, row, order);
+        search->outcome->interleavings++;
+        if (differs(search, order)) {
+            narrow(search, order);
         }
     }
+}
+
+/* A third of the tries goes to exchanges of neighbours, a third to whole aggregates, what is left to chance. */
+static void try_orders(struct search *search, int64_t most)
+{
+    size_t count = search->test->event_count;
+    size_t *row = vf_alloc(count * sizeof *row);
+    size_t *order = vf_alloc(count * sizeof *order);
+    bool all = count_orders(search, (size_t)most) <= (size_t)most;
+    for (size_t i = 0; i < count; i++) {
+        row[i] = aggregate_of(search, i);
+    }
+    swap_neighbours(search, all ? most : most / 3, order);
+    if (goes_on(search) && !all) {
+        move_aggregates(search, most / 3, order);
+    }
+    if (goes_on(search) && all) {
+        try_all(search, row, order);
+    } else if (goes_on(search)) {
+        try_some(search, most, row, order);
+    }
+    free(row);
+    free(order);
 }
 
 /* The same for the same test, so that what was found is found again. */
@@ -409,14 +514,7 @@ enum vf_code vf_test_order_check(struct vf_test_subject *subject, const struct v
     if (test->aggregate_count < 2) {
         outcome->all_orders = true;
     } else if (interleavings > 0) {
-        size_t *row = vf_alloc(test->event_count * sizeof *row);
-        size_t *order = vf_alloc(test->event_count * sizeof *order);
-        swap_neighbours(&search, interleavings, order);
-        if (goes_on(&search)) {
-            try_orders(&search, interleavings, row, order);
-        }
-        free(row);
-        free(order);
+        try_orders(&search, interleavings);
     }
     vf_arena_free(search.scratch);
     return search.code;

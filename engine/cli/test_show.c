@@ -2,8 +2,10 @@
 
 #include "cli/output.h"
 
-#define VALUE_BYTES_MAX 400 /* of one side of a difference */
-#define WIDTH           100 /* advice is wrapped here */
+#define VALUE_BYTES_MAX    400 /* of one side of a difference */
+#define VALUE_BYTES_BEFORE 40  /* of them, where long values begin alike, before they part */
+#define WIDTH              100 /* advice is wrapped here */
+#define HISTORY_MAX        20  /* events shown that come before a pair */
 
 /* Appends text from outside, cut and without control characters. */
 static void add_plain(struct vf_buffer *out, const char *text)
@@ -62,7 +64,25 @@ struct side {
     const char *label;
     const char *value;
     const char *type;
+    size_t from; /* of the value, what is shown */
 };
+
+/* Where two long values that begin alike are shown from: a little before they part. */
+static size_t shown_from(const char *left, const char *right)
+{
+    size_t same = 0;
+    if (!left || !right || (strlen(left) <= VALUE_BYTES_MAX && strlen(right) <= VALUE_BYTES_MAX)) {
+        return 0;
+    }
+    while (left[same] && left[same] == right[same]) {
+        same++;
+    }
+    size_t from = same > VALUE_BYTES_MAX / 2 ? same - VALUE_BYTES_BEFORE : 0;
+    while (from > 0 && ((unsigned char)left[from] & 0xc0) == 0x80) { /* a character begins here */
+        from--;
+    }
+    return from;
+}
 
 static void add_side(struct vf_buffer *out, bool color, const char *indent, int width, const struct side *side)
 {
@@ -72,7 +92,8 @@ static void add_side(struct vf_buffer *out, bool color, const char *indent, int 
     add_plain(&line, side->label);
     vf_buffer_printf(&line, "%*s  ", width - (int)strlen(side->label), "");
     if (side->value) {
-        add_plain(&line, side->value);
+        vf_buffer_add_text(&line, side->from ? "..." : "");
+        add_plain(&line, side->value + side->from);
     } else {
         vf_buffer_add_text(&line, "(nothing)");
     }
@@ -108,9 +129,10 @@ static void add_differences(struct vf_buffer *out, bool color, const char *inden
             add_plain(out, one->path);
             vf_buffer_add_char(out, '\n');
         }
+        size_t from = shown_from(one->left, one->right);
         const struct side sides[] = {
-            {'-', VF_COLOR_RED, failure->left_label, one->left, one->left_type},
-            {'+', VF_COLOR_GREEN, failure->right_label, one->right, one->right_type},
+            {'-', VF_COLOR_RED, failure->left_label, one->left, one->left_type, from},
+            {'+', VF_COLOR_GREEN, failure->right_label, one->right, one->right_type, from},
         };
         add_side(out, color, indent, width, &sides[0]);
         add_side(out, color, indent, width, &sides[1]);
@@ -122,34 +144,44 @@ static void add_differences(struct vf_buffer *out, bool color, const char *inden
 
 /* --- orders ------------------------------------------------------------------------------------------------------- */
 
-static void add_event(struct vf_buffer *out, const char *indent, const char *sign, const struct vf_test_event *event)
+/* order/63-0@1 OrderCreated (shop.test.yaml:4) */
+static void add_event(struct vf_buffer *out, const struct vf_test_case *test, const struct vf_test_event *event)
 {
-    vf_buffer_printf(out, "%s  %s ", indent, sign);
     add_plain(out, event->notation);
-    vf_buffer_printf(out, " (line %d)\n", (int)event->place.line);
+    vf_buffer_printf(out, " (%s:%d)\n", test->path, (int)event->place.line);
 }
 
-/* The two orders as one: what is common once, the pair in both. */
+static void add_event_line(struct vf_buffer *out, const char *indent, char sign, const struct vf_test_case *test,
+                           size_t event)
+{
+    vf_buffer_printf(out, "%s  %c ", indent, sign);
+    add_event(out, test, &test->events[event]);
+}
+
+/* The two orders as one: what is common once, of a long history only its ends, the pair in both orders. */
 static void add_orders(struct vf_buffer *out, bool color, const char *indent, const struct vf_test_case *test,
                        const struct vf_test_failure *failure)
 {
     const size_t *order = failure->order;
-    for (size_t i = 0; i < failure->order_count; i++) {
-        if (i != failure->pair) {
-            add_event(out, indent, " ", &test->events[order[i]]);
-            continue;
+    struct vf_buffer lines;
+    for (size_t i = 0; i < failure->pair; i++) {
+        if (failure->pair > HISTORY_MAX && i == HISTORY_MAX / 2) {
+            vf_buffer_printf(out, "%s    ... %zu more ...\n", indent, failure->pair - HISTORY_MAX);
+            i += failure->pair - HISTORY_MAX;
         }
-        struct vf_buffer lines;
-        vf_buffer_init(&lines);
-        add_event(&lines, indent, "-", &test->events[order[i]]);
-        add_event(&lines, indent, "-", &test->events[order[i + 1]]);
-        vf_output_add(out, color, VF_COLOR_RED, lines.data);
-        vf_buffer_clear(&lines);
-        add_event(&lines, indent, "+", &test->events[order[i + 1]]);
-        add_event(&lines, indent, "+", &test->events[order[i]]);
-        vf_output_add(out, color, VF_COLOR_GREEN, lines.data);
-        vf_buffer_done(&lines);
-        i++;
+        add_event_line(out, indent, ' ', test, order[i]);
+    }
+    vf_buffer_init(&lines);
+    add_event_line(&lines, indent, '-', test, order[failure->pair]);
+    add_event_line(&lines, indent, '-', test, order[failure->pair + 1]);
+    vf_output_add(out, color, VF_COLOR_RED, lines.data);
+    vf_buffer_clear(&lines);
+    add_event_line(&lines, indent, '+', test, order[failure->pair + 1]);
+    add_event_line(&lines, indent, '+', test, order[failure->pair]);
+    vf_output_add(out, color, VF_COLOR_GREEN, lines.data);
+    vf_buffer_done(&lines);
+    for (size_t i = failure->pair + 2; i < failure->order_count; i++) {
+        add_event_line(out, indent, ' ', test, order[i]);
     }
 }
 
@@ -175,8 +207,7 @@ void vf_test_show_failure(struct vf_buffer *out, bool color, const char *indent,
     }
     if (failure->event) {
         vf_buffer_printf(out, "%s%s", indent, failure->order ? "one of these orders fails at " : "");
-        add_plain(out, failure->event->notation);
-        vf_buffer_printf(out, " (line %d)\n", (int)failure->event->place.line);
+        add_event(out, test, failure->event);
     }
     if (failure->error) {
         struct vf_buffer error, deeper;

@@ -88,6 +88,21 @@ def failures_are_shown_as_differences_with_types():
 
 
 @case
+def differences_are_told_where_they_are():
+    output("differences.txt", 1, "differences.lua")
+
+
+@case
+def an_aggregate_that_has_to_come_wholly_first_is_found():
+    output("one_before_all.txt", 1, "one_before_all.lua")
+
+
+@case
+def sums_that_round_otherwise_are_told_apart_from_other_faults():
+    output("rounding.txt", 1, "rounding.lua")
+
+
+@case
 def a_view_that_depends_on_an_order_is_shown_the_smallest_pair():
     output("last_wins.txt", 1, "last_wins.lua")
 
