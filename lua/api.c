@@ -2,12 +2,27 @@
 
 #include "core/body.h"
 #include "lua/convert.h"
+#include "lua/lint.h"
 #include "lua/script.h"
 
 /* A line of `log`: more is cut. */
 #define LOG_LINE_BYTES_MAX 8192
 
 enum { LINK_TYPE = 1, LINK_ROUTE = 2 }; /* user values of a link */
+
+/* Decided, and not built: lint gathers that and reads on, with a value that no route is. */
+static int refuse_unbuilt(lua_State *L, const char *what)
+{
+    struct vf_projector *projector = vf_lua_projector(L);
+    luaL_where(L, 1);
+    lua_pushstring(L, what);
+    lua_concat(L, 2);
+    if (!projector->lint || !projector->loading)
+        return lua_error(L);
+    vf_lua_lint_add_raised(L, lua_tostring(L, -1));
+    lua_pushlightuserdata(L, &projector->unbuilt_token);
+    return 1;
+}
 
 static int api_link(lua_State *L)
 {
@@ -20,7 +35,7 @@ static int api_link(lua_State *L)
         return luaL_error(L, "`link` wants event types as names: link { OrderCreated = \"customerId\" }");
     lua_pushvalue(L, 2);
     if (lua_next(L, 1))
-        return luaL_error(L, "`link` with several event types is not built yet");
+        return refuse_unbuilt(L, "`link` with several event types is not built yet");
     lua_newuserdatauv(L, 0, 2);
     lua_pushvalue(L, 2);
     lua_setiuservalue(L, -2, LINK_TYPE);
@@ -47,7 +62,7 @@ bool vf_lua_push_link(lua_State *L, int index)
 
 static int api_through(lua_State *L)
 {
-    return luaL_error(L, "`through` is not built yet");
+    return refuse_unbuilt(L, "`through` is not built yet");
 }
 
 /* array {...}: the table itself, marked as a list. Which numbers it may hold is looked at when it is kept. */

@@ -109,6 +109,7 @@ struct vf_projector {
 
     /* Values that scripts see and can do nothing with: the addresses are light userdata. */
     char null_token, own_token, delete_token;
+    char unbuilt_token; /* only lint's load sees it */
 
     /* Registry references and identities. */
     int environment;     /* _ENV of every chunk */

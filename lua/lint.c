@@ -100,9 +100,9 @@ static int column_of_quoted(struct vf_bytes line, const char *message)
     return column > 0 ? column : first_column(line);
 }
 
-/* "view.lua:3: what" and perhaps a traceback below it, as something raised it. */
-static void add_raised(lua_State *L, struct vf_projector *projector, const char *text)
+void vf_lua_lint_add_raised(lua_State *L, const char *text)
 {
+    struct vf_projector *projector = vf_lua_projector(L);
     char message[VF_ERROR_TEXT_BYTES];
     const char *colon = strstr(text, ".lua:");
     const struct vf_file *file = colon ? file_of(projector, text, (size_t)(colon + 4 - text)) : NULL;
@@ -160,7 +160,7 @@ void vf_lua_lint_part(lua_State *L, int table, vf_lua_part *part, lua_Integer it
     if (status != LUA_OK) {
         vf_lua_pass_on(L, status);
         if (lua_type(L, -1) == LUA_TSTRING)
-            add_raised(L, projector, lua_tostring(L, -1));
+            vf_lua_lint_add_raised(L, lua_tostring(L, -1));
     }
     lua_settop(L, top);
 }
@@ -317,7 +317,7 @@ struct raised_call {
 static int run_add_raised(lua_State *L)
 {
     const struct raised_call *call = lua_touserdata(L, 1);
-    add_raised(L, vf_lua_projector(L), call->text);
+    vf_lua_lint_add_raised(L, call->text);
     return 0;
 }
 

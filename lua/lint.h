@@ -22,6 +22,9 @@ __attribute__((noreturn)) void vf_lua_lint_skip(lua_State *L);
 void vf_lua_lint_add(struct vf_projector *projector, const char *file, struct vf_lua_place place, bool note,
                      const char *message);
 
+/* The same for "view.lua:3: what", and perhaps a traceback below it, as something raised it. */
+void vf_lua_lint_add_raised(lua_State *L, const char *text);
+
 /* The seam's lint and place; `load` is what opening a script runs in the gate. */
 void vf_lua_lint(struct vf_projector *projector, lua_CFunction load, vf_script_found *found, void *self);
 void vf_lua_place_word(const struct vf_projector *projector, const char *field, const char *word, int32_t *ret_line,

@@ -213,6 +213,8 @@ static void read_way(lua_State *L, const char *kind, struct vf_lua_way *way)
             way->kind = VF_WAY_OWN;
             return;
         }
+        if (lua_touserdata(L, -1) == &projector->unbuilt_token)
+            vf_lua_lint_skip(L); /* lint has been told */
         break;
     default: break;
     }

@@ -123,10 +123,31 @@ static void what_fails_while_it_is_loaded_has_its_line(void **state)
     (void)state;
     expect("local x\nreturn { " HEAD "on = {},\n  initial = { a = x.y } }",
            "view.lua:3:19: attempt to index a nil value (local 'x')\n");
-    expect("return { " HEAD "on = {},\n key2 = through('a', 'b') }", "view.lua:2:9: `through` is not built yet\n");
+    expect("return { " HEAD "on = {},\n key2 = through('a', 'b') }",
+           "view.lua:2:9: `through` is not built yet\n"
+           "view.lua:2:2: a projection has no field `key2` | did you mean `key`?\n");
     expect("", "view.lua:0:0: the file returns no table: it ends with return { name = ..., key = ..., on = ... }\n");
     expect("while true do end",
            "view.lua:1:1: the call took more than 10000000 instructions (limits.lua_instructions)\n");
+}
+
+static void what_is_not_built_hides_nothing_else(void **state)
+{
+    (void)state;
+    expect("return { name = 'V', topics = {'t'}, key = {\n"
+           "  card = link { CardIssued = through('account', 'id') },\n"
+           "  order = link { Created = 'customerId', Moved = 'customerId' },\n"
+           "  loan = through('account', 'id'),\n"
+           "  item = 7 },\n"
+           "  on = { X = 1, Y = { order = function() end } }, upcast = {} }",
+           "view.lua:2:30: `through` is not built yet\n"
+           "view.lua:3:11: `link` with several event types is not built yet\n"
+           "view.lua:4:10: `through` is not built yet\n"
+           "view.lua:6:51: `upcast` is not built yet\n"
+           "view.lua:1:10: `name` is \"V\": a name begins with a letter a-z and goes on with a-z, 0-9 and _\n"
+           "view.lua:5:3: key.item: a route is own, a field's name, link { Type = route } or a function\n"
+           "view.lua:6:10: on.X is a number: a handler is a function(doc, e)\n"
+           "view.lua:6:17: on.Y: handlers for one kind only are not built yet\n");
 }
 
 static void state_outside_the_document_is_found(void **state)
@@ -202,6 +223,7 @@ int main(void)
         A_TEST(names_that_nobody_declares_are_found_before_an_event_comes),
         A_TEST(a_syntax_error_has_its_column),
         A_TEST(what_fails_while_it_is_loaded_has_its_line),
+        A_TEST(what_is_not_built_hides_nothing_else),
         A_TEST(state_outside_the_document_is_found),
         A_TEST(modules_are_looked_at_too),
         A_TEST(a_text_that_is_no_lua_ends_the_walk),
