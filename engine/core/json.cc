@@ -76,6 +76,9 @@ extern "C" enum vf_code vf_json_parse(struct vf_json_parser *parser, struct vf_b
     if (!code) {
         memcpy(parser->text, text.data, text.size);
         memset(parser->text + text.size, 0, simdjson::SIMDJSON_PADDING);
+        /* A byte order mark in front: some versions of simdjson skip it and some refuse it. Spaces are the same to all. */
+        if (text.size >= 3 && memcmp(text.data, "\xef\xbb\xbf", 3) == 0)
+            memset(parser->text, ' ', 3);
         code = parser->dom.parse(parser->text, text.size, false).get(root);
     }
     if (code == simdjson::MEMALLOC)

@@ -1,7 +1,7 @@
 /*
  * JSON read by simdjson, behind C. A parser belongs to one thread; a value borrows from its parser until the next
  * parse. Integers are exact: one beyond int64 is a parse error or a VF_JSON_BIG value that no reader takes. The text is
- * checked whole (grammar and UTF-8). Nesting is limited to VF_JSON_DEPTH_MAX.
+ * checked whole (grammar and UTF-8); a byte order mark in front of it is passed over. Nesting is limited to VF_JSON_DEPTH_MAX.
  */
 #ifndef VF_CORE_JSON_H
 #define VF_CORE_JSON_H

@@ -279,6 +279,32 @@ static void the_topics_first_and_history_reach_the_event(void **state)
     assert_true(event.first_any);
 }
 
+/* --- size and depth --- */
+
+static struct vf_bytes nested(size_t depth)
+{
+    char *text = vf_arena_alloc(arena, 2 * depth + 1);
+    memset(text, '[', depth);
+    memset(text + depth, ']', depth);
+    text[2 * depth] = '\0';
+    return with("data", text);
+}
+
+static void nesting_has_a_limit(void **state)
+{
+    (void)state;
+    assert_string_equal(read_event(&plain, nested(60)).data_pointer, "/data");
+    assert_string_equal(read_event(&plain, nested(127)).data_pointer, "/data"); /* the envelope is the 128th */
+    refuse(&plain, record_of(nested(128)), "the value: nested deeper than 128");
+    refuse(&plain, record_of(nested(10000)), "the value: nested deeper than 128");
+}
+
+static void values_of_8_MB_are_read(void **state)
+{
+    (void)state;
+    expect_text(read_event(&plain, with("data", quoted('x', 8 << 20).data)).aggregate, "order/42");
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -293,6 +319,8 @@ int main(void)
         cmocka_unit_test(a_topics_kind_is_not_read_from_the_value),
         cmocka_unit_test(offset_numbers_are_offset_plus_one),
         cmocka_unit_test(the_topics_first_and_history_reach_the_event),
+        cmocka_unit_test(nesting_has_a_limit),
+        cmocka_unit_test(values_of_8_MB_are_read),
     };
     return cmocka_run_group_tests(tests, set_up, tear_down);
 }

@@ -354,6 +354,70 @@ static void what_is_no_integer_is_refused(void **state)
     refuse(&envelope, record_without("seq"), "the header seq (version) is missing, an integer is wanted");
 }
 
+/* What people and serializers write for integers, and the one answer to each: from a header, and as JSON. */
+static void odd_integers_have_one_answer(void **state)
+{
+    (void)state;
+    struct vf_envelope in_header = envelope_of(in_headers);
+    struct vf_envelope in_json = envelope_with(in_headers, VF_PART_SCHEMA, (struct vf_mapping)VALUE("/s", INT));
+    static const struct {
+        const char *text;
+        int64_t wanted;
+        const char *json; /* NULL: it is no JSON number, but a string of it is taken */
+    } taken[] = {{"7", 7, "7"},   {"007", 7, NULL}, {"-7", -7, "-7"},
+                 {"-0", 0, "-0"}, {"-00", 0, NULL}, {"00000000000000000000000000000000000000001", 1, NULL}};
+    for (size_t i = 0; i < COUNT_OF(taken); i++) {
+        struct vf_record record = good_record();
+        assert_int_equal(read_event(&in_header, record_with("schema", vf_bytes_from(taken[i].text))).schema,
+                         taken[i].wanted);
+        record.value = vf_arena_printf(arena, "{\"s\":\"%s\"}", taken[i].text);
+        assert_int_equal(read_event(&in_json, record).schema, taken[i].wanted);
+        if (taken[i].json) {
+            record.value = vf_arena_printf(arena, "{\"s\":%s}", taken[i].json);
+            assert_int_equal(read_event(&in_json, record).schema, taken[i].wanted);
+        }
+    }
+    static const char *const refused[] = {"1e3", "7.0",      "-0.0", "1_000", "1,000",
+                                          "7 ",  "\xd9\xa7", "--7",  "NaN",   "0b1"};
+    for (size_t i = 0; i < COUNT_OF(refused); i++) {
+        struct vf_record record = good_record();
+        refuse(&in_header, record_with("schema", vf_bytes_from(refused[i])),
+               vf_arena_printf(arena, "the header schema (schema) is \"%s\", an integer is wanted", refused[i]).data);
+        record.value = vf_arena_printf(arena, "{\"s\":\"%s\"}", refused[i]);
+        refuse(&in_json, record, "/s (schema) is a string, an integer is wanted");
+    }
+    struct vf_record record = good_record();
+    record.value = VF_LITERAL("{\"s\":1e3}");
+    refuse(&in_json, record, "/s (schema) is a number that is no integer, an integer is wanted");
+    record.value = VF_LITERAL("{\"s\":-0.0}");
+    refuse(&in_json, record, "/s (schema) is a number that is no integer, an integer is wanted");
+    record.value = VF_LITERAL("{\"s\":007}");
+    refuse(
+        &in_json, record,
+        "the value: not JSON that viewfold takes: a number in it is malformed, an integer beyond 64 bits, or beyond a "
+        "double (1e400)");
+    refuse(&in_header, record_with("seq", vf_bytes("\0\0\0\0\0\0\1", 7)),
+           "the header seq (version) has 7 bytes, and be64 has 8");
+}
+
+static void a_pointer_that_leads_nowhere_finds_nothing(void **state)
+{
+    (void)state;
+    static const char *const pointers[] = {"/text/0",  "/text/x", "/number/0", "/null/x", "/list/-",
+                                           "/list/01", "/list/2", "/list/-1",  "/list/x", "/Text"};
+    for (size_t i = 0; i < COUNT_OF(pointers); i++) {
+        struct vf_envelope envelope =
+            envelope_with(in_headers, VF_PART_TYPE, (struct vf_mapping)VALUE(pointers[i], UNSAID));
+        struct vf_record record = good_record();
+        record.value = VF_LITERAL("{\"text\":\"abc\",\"number\":12,\"null\":null,\"list\":[\"a\",\"b\"]}");
+        refuse(&envelope, record, vf_arena_printf(arena, "%s (type) is missing, a string is wanted", pointers[i]).data);
+    }
+    struct vf_envelope envelope = envelope_with(in_headers, VF_PART_TYPE, (struct vf_mapping)VALUE("/list/1", UNSAID));
+    struct vf_record record = good_record();
+    record.value = VF_LITERAL("\xef\xbb\xbf{\"list\":[\"a\",\"b\"]}"); /* with a byte order mark */
+    expect_text(read_event(&envelope, record).type, "b");
+}
+
 static void integers_in_the_value_may_be_text_only_where_that_is_said(void **state)
 {
     (void)state;
@@ -428,6 +492,41 @@ static void times_have_three_forms_and_a_range(void **state)
            record_of("{\"headers\":{\"event-aggregate-type\":\"o\",\"event-aggregate-id\":1,\"version\":1,"
                      "\"event-type\":\"T\"},\"list\":[0,{\"schema\":1}],\"a/b~c\":{\"at\":\"soon\"}}"),
            "/a~1b~0c/at (time) is a string, a time in Unix milliseconds is wanted");
+}
+
+static void odd_times_have_one_answer(void **state)
+{
+    (void)state;
+    struct vf_envelope rfc = envelope_with(in_headers, VF_PART_TIME, (struct vf_mapping)HEADER("time", UNSAID));
+    struct vf_envelope unix_ms = envelope_with(in_headers, VF_PART_TIME, (struct vf_mapping)VALUE("/t", UNIX_MS));
+    static const struct {
+        const char *text;
+        int64_t wanted;
+    } taken[] = {{"2016-12-31T23:59:60Z", 1483228800000}, /* a leap second: the next day's first */
+                 {"2026-03-01T10:00:00.500999999999Z", TIME_MS},
+                 {"2026-03-01t05:30:00.5-04:30", TIME_MS},
+                 {"9999-12-31T23:59:59.999Z", VF_TIME_MS_MAX},
+                 {"0000-01-01T00:00:00+00:00", VF_TIME_MS_MIN}};
+    for (size_t i = 0; i < COUNT_OF(taken); i++)
+        assert_int_equal(read_event(&rfc, record_with("time", vf_bytes_from(taken[i].text))).time_ms, taken[i].wanted);
+    static const char *const refused[] = {"10000-01-01T00:00:00Z", "2026-03-01T10:00:60Z", "2026-03-01T10:00:00",
+                                          "2026-03-01 10:00:00Z",  "1772359200500",        "2026-03-01T24:00:00Z"};
+    for (size_t i = 0; i < COUNT_OF(refused); i++)
+        refuse(&rfc, record_with("time", vf_bytes_from(refused[i])),
+               vf_arena_printf(
+                   arena, "the header time (time) is \"%s\", an RFC 3339 time like 2026-03-01T10:00:00.000Z is wanted",
+                   refused[i])
+                   .data);
+    refuse(&rfc, record_with("time", VF_LITERAL("9999-12-31T23:59:59.999-00:01")),
+           "the header time (time) is 253402300859999 in Unix milliseconds, which is no time between the years 0 and "
+           "9999");
+    struct vf_record record = good_record();
+    record.value = VF_LITERAL("{\"t\":-1}");
+    assert_int_equal(read_event(&unix_ms, record).time_ms, -1); /* 1969 */
+    record.value = VF_LITERAL("{\"t\":\"-1\"}");
+    assert_int_equal(read_event(&unix_ms, record).time_ms, -1);
+    record.value = VF_LITERAL("{\"t\":1772359200.5}"); /* seconds, as some write them */
+    refuse(&unix_ms, record, "/t (time) is a number that is no integer, a time in Unix milliseconds is wanted");
 }
 
 static void texts_are_refused_that_cannot_be_kept(void **state)
@@ -595,6 +694,27 @@ static void a_tombstone_is_unreadable_ignored_or_an_event(void **state)
     refuse(&envelope, record, "the header seq (version) is missing, an integer is wanted");
 }
 
+static void a_tombstone_without_a_key_is_unreadable_unless_it_is_ignored(void **state)
+{
+    (void)state;
+    struct vf_envelope envelope = envelope_of(in_headers);
+    struct vf_record record = good_record();
+    record.value_is_null = record.key_is_null = true;
+    record.value = record.key = (struct vf_bytes){0};
+    envelope.tombstone = VF_TOMBSTONE_TYPE;
+    envelope.tombstone_type = "OrderGone";
+    refuse(&envelope, record, "the key (id) is null, a string is wanted");
+    record.key_is_null = false;
+    refuse(&envelope, record, "the key (id) is empty");
+    envelope.tombstone = VF_TOMBSTONE_IGNORED;
+    record.key_is_null = true;
+    assert_int_equal(read_event(&envelope, record).kind.size, 0);
+    /* An empty value is no null: it is a text, and no JSON. */
+    envelope = envelope_of(in_value);
+    envelope.tombstone = VF_TOMBSTONE_IGNORED;
+    refuse(&envelope, record_of(""), "the value: not JSON: the text is empty");
+}
+
 static void a_tombstones_time_and_schema_do_not_come_from_its_value(void **state)
 {
     (void)state;
@@ -614,51 +734,6 @@ static void a_tombstones_time_and_schema_do_not_come_from_its_value(void **state
     assert_int_equal(event.event_id.size, 0);
 }
 
-/* --- size and depth ------------------------------------------------------------------------------------------------- */
-
-static struct vf_bytes nested(size_t depth)
-{
-    struct vf_buffer text;
-    vf_buffer_init(&text);
-    vf_buffer_add_text(&text, "{\"kind\":\"order\",\"id\":1,\"version\":1,\"type\":\"T\",\"data\":");
-    for (size_t i = 0; i < depth; i++)
-        vf_buffer_add_char(&text, '[');
-    for (size_t i = 0; i < depth; i++)
-        vf_buffer_add_char(&text, ']');
-    vf_buffer_add_char(&text, '}');
-    struct vf_bytes copy = vf_arena_bytes(arena, text.data, text.size);
-    vf_buffer_done(&text);
-    return copy;
-}
-
-static void nesting_has_a_limit(void **state)
-{
-    (void)state;
-    struct vf_envelope standard = {.first = 1};
-    struct vf_record record = record_of("");
-    record.value = nested(60);
-    assert_string_equal(read_event(&standard, record).data_pointer, "/data");
-    record.value = nested(10000);
-    refuse(&standard, record, "the value: nested deeper than 128");
-}
-
-static void values_of_8_MB_are_read(void **state)
-{
-    (void)state;
-    size_t size = 8 << 20;
-    struct vf_buffer text;
-    vf_buffer_init(&text);
-    vf_buffer_add_text(&text, "{\"data\":\"");
-    memset(vf_buffer_reserve(&text, size), 'x', size);
-    text.size += size;
-    vf_buffer_add_text(&text, "\",\"kind\":\"order\",\"id\":1,\"version\":1,\"type\":\"T\"}");
-    struct vf_envelope standard = {.first = 1};
-    struct vf_record record = record_of("");
-    record.value = vf_bytes(text.data, text.size);
-    expect_text(read_event(&standard, record).aggregate, "order/1");
-    vf_buffer_done(&text);
-}
-
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -672,18 +747,20 @@ int main(void)
         cmocka_unit_test(a_header_in_another_case_is_named),
         cmocka_unit_test(texts_may_be_numbers_in_every_form),
         cmocka_unit_test(what_is_no_integer_is_refused),
+        cmocka_unit_test(odd_integers_have_one_answer),
+        cmocka_unit_test(a_pointer_that_leads_nowhere_finds_nothing),
         cmocka_unit_test(integers_in_the_value_may_be_text_only_where_that_is_said),
         cmocka_unit_test(ordered_numbers_may_be_text),
         cmocka_unit_test(times_have_three_forms_and_a_range),
+        cmocka_unit_test(odd_times_have_one_answer),
         cmocka_unit_test(texts_are_refused_that_cannot_be_kept),
         cmocka_unit_test(ids_hold_every_character_that_means_something_elsewhere),
         cmocka_unit_test(what_is_missing_is_filled_in_where_that_is_said),
         cmocka_unit_test(what_is_not_mapped_has_its_default),
         cmocka_unit_test(an_event_id_may_be_missing_unless_it_decides),
         cmocka_unit_test(a_tombstone_is_unreadable_ignored_or_an_event),
+        cmocka_unit_test(a_tombstone_without_a_key_is_unreadable_unless_it_is_ignored),
         cmocka_unit_test(a_tombstones_time_and_schema_do_not_come_from_its_value),
-        cmocka_unit_test(nesting_has_a_limit),
-        cmocka_unit_test(values_of_8_MB_are_read),
     };
     return cmocka_run_group_tests(tests, set_up, tear_down);
 }

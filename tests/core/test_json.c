@@ -217,6 +217,20 @@ static void what_is_no_json_is_refused(void **state)
     refuse_bytes(vf_bytes(NULL, 0), "empty");
 }
 
+static void a_byte_order_mark_in_front_is_passed_over(void **state)
+{
+    (void)state;
+    struct vf_json value;
+    assert_true(vf_json_at(parse("\xef\xbb\xbf{\"a\":\"\xef\xbb\xbf\"}"), "/a", &value));
+    expect_text(vf_json_string(value), "\xef\xbb\xbf"); /* inside it is a character like any other */
+    assert_int_equal(vf_json_int(parse("\xef\xbb\xbf\n7")), 7);
+    refuse("\xef\xbb\xbf\xef\xbb\xbf{}");
+    refuse("{}\xef\xbb\xbf");
+    refuse("\xef\xbb\xbf");
+    refuse("\xef\xbb");
+    refuse_bytes(vf_bytes("\xff\xfe{\0}\0", 6), "not JSON"); /* UTF-16 */
+}
+
 static struct vf_bytes nested(size_t depth, const char *open, const char *inner, const char *close)
 {
     struct vf_buffer text;
@@ -329,6 +343,7 @@ int main(void)
         cmocka_unit_test(what_is_no_utf8_is_refused),
         cmocka_unit_test(lone_surrogates_are_refused),
         cmocka_unit_test(what_is_no_json_is_refused),
+        cmocka_unit_test(a_byte_order_mark_in_front_is_passed_over),
         cmocka_unit_test(nesting_is_limited),
         cmocka_unit_test(a_value_of_8_mb_is_read_and_small_ones_after_it),
         cmocka_unit_test(texts_of_every_size_are_read),
