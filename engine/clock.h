@@ -1,6 +1,6 @@
 /*
  * The clock seam: the one place where time comes from, so that a simulator can drive a worker. Monotonic time decides;
- * wall time decides nothing but what users set by it (DESIGN.md, style 13).
+ * wall time decides nothing but what users set by it (CONTRIBUTING.md, style).
  */
 #ifndef VF_CLOCK_H
 #define VF_CLOCK_H

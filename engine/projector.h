@@ -32,7 +32,7 @@ struct vf_route {
     const char *link_type; /* of a link route: the event type that says which document */
 };
 
-/* Where the last version of each aggregate lives (PROTOCOL.md 2). */
+/* Where the last version of each aggregate lives (docs/protocol.md). */
 enum vf_versions_mode { VF_VERSIONS_DOCUMENT, VF_VERSIONS_RECORD, VF_VERSIONS_NONE };
 
 /* What a script says about itself. Owned by the projector. */
@@ -92,7 +92,7 @@ struct vf_projector_type {
     const char *name; /* "lua" */
 
     /* Loads the script `main_name` and what it requires. VF_E_CONFIG with file:line and what to do for anything wrong in
-     * it, also for what LUA.md has and this build does not yet ("... is not built yet"). `log` may be NULL. */
+     * it, also for what has been decided and is not built ("... is not built yet"). `log` may be NULL. */
     VF_MUSTCHECK enum vf_code (*open)(const char *main_name, const struct vf_script_reader *reader,
                                       const struct vf_projector_limits *limits, vf_projector_log *log, void *log_self,
                                       struct vf_projector **ret_projector, struct vf_error *error);

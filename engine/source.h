@@ -3,7 +3,7 @@
  *
  * There are no callbacks: poll answers what happened. A rebalance is an answer like any other, and the worker must answer
  * it with `assign` (also with an empty list: it is then a member without partitions until it assigns the real ones, and
- * goes on polling; PROTOCOL.md 6.2). Rows that had been gathered when a rebalance came are dropped by the source: the
+ * goes on polling; docs/protocol.md). Rows that had been gathered when a rebalance came are dropped by the source: the
  * store's progress decides where reading goes on.
  */
 #ifndef VF_SOURCE_H

@@ -2,7 +2,7 @@
  * The store seam: where views live. One `struct vf_store` is one connection to one store, used by one thread. It knows
  * documents, aggregate records, progress and generations, and nothing of events, Lua or Kafka.
  *
- * The heart is the commit: a conditional, atomic write of a batch (DESIGN.md, the one rule). A connector that passes
+ * The heart is the commit: a conditional, atomic write of a batch (docs/protocol.md). A connector that passes
  * tests/store_contract.c keeps the rule.
  *
  * Failures: a function that returns VF_E_UNAVAILABLE, or an outcome VF_UNKNOWN, leaves the store unusable: close it and
@@ -84,7 +84,7 @@ struct vf_generation {
     bool again; /* of what is proposed: a worker has been running it, so it does not take the place of a dropped one */
 };
 
-/* The format of what lies in the stores; a newer one is refused (FORMAT.md). */
+/* The format of what lies in the stores; a newer one is refused (docs/formats.md). */
 #define VF_FORMAT 1
 
 /* How a commit treats a document or aggregate record that the batch consulted. */
@@ -92,7 +92,7 @@ enum vf_intent {
     VF_WRITE,   /* the condition on its base, then the new value */
     VF_CONSULT, /* the condition on its base, no new value; a store that would not notice a write by another touches it */
     VF_CONSULT_OWN, /* an aggregate record with nothing set aside that was only read: it changes only under its own
-                       partition's progress, which the same commit tests, so a store may leave it alone (PROTOCOL 1.3) */
+                       partition's progress, which the same commit tests, so a store may leave it alone */
 };
 
 struct vf_document_change {
@@ -136,7 +136,7 @@ enum vf_outcome {
                       dropped: read it again */
     VF_REFUSED, /* nothing of it: the server said no (full, read-only, no right); the error says what and whether it may
                      pass. The store stays usable. */
-    VF_UNKNOWN, /* perhaps: the reply was lost. Close the store; progress tells (PROTOCOL 1.5) */
+    VF_UNKNOWN, /* perhaps: the reply was lost. Close the store; progress tells */
 };
 
 /* Which conditions failed, as far as the store can tell. A hint for counting and messages only. */
@@ -173,7 +173,7 @@ enum vf_drop {
 struct vf_store_type {
     const char *name; /* "redis" */
 
-    /* A commit rewrites the stamps of documents that are there and only consulted, to its own (PROTOCOL 1.3): the caller's
+    /* A commit rewrites the stamps of documents that are there and only consulted, to its own: the caller's
      * warm copies then have that base. A store that touches without saying so costs its callers a conflict each. */
     bool touches;
 

@@ -276,7 +276,7 @@ static bool leave(struct vf_source *source)
 static void end_source(void *memory)
 {
     struct vf_source *source = memory;
-    /* A partition list that outlives the handle makes its destruction hang (PROTOCOL 6.6). */
+    /* A partition list that outlives the handle makes its destruction hang. */
     if (source->noted)
         rd_kafka_topic_partition_list_destroy(source->noted);
     bool left = leave(source);

@@ -1,5 +1,5 @@
 /*
- * The source seam over Kafka (PROTOCOL 6), on librdkafka 2.0.2 and later.
+ * The source seam over Kafka, on librdkafka 2.0.2 and later.
  *
  * One source is one member of a consumer group with a librdkafka handle of its own; one thread uses it. Errors are
  * values; librdkafka's own log lines are never printed, the latest of them ends up in a message where it explains one.

@@ -1,5 +1,5 @@
 /* Collections, the index, and the readers' view: made explicitly before the first batch, as none can be made, and no index
- * be built, under open transactions without waiting for them (PROTOCOL 8). */
+ * be built, under open transactions without waiting for them. */
 #include "connectors/mongodb/mongodb_internal.h"
 
 #define SERVER_NAMESPACE_EXISTS    48u

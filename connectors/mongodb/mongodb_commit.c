@@ -4,7 +4,7 @@
  * Statements select by _id alone, which is the server's fast path, and test the stamp in a pipeline: what did not match is
  * written back as it was, and shows as "not modified". Each command is counted as a whole; a count that falls short ends the
  * transaction. The documents come first, as they are what other workers contend for, and progress last; nothing is done
- * between the commands, as a client that dies here holds its documents until the server's limit (PROTOCOL 8).
+ * between the commands, as a client that dies here holds its documents until the server's limit.
  */
 #include "connectors/mongodb/mongodb_transaction.h"
 
@@ -70,7 +70,7 @@ static struct item aggregate_at(const struct vf_commit *commit, size_t index)
 
     /* An aggregate's own record with nothing set aside changes only in a commit that moves the progress of the aggregate's
      * partition, and this commit tests that progress in the same transaction: whoever wrote the record meanwhile has moved
-     * the progress too. So it is not touched, which would double what a batch of ordinary events writes (PROTOCOL 1.3). */
+     * the progress too. So it is not touched, which would double what a batch of ordinary events writes. */
     item.left_alone = change->intent == VF_CONSULT_OWN;
     return item;
 }

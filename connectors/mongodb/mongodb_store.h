@@ -1,6 +1,6 @@
 /*
  * The MongoDB connector: the store seam on libmongoc. One store is one client of its own (mongoc_client_t is for one thread),
- * connected to a replica set's primary. What lies in the database is FORMAT.md's MongoDB section.
+ * connected to a replica set's primary. What lies in the database is docs/formats.md's MongoDB section.
  *
  * A commit is one transaction, done whole by commit_send: libmongoc cannot overlap. Nothing here prints; libmongoc's own log
  * is silenced for the process when the first store is opened.

@@ -103,7 +103,7 @@ enum vf_code vf_mongodb_uri_make(struct vf_store *store, const struct vf_store_c
     mongoc_uri_set_option_as_int32(uri, MONGOC_URI_SERVERSELECTIONTIMEOUTMS, (int32_t)store->connect_timeout_ms);
     mongoc_uri_set_option_as_int32(uri, MONGOC_URI_SOCKETTIMEOUTMS, (int32_t)store->command_timeout_ms);
     mongoc_uri_set_option_as_bool(uri, MONGOC_URI_SERVERSELECTIONTRYONCE, true);
-    /* A lost reply is resolved by reading progress, and a lost connection has to be noticed (PROTOCOL 1.5, 1.6). */
+    /* A lost reply is resolved by reading progress, and a lost connection has to be noticed. */
     mongoc_uri_set_option_as_bool(uri, MONGOC_URI_RETRYWRITES, false);
     mongoc_uri_set_option_as_bool(uri, MONGOC_URI_RETRYREADS, false);
     /* One host without a set's name: libmongoc would stay with that node after a fail-over. */

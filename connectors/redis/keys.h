@@ -1,5 +1,5 @@
 /*
- * The names of what lies in Redis (FORMAT.md): made once a call for one view's generation, then put together with ids.
+ * The names of what lies in Redis (docs/formats.md): made once a call for a view's generation, then joined with ids.
  */
 #ifndef VF_REDIS_KEYS_H
 #define VF_REDIS_KEYS_H

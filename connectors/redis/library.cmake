@@ -1,5 +1,5 @@
 # Makes C strings of the two Lua libraries. @HASH@ in the writer's becomes the first 8 digits of the SHA-256 of its text, so
-# that a changed function gets a new name (PROTOCOL.md 7). Configuring runs again when a text changes.
+# that a changed function gets a new name (docs/protocol.md). Configuring runs again when a text changes.
 set(lua_folder ${CMAKE_CURRENT_LIST_DIR})
 set_property(DIRECTORY APPEND PROPERTY CMAKE_CONFIGURE_DEPENDS ${lua_folder}/library.lua ${lua_folder}/reader.lua)
 set(generated "/* Made by connectors/redis/library.cmake. */\n#include \"connectors/redis/library.h\"\n")

@@ -2,7 +2,7 @@
 -- viewfold's writing functions, format 1. The name carries the format and a hash of this text, so that two builds of one
 -- fleet load theirs side by side. Redis' Lua is 5.1: its numbers are doubles, so stamps, revisions and versions pass
 -- through as text, and unpack gives at most some 8,000 values. Redis does not roll a function back: whatever can fail is
--- looked at before the first write (PROTOCOL.md 7). Only KEYS are touched. No allow-oom: a full server refuses the call.
+-- looked at before the first write (docs/protocol.md). Only KEYS are touched. No allow-oom: a full server refuses it.
 --
 -- An answer is a list whose first element says what came of it:
 --   ok, how many PUBLISH were refused

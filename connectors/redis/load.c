@@ -1,6 +1,6 @@
 /*
  * Reading documents and aggregate records: one pipeline of HGETALL, a document's and its husk's together. The answers are
- * not of one moment; the condition of the commit catches what changes in between (PROTOCOL.md 1).
+ * not of one moment; the condition of the commit catches what changes in between (docs/protocol.md).
  */
 #include "connectors/redis/internal.h"
 

@@ -1,5 +1,6 @@
 /*
- * Views in Redis: one hash a document (FORMAT.md), and a batch as one call of a server-side function (PROTOCOL.md 7).
+ * Views in Redis: one hash a document (docs/formats.md), and a batch as one call of a function there
+ * (docs/protocol.md).
  *
  * Wants one Redis 7.0 or later that is a master, is no cluster and evicts nothing. A store is one connection, used by one
  * thread at a time; nothing is shared between stores. Failures as in store.h.

@@ -4,6 +4,7 @@
  */
 #include "cli/cli.h"
 #include "cli/output.h"
+#include "cli/suggest.h"
 #include "cli/verbs.h"
 #include "cli/views.h"
 #include "core/body.h"
@@ -71,13 +72,34 @@ static enum vf_code read_arguments(struct get *get, struct vf_error *error)
     return VF_OK;
 }
 
+/* Which one is not there, and which one (or NULL) was perhaps meant. */
+static enum vf_code unknown(const struct vf_config *config, const char *what, const char *name, const char *near,
+                            struct vf_error *error)
+{
+    return vf_fail(error, VF_E_NOT_FOUND, "%s has no %s %s%s%s%s", config->path, what, name,
+                   near ? "; did you mean " : "", near ? near : "", near ? "?" : "");
+}
+
+static enum vf_code named_store(struct get *get, const struct vf_config *config, const char *name,
+                                struct vf_error *error)
+{
+    const char *near = NULL;
+    get->entry = vf_config_store(config, name);
+    if (get->entry) {
+        return VF_OK;
+    }
+    for (size_t i = 0; i < config->store_count; i++) {
+        vf_suggest_offer(name, config->stores[i].name, &near);
+    }
+    return unknown(config, "store", name, near, error);
+}
+
 /* --store, or the only one, or the first that the projection of that name writes to (this opens the scripts). */
 static enum vf_code choose_store(struct get *get, const struct vf_config *config, struct vf_error *error)
 {
     const char *named = vf_options_text(get->cli->options, "store");
     if (named) {
-        get->entry = vf_config_store(config, named);
-        return get->entry ? VF_OK : vf_fail(error, VF_E_NOT_FOUND, "%s has no store %s", config->path, named);
+        return named_store(get, config, named, error);
     }
     if (config->store_count == 1) {
         get->entry = &config->stores[0];
@@ -88,13 +110,16 @@ static enum vf_code choose_store(struct get *get, const struct vf_config *config
     if (code != VF_OK) {
         return code;
     }
+    const char *near = NULL;
     for (size_t i = 0; i < views->count && !get->entry; i++) {
         get->entry = strcmp(views->entries[i].view, get->view) == 0 ? views->entries[i].store : NULL;
+        vf_suggest_offer(get->view, views->entries[i].view, &near);
+    }
+    if (!get->entry) {
+        code = unknown(config, "projection that makes a view", get->view, near, error);
     }
     vf_views_free(views);
-    return get->entry
-               ? VF_OK
-               : vf_fail(error, VF_E_NOT_FOUND, "%s has no projection that makes a view %s", config->path, get->view);
+    return code;
 }
 
 /* --- printing ----------------------------------------------------------------------------------------------------- */

@@ -33,13 +33,13 @@ struct vf_status_row {
     size_t partition_count;
 };
 
-/* Members that get no partition (PROTOCOL.md 6.5). */
+/* Members that get no partition (docs/operations.md, scaling). */
 size_t vf_status_idle(const struct vf_status_row *row);
 
 /* How many records are still to come: from progress, or without it from the log's beginning. False: unknown. */
 bool vf_status_lag(const struct vf_status_partition *partition, int64_t *ret_lag);
 
-/* CONFIG.md's state: degraded and stopped where a partition is; frozen; waiting where its store or Kafka could not be asked;
+/* Its state: degraded and stopped where a partition is; frozen; waiting where its store or Kafka could not be asked;
  * stopped where its group has no member; starting before the view is there; else running. */
 const char *vf_status_state(const struct vf_status_row *row);
 

@@ -6,7 +6,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 
-/* What MongoDB takes (PROTOCOL.md 8). Deeper BSON cannot have come from a view. */
+/* What MongoDB takes (docs/protocol.md, MongoDB). Deeper BSON cannot have come from a view. */
 #define DEPTH_MAX 178
 
 /* Objects with at most this many members are looked through for repeated keys pair by pair. */

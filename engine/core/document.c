@@ -141,7 +141,7 @@ void vf_progress_print(struct vf_buffer *out, const struct vf_progress *progress
 {
     vf_buffer_reserve(out, 0);
     if (!progress->exists)
-        return; /* absent progress compares as empty (PROTOCOL.md 5) */
+        return; /* absent progress compares as empty (docs/protocol.md) */
     vf_buffer_add_text(out, "{\"next\":");
     vf_buffer_add_int(out, progress->next);
     vf_buffer_add_text(out, ",\"of\":");

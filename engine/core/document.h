@@ -1,6 +1,6 @@
 /*
  * Documents, aggregate records and progress as they pass between the engine and a store. Plain data that borrows: whoever
- * fills it says from where. FORMAT.md has what lies in the stores.
+ * fills it says from where. docs/formats.md has what lies in the stores.
  */
 #ifndef VF_CORE_DOCUMENT_H
 #define VF_CORE_DOCUMENT_H
@@ -20,7 +20,7 @@ struct vf_version {
     const struct vf_version_more *more; /* NULL: the integer is all */
 };
 
-/* Absent, a document with a body, or a husk: what stays where there is no body (PROTOCOL.md 4). */
+/* Absent, a document with a body, or a husk: what stays where there is no body (docs/protocol.md). */
 enum vf_presence {
     VF_ABSENT,
     VF_PRESENT,
@@ -68,7 +68,7 @@ bool vf_progress_equal(const struct vf_progress *a, const struct vf_progress *b)
 void vf_stamp_print(char text[VF_STAMP_TEXT_BYTES], uint64_t stamp);
 bool vf_stamp_parse(struct vf_bytes text, uint64_t *ret_stamp);
 
-/* `versions` as a canonical JSON object, aggregate -> version (FORMAT.md, _versions; vf_version_print), and back: sorted,
+/* `versions` as a canonical JSON object, aggregate -> version (docs/formats.md; vf_version_print), and back: sorted,
  * strings in the arena. VF_E_DATA for a version of no form that viewfold writes and for an aggregate that stands there twice. */
 void vf_versions_print(struct vf_buffer *out, const struct vf_version *versions, size_t count);
 struct vf_json_parser;
@@ -77,7 +77,7 @@ VF_MUSTCHECK enum vf_code vf_versions_parse(struct vf_bytes json, struct vf_json
                                             const struct vf_version **ret_versions, size_t *ret_count,
                                             struct vf_error *error);
 
-/* Progress as FORMAT.md's JSON, {"next":1043,"of":7,"last":[1042,1772359200000,"9f2c..."],"aside":0}, and back.
+/* Progress as docs/formats.md's JSON, {"next":1043,"of":7,"last":[1042,1772359200000,"9f2c..."],"aside":0}, and back.
  * `last` is left out where there is none; absent progress prints as nothing. Printing is canonical byte for byte: Redis
  * compares the text. So a text that would not be printed the same again is VF_E_DATA. */
 void vf_progress_print(struct vf_buffer *out, const struct vf_progress *progress);

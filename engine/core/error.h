@@ -53,7 +53,7 @@ enum vf_code vf_fail_retriable(struct vf_error *error, enum vf_code code, const 
  * the code is not known here, VF_E_BUG. */
 enum vf_code vf_error_prefix(struct vf_error *error, const char *format, ...) VF_PRINTF(2, 3);
 
-/* The exit status that a command ends with for this code (CONFIG.md, exit codes). */
+/* The exit status that a command ends with for this code (docs/configuration.md). */
 int vf_code_exit_status(enum vf_code code);
 
 #ifdef __cplusplus

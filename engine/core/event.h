@@ -45,7 +45,7 @@ struct vf_record {
     size_t header_count;
 };
 
-/* What the numbers of a kind are (DESIGN.md, version). */
+/* What the numbers of a kind are (docs/projections.md). */
 enum vf_numbers {
     VF_NUMBERS_SEQUENCE, /* no holes, beginning at `first` */
     VF_NUMBERS_OFFSET,   /* none carried: offset + 1 stands in, which only grows */

@@ -13,7 +13,7 @@
 extern "C" {
 #endif
 
-/* BSON in MongoDB nests to 178 (PROTOCOL 8); what cannot be kept need not be read. */
+/* BSON in MongoDB nests to 178; what cannot be kept need not be read. */
 #define VF_JSON_DEPTH_MAX 128
 
 struct vf_json_parser;

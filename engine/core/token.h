@@ -1,5 +1,5 @@
 /*
- * Tokens: what a writer hands a reader (PROTOCOL.md 10). o:orders/3@1042 is topic/partition@offset. v:order/42@7 is an
+ * Tokens: what a writer hands a reader (docs/protocol.md). o:orders/3@1042: topic/partition@offset. v:order/42@7 is an
  * aggregate's version; v:order/42@7~abc names one event of a revision by its id; v:order/42@00ab is a version that is a
  * string. All are read from their last '@'. Percent-encoded where needed: '%' anywhere, '@' behind the last '@', '~' in a
  * version, and bytes that a URL would not carry.

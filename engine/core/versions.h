@@ -1,6 +1,6 @@
 /*
  * Duplicate, next or gap: the one rule that decides whether an event is taken in, as a pure function of the event's number
- * and of what is remembered where the aggregate's version lives (PROTOCOL.md 2); and what is remembered afterwards. No state,
+ * and of what is kept where the aggregate's version lives (docs/protocol.md), and what is kept afterwards. No state,
  * any thread.
  */
 #ifndef VF_CORE_VERSIONS_H

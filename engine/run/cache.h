@@ -1,6 +1,6 @@
 /*
  * A worker's cache: the documents and aggregate records that it has read or written lately, as they will be once the
- * commits that it has sent have taken hold. Only a cache (DESIGN.md, the one rule, 5): anything in it may be dropped at any
+ * commits that it has sent have taken hold. Only a cache (docs/protocol.md): anything in it may be dropped at any
  * moment, and is dropped when a condition that concerns it fails. There is no undo: what a failed batch touched is dropped
  * and read again.
  *

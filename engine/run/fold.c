@@ -129,7 +129,7 @@ static struct vf_last last_of_record(const struct vf_cached_aggregate *aggregate
     return (struct vf_last){aggregate->has_version, aggregate->version, aggregate->version_more};
 }
 
-/* The last version, where the aggregate's version lives (PROTOCOL.md 2). It borrows from the cache, until the event is taken in. */
+/* The last version, where the aggregate's version lives. It borrows from the cache, until the event is taken in. */
 static enum vf_code find_last(struct vf_fold_state *run, struct vf_fold_row *row,
                               const struct vf_cached_aggregate *aggregate, struct vf_last *ret_last,
                               struct vf_error *error)
@@ -263,7 +263,7 @@ static enum vf_code apply(struct vf_fold_state *run, struct vf_fold_row *row, st
     return VF_OK;
 }
 
-/* Is it still the log that progress was taken from (PROTOCOL.md 5)? An end before the position, or another record where
+/* Is it still the log that progress is from (docs/protocol.md)? An end before the position, or another record where
  * the last one was, says no: the topic was re-created or cut. A last record that is gone (compaction, retention) says
  * nothing. */
 static enum vf_code check_log(struct vf_fold_state *run, struct vf_fold_row *row, struct vf_error *error)

@@ -1,5 +1,5 @@
 /*
- * Is a view fresh enough for a reader's tokens? One look, without waiting: who waits looks again (PROTOCOL.md 10). It needs
+ * Is a view fresh enough for a reader's tokens? One look: who waits looks again (docs/protocol.md). It needs
  * no projection: where an aggregate's last version lives shows in what the store holds.
  *
  * The order of reads makes the answer safe while workers write: progress and aggregate records first, then the documents

@@ -1,6 +1,6 @@
 /*
  * A projection's script as a generation: read from the disk when it is proposed, from the store when workers run it.
- * Workers run what the store says (DESIGN.md, Generations); a file on disk only proposes.
+ * Workers run what the store says (docs/protocol.md); a file on disk only proposes.
  */
 #ifndef VF_RUN_GENERATION_H
 #define VF_RUN_GENERATION_H

@@ -9,7 +9,7 @@
  * A line is built in memory and leaves by a single write(2), so lines of threads and of processes that share a terminal do
  * not mix (a pipe keeps them whole up to 4096 bytes). What comes from outside (ids, errors, scripts' lines) is escaped: no
  * line break, control character or broken UTF-8 gets through. Only the worker and main log; libraries return errors
- * (STYLE.md, 3). Secrets never: name a store, not its URL.
+ * (CONTRIBUTING.md, style). Secrets never: name a store, not its URL.
  *
  * vf_log is safe from any thread. vf_log_setup is called once, before threads start; without it: info, logfmt, stderr.
  */

@@ -299,7 +299,7 @@ static enum vf_code is_begun_after_drop(struct vf_worker *worker, bool *ret_begu
     return code;
 }
 
-/* A view without any progress although its group has committed offsets: the store was emptied (PROTOCOL.md 5). Not who made
+/* A view without any progress although its group has committed offsets: the store was emptied. Not who made
  * the registry's entry decides: others may have begun since, or may have made it for a store that was emptied before.
  * Offsets are committed after progress; so, asked in the other order, progress that is not there has been lost. */
 static enum vf_code notice_emptied(struct vf_worker *worker, struct vf_progress_row **rows, size_t *row_count,

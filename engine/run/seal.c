@@ -132,7 +132,7 @@ enum vf_fold_outcome vf_fold_seal(struct vf_fold_state *run)
     size_t document_count = 0, aggregate_count = 0;
     for (size_t i = 0; i < run->documents.count; i++) {
         struct vf_cached_document *document = run->documents.items[i];
-        /* Everything consulted is in the condition, written or not (PROTOCOL.md 1.1). */
+        /* Everything consulted is in the condition, written or not (docs/protocol.md). */
         if (seal_document(run, document, &documents[document_count], &aliased, &fold->error))
             return VF_FOLD_CAREFULLY;
         fold->counts.documents += documents[document_count].intent == VF_WRITE;

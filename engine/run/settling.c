@@ -102,7 +102,7 @@ void vf_worker_drop_everything(struct vf_worker *worker)
         if (result.outcome == VF_UNKNOWN)
             remember_unknown(worker);
     }
-    /* GUARD cache: dropped on every assignment, lost connection and changed progress (PROTOCOL.md 1.6) */
+    /* GUARD cache: dropped on every assignment, lost connection and changed progress (docs/protocol.md) */
     vf_worker_discard(worker, 0);
     vf_cache_drop_all(worker->cache);
     release_all(worker);
@@ -256,7 +256,7 @@ static bool is_retried(enum vf_code code)
 }
 
 /* An event could not be taken in. Its documents may have been stale: it is folded again on ones that were just loaded, as
- * often as `errors` says, before its partition stops (PROTOCOL.md 1.7). */
+ * often as `errors` says, before its partition stops (docs/protocol.md). */
 static void event_failed(struct vf_worker *worker, const struct vf_fold *fold)
 {
     struct vf_reading *reading = fold->failed_reading;

@@ -3,7 +3,7 @@
  * nothing. Its loop is poll, fold, write, settle; one turn of it is vf_worker_step, with time from the clock seam, so that
  * a simulator can drive it.
  *
- * What makes it right is in DESIGN.md (the one rule) and PROTOCOL.md; in short: a batch is one conditional write with its
+ * What makes it right is in docs/protocol.md; in short: a batch is one conditional write with its
  * progress; the worker starts where its store's progress says; whatever fails drops what it touched and is folded again;
  * Kafka's offsets are committed last, for lag tools only.
  *

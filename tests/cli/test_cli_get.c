@@ -65,10 +65,14 @@ static void what_is_not_there_is_said_after_the_others(void **state)
     assert_string_equal(scene->err, "viewfold: customer_orders in cache has no document nobody\n"
                                     "viewfold: customer_orders in cache has no document husk\n");
     assert_int_equal(scene_run(scene, "get customer_ordres 4b"), 66);
-    assert_non_null(strstr(scene->err, "has no projection that makes a view customer_ordres\n"));
+    assert_non_null(
+        strstr(scene->err, "has no projection that makes a view customer_ordres; did you mean customer_orders?\n"));
     assert_int_equal(scene_run(scene, "get customer_ordres 4b --store docs"), 66);
     assert_string_equal(scene->err, "viewfold: the store docs (mongodb m/d) has no view customer_ordres\n");
     assert_int_equal(scene_run(scene, "get customer_orders 4b --store nodb"), 66);
+    assert_non_null(strstr(scene->err, "has no store nodb\n"));
+    assert_int_equal(scene_run(scene, "get customer_orders 4b --store dosc"), 66);
+    assert_non_null(strstr(scene->err, "has no store dosc; did you mean docs?\n"));
     assert_string_equal(scene->out, "");
 }
 

@@ -99,7 +99,7 @@ def short(text, width=78):
 
 
 class Redis:
-    """FORMAT.md: a pointer to the active generation, a hash a document, and progress."""
+    """docs/formats.md: a pointer to the active generation, a hash a document, and progress."""
 
     def __init__(self):
         self.client = redis.from_url(os.environ["VIEWFOLD_REDIS"], decode_responses=True, socket_timeout=10)
@@ -141,7 +141,7 @@ class Redis:
 
 
 class MongoDB:
-    """FORMAT.md: a read-only view over the active generation's collection, and progress."""
+    """docs/formats.md: a read-only view over the active generation's collection, and progress."""
 
     def __init__(self):
         self.client = pymongo.MongoClient(os.environ["VIEWFOLD_MONGODB_URL"], serverSelectionTimeoutMS=10_000)

@@ -1,5 +1,6 @@
 #!/usr/bin/env python3
-"""What a reader of the pages would trip over: links that lead nowhere, pages that nothing leads to, broken pictures."""
+"""What a reader of the pages would trip over: links that lead nowhere, pages that nothing leads to, broken pictures, pages that
+code names and nobody has."""
 
 import os
 import re
@@ -69,6 +70,18 @@ def check_links(texts):
             yield f"{page}: no other page leads there"
 
 
+def check_mentions():
+    """Pages that code and comments name: in docs/, or at the root."""
+    pages = set(found(".md"))
+    for ending in (".c", ".h", ".cc", ".lua", ".py", ".sh", ".cmake"):
+        for path in found(ending):
+            with open(os.path.join(ROOT, path), encoding="utf-8") as file:
+                for number, line in enumerate(file, 1):
+                    for name in re.findall(r"(?<![\w./-])((?:docs/)?[\w-]+\.md)\b", line):
+                        if name not in pages and f"docs/{name}" not in pages:
+                            yield f"{path}:{number}: there is no page {name}"
+
+
 def check_picture(path):
     try:
         root = xml.etree.ElementTree.parse(os.path.join(ROOT, path)).getroot()
@@ -96,7 +109,7 @@ def main():
         with open(os.path.join(ROOT, page), encoding="utf-8") as file:
             texts[page] = file.read()
     pictures = sorted(found(".svg"))
-    wrong = list(check_links(texts))
+    wrong = [*check_links(texts), *check_mentions()]
     for path in pictures:
         wrong.extend(check_picture(path))
     for line in wrong:

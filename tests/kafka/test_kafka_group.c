@@ -64,7 +64,7 @@ static void open_two(struct member *first, struct member *second, const char *gr
     assert_false(first->lost);
 }
 
-/* PROTOCOL 6.2: a member whose store is silent assigns an empty list, polls on, and assigns the real one when it can. The
+/* docs/protocol.md: a member whose store is silent assigns an empty list, polls on, and assigns the real one when it can. The
  * others are not held up, nothing is lost, and offsets are exact. */
 static void an_empty_answer_holds_nobody_up_and_the_real_one_comes_later(void **state)
 {

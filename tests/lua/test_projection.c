@@ -202,7 +202,7 @@ static void precompiled_chunks_are_refused(void **state)
     assert_text_has(test_error.text, "attempt to load a binary chunk");
 }
 
-/* The sample of LUA.md, as far as it goes for now, event by event. */
+/* The sample of the README, as far as it goes for now, event by event. */
 static void customer_orders_folds(void **state)
 {
     (void)state;

@@ -1,5 +1,5 @@
 /*
- * What lies in Redis is as FORMAT.md shows it, whatever the ids and bodies are, and reads back as it was written.
+ * What lies in Redis is as docs/formats.md shows it, whatever the ids and bodies are, and reads back as it was written.
  */
 #include "redis/redis_scene.h"
 

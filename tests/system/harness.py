@@ -306,7 +306,7 @@ class World:
         return pymongo.MongoClient(self.mongodb_url(), serverSelectionTimeoutMS=10_000)
 
     def redis_documents(self):
-        """id -> {"revision", "versions", "document"}, by SCAN and HGETALL (FORMAT.md)."""
+        """id -> {"revision", "versions", "document"}, by SCAN and HGETALL (docs/formats.md)."""
         documents = {}
         with contextlib.closing(self.redis_client()) as client:
             generation = client.get(f"{self.prefix}{self.view}")

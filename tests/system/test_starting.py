@@ -1,5 +1,5 @@
-"""What is wrong at the start ends `viewfold run` within its time limit, with CONFIG.md's exit status, and says what, where and
-what to do."""
+"""What is wrong at the start ends `viewfold run` within its time limit, with its own exit status, and says what, where
+and what to do."""
 
 import contextlib
 import os
