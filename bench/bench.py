@@ -3,16 +3,19 @@
 and two workers, beside the ceilings of the same run: librdkafka consuming the same records and dropping them, and the store
 taking the same batches from a bare C loop. All on one machine, in turn: read the ratios.
 
-    ./dev bench                       all of it, five runs of each: half an hour on two quiet cores
+    ./dev bench --json FILE           all of it, five runs of each: half an hour on two quiet cores. FILE grows as it goes
+    ./dev bench --json FILE --resume  what FILE does not have yet: after an interrupted bench
+    ./dev bench --plan                what would be done, and how long it may take
     ./dev bench --workload a --store redis --workers 1 --runs 1 --no-latency --no-memory
     ./dev bench --smoke               a few seconds: does the bench still work
-    bench/report.py FILE              the tables of docs/performance.md and its plots, from a FILE of results
+    bench/report.py FILE...           the tables of docs/performance.md and its plots, from FILEs of results
 
 Workloads: a: every event writes a document of its own; b: customers and orders joined, with hot customers; c: few documents
 that fold many events. Every view is held against what the events say; a wrong one voids the figure and ends the bench.
 """
 
 import argparse
+import collections
 import json
 import os
 import platform
@@ -45,6 +48,15 @@ SIZES = {
 }
 BATCH = 1000
 SHARES = [0.25, 0.5, 0.75]
+
+
+# For the plan only: events a second on two quiet cores, and what a run takes besides (starting, joining the group, checking).
+EXPECTED = {"order_documents": {"redis": 130_000, "mongodb": 38_000}, "customer_join": {"redis": 130_000, "mongodb": 50_000}, "hot_accounts": {"redis": 180_000, "mongodb": 170_000}}
+EXPECTED_CONSUME, EXPECTED_PRODUCE, EXPECTED_CHECK = 600_000, 150_000, 30_000
+EXPECTED_START_S = 2.0
+
+# One thing to do: how many seconds it may take, what it is, and how.
+Step = collections.namedtuple("Step", "seconds label run")
 
 
 class Void(SystemExit):
@@ -147,7 +159,9 @@ class View:
 
     def config(self, folder, group, workers, **more):
         config = {
-            "kafka": {"brokers": [self.workload.brokers], "group": group},
+            # The second worker joins a moment after the first, which is told so at its next heartbeat: by default after up to
+            # three seconds, a third of a run.
+            "kafka": {"brokers": [self.workload.brokers], "group": group, "properties": {"heartbeat.interval.ms": "200"}},
             "stores": {"redis": {"redis": self.url, "prefix": self.where}} if self.store == "redis" else {"mongodb": {"mongodb": self.url}},
             "topics": {topic: {"topic": self.workload.prefix + topic} for topic in TOPICS[self.workload.name]},
             "projections": [
@@ -211,7 +225,11 @@ class Bench:
         self.prefix = f"bench{os.getpid()}."
         self.folder = tempfile.mkdtemp(prefix="viewfold-bench-")
         self.number = 0
-        self.results = {"machine": machine(), "command": " ".join(["./dev", "bench", *sys.argv[1:]]), "rows": [], "latency": [], "memory": []}
+        self.results = {"machine": machine(), "commands": [], "minutes": 0.0, "runs": [], "rows": [], "latency": [], "memory": []}
+        if options.resume:
+            self.take_up()
+        self.results["commands"].append(" ".join(["./dev", "bench", *sys.argv[1:]]))
+        self.minutes_before = self.results["minutes"]
 
     def next(self):
         self.number += 1
@@ -240,7 +258,8 @@ class Bench:
         )
         server = self.server_cpu(store) - before
         said = json.loads(out)
-        view.check()
+        if not self.done(workload.name, ("store", store, workers)):
+            view.check()  # once: it is the same loop each time
         view.remove()
         return {
             "events_s": workload.records / said["seconds"],
@@ -281,44 +300,89 @@ class Bench:
 
     # --- throughput ---
 
-    def measure(self, name):
+    def size_of(self, name):
+        events, keys, customers = (max(1, int(size * self.options.scale)) if size else 0 for size in SIZES[name])
+        return events, SIZES[name][1] if name == "hot_accounts" else keys, customers
+
+    def setups(self):
         o = self.options
-        events, keys, customers = (max(1, int(size * o.scale)) if size else 0 for size in SIZES[name])
-        if name == "hot_accounts":
-            keys = SIZES[name][1]
-        workload = Workload(self, name, events, keys, customers)
+        return [("consume", None, 1)] + [(what, store, n) for store in o.store for n in o.workers for what in ("store", "viewfold")]
+
+    def done(self, name, setup):
+        """The runs of one kind that are there."""
+        return [run for run in self.results["runs"] if (run["workload"], run["what"], run["store"], run["workers"]) == (name, *setup)]
+
+    def measure(self, workload, setup):
+        what, store, n = setup
+        if what == "consume":
+            result = self.consume(workload)
+        elif what == "store":
+            result = self.store_alone(workload, store, n)
+        else:
+            result = self.viewfold(workload, store, n)
+        self.results["runs"].append({"workload": workload.name, "what": what, "store": store, "workers": n, "events": workload.records, **result})
+
+    def throughput_steps(self, name):
+        """In turn, so that drift of the machine touches all alike."""
+        size = self.size_of(name)
+        records, documents = size[0] + size[2], size[2] or size[1]
+        rounds = [[s for s in self.setups() if len(self.done(name, s)) <= number] for number in range(self.options.runs)]
+        if not any(rounds):
+            return
+        made = []
+        yield Step(EXPECTED_START_S + records / EXPECTED_PRODUCE, f"{name}: {records:,} events into Kafka", lambda: made.append(self.produced(name, *size)))
+        for number, setups in enumerate(rounds, 1):
+            for setup in setups:
+                what, store, n = setup
+                seconds = EXPECTED_START_S + records / (EXPECTED[name][store] if store else EXPECTED_CONSUME) + (documents / EXPECTED_CHECK if store else 0)
+                label = f"{name}: run {number} of {self.options.runs}: {called(what, store)}, {n} worker{'s' if n > 1 else ''}"
+                yield Step(seconds, label, lambda setup=setup: self.measure(made[0], setup))
+        yield Step(0.5, f"{name}: the medians", lambda: (made[0].remove(), [show(row) for row in self.rows() if row["workload"] == name]))
+
+    def produced(self, *what):
+        workload = Workload(self, *what)
         workload.produce()
-        setups = [("consume", None, 1)]
-        setups += [(what, store, n) for store in o.store for n in o.workers for what in ("store", "viewfold")]
-        results = {setup: [] for setup in setups}
-        for _ in range(o.runs):  # in turn, so that drift of the machine touches all alike
-            for what, store, n in setups:
-                if what == "consume":
-                    result = self.consume(workload)
-                elif what == "store":
-                    result = self.store_alone(workload, store, n)
-                else:
-                    result = self.viewfold(workload, store, n)
-                results[what, store, n].append(result)
-        workload.remove()
-        medians = {setup: statistics.median(r["events_s"] for r in runs) for setup, runs in results.items()}
-        for (what, store, n), runs in results.items():
-            row = {"workload": name, "what": what, "store": store, "workers": n, "runs": o.runs, "events": events + customers}
-            for key in runs[0]:
-                values = [r[key] for r in runs]
+        return workload
+
+    def rows(self):
+        """Medians and ranges of the runs that are there."""
+        kinds, rows = {}, []
+        for run in self.results["runs"]:
+            kinds.setdefault((run["workload"], run["what"], run["store"], run["workers"]), []).append(run)
+        order = list(TOPICS)
+        medians = {kind: statistics.median(run["events_s"] for run in runs) for kind, runs in kinds.items()}
+        place = lambda kind: (order.index(kind[0]), kind[1] != "consume", kind[2] != "redis", kind[3], kind[1] == "viewfold")
+        for (name, what, store, n), runs in sorted(kinds.items(), key=lambda item: place(item[0])):
+            row = {"workload": name, "what": what, "store": store, "workers": n, "runs": len(runs), "events": runs[0]["events"]}
+            for key in sorted(set(runs[0]) - set(row)):
+                values = [run[key] for run in runs]
                 row[key] = statistics.median(values)
                 row[key + "_range"] = [min(values), max(values)]
-            if what == "viewfold":
-                row["of_consume"] = row["events_s"] / medians["consume", None, 1]
-                row["of_store"] = row["events_s"] / medians["store", store, n]
+            if n > 1 and (name, what, store, 1) in medians:
+                row["times_one"] = row["events_s"] / medians[name, what, store, 1]
+            ceilings = [medians.get((name, "consume", None, 1)), medians.get((name, "store", store, n))]
+            if what == "viewfold" and all(ceilings):
+                row["of_consume"], row["of_store"] = (row["events_s"] / ceiling for ceiling in ceilings)
                 row["of_lower"] = max(row["of_consume"], row["of_store"])
-            self.results["rows"].append(row)
-            show(row)
-        return {(store, n): m for (what, store, n), m in medians.items() if what == "viewfold"}
+            rows.append(row)
+        return rows
 
     # --- latency ---
 
-    def latency(self, name, store, workers, share, peak):
+    def latency_steps(self):
+        o = self.options
+        for name in o.workload:
+            for store in o.store if name in o.latency_workload else ():
+                for n in o.workers:
+                    for share in o.shares:
+                        if any((row["workload"], row["store"], row["workers"], row["share"]) == (name, store, n, share) for row in self.results["latency"]):
+                            continue
+                        label = f"{name}: event to visible: {store}, {n} worker{'s' if n > 1 else ''}, at {share:.0%} of the peak"
+                        run = lambda point=(name, store, n, share): self.latency(*point)
+                        yield Step(2 * EXPECTED_START_S + o.warm_seconds + o.latency_seconds, label, run)
+
+    def latency(self, name, store, workers, share):
+        peak = statistics.median(run["events_s"] for run in self.done(name, ("viewfold", store, workers)))
         rate = max(100.0, peak * share)
         events = int(rate * (self.options.warm_seconds + self.options.latency_seconds))
         keys, customers = {"order_documents": (20_000, 0), "customer_join": (events // 10, events // 30), "hot_accounts": (100, 0)}[name]
@@ -336,12 +400,13 @@ class Bench:
             finally:
                 process.send_signal(signal.SIGTERM)
                 process.wait(30)
-        with open(path + ".log", "a+b") as log:
-            run([f"{BUILD}/viewfold", "run", "--once", "-c", path], stderr=log)  # what was not reached in time
+        said = json.loads(out)
+        if said["unseen"]:
+            with open(path + ".log", "a+b") as log:
+                run([f"{BUILD}/viewfold", "run", "--once", "-c", path], stderr=log)  # what was not reached in time
         view.check()
         view.remove()
         workload.remove()
-        said = json.loads(out)
         row = {"workload": name, "store": store, "workers": workers, "share": share, "rate": rate, "late_ms": said["late_ms"], "unseen": said["unseen"]}
         for key in ("p50", "p99", "p999"):
             values = [window[key] for window in said["windows"]]
@@ -367,52 +432,92 @@ class Bench:
 
     # --- memory ---
 
-    def memory(self, store):
+    def memory_steps(self):
         """What is resident while a backlog of 20 times the budget is worked off. docs/performance.md says what the budget is."""
         cache, queue, batch = 16, 12, 4  # MiB; the last is batch.bytes, and batch.written
         budget = cache + queue + 2 * (batch + batch)
         backlog = 20 * budget * self.options.scale
-        workload = Workload(self, "order_documents", int(backlog * 2**20 / 250), 100_000, 0)
-        workload.produce()
+        events = int(backlog * 2**20 / 250)
+        stores = [store for store in self.options.store if not any(row["store"] == store for row in self.results["memory"])]
+        if not stores:
+            return
+        made = []
         more = {"defaults": {"cache": f"{cache}MiB", "batch": {"bytes": f"{batch}MiB", "written": f"{batch}MiB"}}}
-        result = self.viewfold(workload, store, 1, **more)
-        workload.remove()
-        row = {"store": store, "workers": 1, "backlog_mib": backlog, "budget_mib": budget, **result}
-        self.results["memory"].append(row)
-        say(f"{store}: {row['rss_mib']:.0f} MiB resident at most, with a budget of {budget} MiB and a backlog of {backlog:,.0f} MiB")
+
+        def one(store):
+            row = {"store": store, "workers": 1, "backlog_mib": backlog, "budget_mib": budget, **self.viewfold(made[0], store, 1, **more)}
+            self.results["memory"].append(row)
+            say(f"{store}: {row['rss_mib']:.0f} MiB resident at most, with a budget of {budget} MiB and a backlog of {backlog:,.0f} MiB")
+
+        seconds = EXPECTED_START_S + events / EXPECTED_PRODUCE
+        yield Step(seconds, f"memory: a backlog of {backlog:,.0f} MiB into Kafka", lambda: made.append(self.produced("order_documents", events, 100_000, 0)))
+        for store in stores:
+            yield Step(EXPECTED_START_S + events / EXPECTED["order_documents"][store], f"memory: {store} works it off", lambda store=store: one(store))
+        yield Step(0.1, "memory: done", lambda: made[0].remove())
 
     # --- all of it ---
 
-    def all(self):
+    def steps(self):
         o = self.options
-        began = time.monotonic()
         for name in o.workload:
-            peaks = self.measure(name)
-            for (store, n), peak in peaks.items() if o.latency else ():
-                for share in o.shares if name in o.latency_workload else ():
-                    self.latency(name, store, n, share, peak)
+            yield from self.throughput_steps(name)
+        if o.memory:
+            yield from self.memory_steps()
+        if o.latency:
+            yield from self.latency_steps()
+
+    def all(self):
+        """Every step is in the file when the next one begins, so that an interrupted bench has not been for nothing."""
+        steps, began, expected = list(self.steps()), time.monotonic(), 0.0
+        whole = sum(step.seconds for step in steps)
+        say(f"{len(steps)} steps, about {whole / 60:.0f} minutes on two quiet cores like those that docs/performance.md names")
+        for number, step in enumerate(steps, 1):
+            passed = time.monotonic() - began
+            pace = passed / expected if expected > 60 else max(1.0, passed / expected if expected else 1.0)
+            left = (whole - expected) * pace
+            clock = f"{passed // 60:.0f}:{passed % 60:02.0f}, {left / 60:.0f} min to go"
+            say(f"[{number}/{len(steps)}, {clock}] {step.label}" if not self.options.plan else f"{step.seconds:6.1f} s  {step.label}")
+            if self.options.plan:
+                continue
+            step.run()
+            expected += step.seconds
+            self.results["minutes"] = round(self.minutes_before + (time.monotonic() - began) / 60, 1)
             self.save()
-        for store in o.store if o.memory else ():
-            self.memory(store)
-        self.results["minutes"] = round((time.monotonic() - began) / 60, 1)
-        self.save()
+
+    def take_up(self):
+        """The results of an interrupted bench, of the same sources on the same machine."""
+        if not os.path.exists(self.options.json):
+            return
+        with open(self.options.json, encoding="utf-8") as file:
+            there = json.load(file)
+        for key in ("commit", "cpu", "cores"):
+            if there["machine"][key] != self.results["machine"][key]:
+                raise SystemExit(f"{self.options.json} has the {key} {there['machine'][key]}, and this is {self.results['machine'][key]}: not to be mixed")
+        self.results = there
 
     def save(self):
+        self.results["rows"] = self.rows()
         if self.options.json:
-            with open(self.options.json, "w", encoding="utf-8") as file:
+            with open(self.options.json + ".part", "w", encoding="utf-8") as file:
                 json.dump(self.results, file, indent=1, sort_keys=True)
                 file.write("\n")
+            os.replace(self.options.json + ".part", self.options.json)
+
+
+def called(what, store):
+    return {"consume": "librdkafka alone", "store": f"{store} alone", "viewfold": f"viewfold, {store}"}[what]
 
 
 def show(row):
     low, high = row["events_s_range"]
-    what = {"consume": "librdkafka alone", "store": f"{row['store']} alone", "viewfold": f"viewfold, {row['store']}"}[row["what"]]
     line = (
-        f"{row['workload']:16} {what:18} {row['workers']} worker{'s' if row['workers'] > 1 else ' '} "
+        f"{row['workload']:16} {called(row['what'], row['store']):18} {row['workers']} worker{'s' if row['workers'] > 1 else ' '} "
         f"{row['events_s']:>9,.0f} events/s ({low:,.0f}-{high:,.0f}); "
         f"CPU s/M {row['cpu_s_per_million']:.2f} + server {row.get('server_cpu_s_per_million', 0):.2f}; {row['rss_mib']:.0f} MiB"
     )
-    if row["what"] == "viewfold":
+    if "times_one" in row:
+        line += f"; {row['times_one']:.2f} times one worker"
+    if "of_store" in row:
         line += (
             f"; {row['writes_per_event']:.3f} writes/event; {row['conflicts_per_write']:.3f} conflicts/write; "
             f"{row['of_store']:.2f} of the store alone, {row['of_consume']:.2f} of librdkafka alone"
@@ -469,14 +574,18 @@ def options():
     parser.add_argument("--workers", type=several(int, [1, 2, 4]), default=[1, 2], metavar="1,2")
     parser.add_argument("--runs", type=int, default=5, help="runs of each, in turn; medians are shown (default 5)")
     parser.add_argument("--scale", type=float, default=1.0, help="of the workloads' sizes (default 1)")
-    parser.add_argument("--latency-seconds", type=float, default=10, help="of each load, in five windows (default 10)")
-    parser.add_argument("--warm-seconds", type=float, default=3, help="before these (default 3)")
+    parser.add_argument("--latency-seconds", type=float, default=5, help="of each load, in five windows (default 5)")
+    parser.add_argument("--warm-seconds", type=float, default=2, help="before these (default 2)")
     parser.add_argument("--shares", type=several(float), default=SHARES, help="of the peak, for latency (default 0.25,0.5,0.75)")
     parser.add_argument("--no-latency", dest="latency", action="store_false")
     parser.add_argument("--no-memory", dest="memory", action="store_false")
     parser.add_argument("--json", metavar="FILE", help="where the results go as JSON, for report.py")
+    parser.add_argument("--resume", action="store_true", help="go on with what FILE does not have")
+    parser.add_argument("--plan", action="store_true", help="say what would be done, and do nothing")
     parser.add_argument("--smoke", action="store_true", help="tiny: says whether the bench works, and nothing about speed")
     chosen = parser.parse_args()
+    if chosen.resume and not chosen.json:
+        parser.error("--resume goes on with the FILE of --json")
     chosen.latency_workload = list(TOPICS)
     if chosen.smoke:
         chosen.latency_workload = ["order_documents"]

@@ -1,15 +1,16 @@
 #!/usr/bin/env python3
 """The tables of docs/performance.md and a plot a workload, from what bench.py measured.
 
-    bench/report.py FILE [--docs FOLDER]
+    bench/report.py FILE... [--docs FOLDER]
 
-Writes between the page's marks <!-- bench:begin --> and <!-- bench:end -->, and FOLDER/performance-WORKLOAD.svg.
+Of several files, as parts of a bench give them, a later one's rows stand for an earlier one's of the same kind. Writes between the page's marks <!-- bench:begin --> and <!-- bench:end -->, and FOLDER/performance-WORKLOAD.svg.
 """
 
 import argparse
 import json
 import math
 import os
+import sys
 
 ROOT = os.path.dirname(os.path.dirname(os.path.abspath(__file__)))
 TITLES = {
@@ -39,15 +40,15 @@ def name_of(row):
 
 
 def throughput(rows):
-    yield "| | events/s, median (range) | of the lower ceiling | CPU s a million: own + server | resident MiB | writes an event | conflicts a write |"
-    yield "|---|---|---|---|---|---|---|"
+    yield "| | events/s, median (range) | of the lower ceiling | times one worker | CPU s a million: own + server | resident MiB | writes an event | conflicts a write |"
+    yield "|---|---|---|---|---|---|---|---|"
     for row in rows:
         mine = row["what"] == "viewfold"
         server = f" + {row['server_cpu_s_per_million']:.1f}" if "server_cpu_s_per_million" in row else ""
         yield (
-            f"| {name_of(row)} | {range_of(row, 'events_s', thousands)} | {row['of_lower']:.2f} " if mine else
-            f"| {name_of(row)} | {range_of(row, 'events_s', thousands)} | "
-        ) + (
+            f"| {name_of(row)} | {range_of(row, 'events_s', thousands)} "
+            f"| {format(row['of_lower'], '.2f') if 'of_lower' in row else ''} "
+            f"| {format(row['times_one'], '.2f') if 'times_one' in row else ''} "
             f"| {row['cpu_s_per_million']:.1f}{server} | {row['rss_mib']:.0f} "
             f"| {format(row['writes_per_event'], '.3f') if 'writes_per_event' in row else ''} "
             f"| {format(row['conflicts_per_write'], '.3f') if mine else ''} |"
@@ -166,7 +167,7 @@ def page(results, docs):
     lines = [
         f"Measured {machine['date']} at {machine['commit']} on {machine['cores']} cores of {machine['cpu']}, "
         f"{machine['memory_mib'] / 1024:.0f} GiB; Kafka, the store and viewfold share them. Redis {machine['redis']}, MongoDB {machine['mongodb']}. "
-        f"Made by `{results['command']}`" + (f", which took {results['minutes']} minutes." if "minutes" in results else "."),
+        f"Made by {', then '.join(f'`{command}`' for command in results['commands'])} in {results['minutes']:.0f} minutes.",
         "",
     ]
     for name, title in TITLES.items():
@@ -175,7 +176,8 @@ def page(results, docs):
         if not rows:
             continue
         plot_workload(name, rows, waits, os.path.join(docs, f"performance-{name}.svg"))
-        lines += [f"### {title}", "", f"{thousands(rows[0]['events'])} events, {rows[0]['runs']} runs of each, in turn.", ""]
+        runs = sorted({row["runs"] for row in rows})
+        lines += [f"### {title}", "", f"{thousands(rows[0]['events'])} events, {'–'.join(map(str, runs[:1] + runs[1:][-1:]))} runs of each, in turn.", ""]
         lines += [*throughput(rows), ""]
         if waits:
             lines += [*latencies(waits), ""]
@@ -185,13 +187,33 @@ def page(results, docs):
     return "\n".join(lines)
 
 
+def merge(parts):
+    """One set of results from several files."""
+    whole = {**parts[-1], "commands": [], "minutes": 0.0}
+    kinds = {"rows": ("workload", "what", "store", "workers"), "latency": ("workload", "store", "workers", "share"), "memory": ("store", "workers")}
+    for part in parts:
+        whole["commands"] += part["commands"]
+        whole["minutes"] += part["minutes"]
+        if part["machine"]["commit"] != whole["machine"]["commit"]:
+            print(f"note: parts of different commits, {part['machine']['commit']} and {whole['machine']['commit']}", file=sys.stderr)
+    for table, key in kinds.items():
+        rows = {}
+        for row in (row for part in parts for row in part[table]):
+            rows[tuple(row[name] for name in key)] = row
+        whole[table] = list(rows.values())
+    return whole
+
+
 def main():
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("results")
+    parser.add_argument("results", nargs="+", metavar="FILE")
     parser.add_argument("--docs", default=os.path.join(ROOT, "docs"))
     chosen = parser.parse_args()
-    with open(chosen.results, encoding="utf-8") as file:
-        results = json.load(file)
+    parts = []
+    for name in chosen.results:
+        with open(name, encoding="utf-8") as file:
+            parts.append(json.load(file))
+    results = merge(parts)
     path = os.path.join(chosen.docs, "performance.md")
     with open(path, encoding="utf-8") as file:
         before, _, rest = file.read().partition(BEGIN)
