@@ -153,8 +153,10 @@ void vf_lua_stop(lua_State *L, enum vf_code code, const char *format, ...)
         projector->failure_size = 0;
         projector->traced = false;
         lua_Debug frame;
-        if (script_position(L, &frame))
+        if (!projector->parsing && script_position(L, &frame))
             failure_add(projector, "%s:%d: ", frame.short_src, frame.currentline);
+        else if (projector->running)
+            failure_add(projector, "%s: ", projector->running);
         va_list arguments;
         va_start(arguments, format);
         failure_add_list(projector, format, arguments);
@@ -220,6 +222,8 @@ static void note_out_of_memory(struct vf_projector *projector)
     projector->stop = VF_E_MEMORY;
     projector->failure_size = 0;
     projector->traced = false;
+    if (projector->running) /* Lua asks nobody where it stood when memory ran out */
+        failure_add(projector, "%s: ", projector->running);
     failure_add(projector, "the script's memory is full (%zu bytes: the store's cache and limits.lua_memory)",
                 projector->limits.memory_bytes_max);
 }
@@ -369,10 +373,11 @@ enum vf_code vf_lua_gate(struct vf_projector *projector, lua_CFunction run, void
     lua_settop(L, 0);
     projector->refusals = 0;
     trim_scratch(projector);
+    if (out_of_memory(projector, status) && status != LUA_OK && projector->stop == VF_OK)
+        note_out_of_memory(projector);
+    projector->running = NULL;
     if (status == LUA_OK && projector->stop == VF_OK)
         return VF_OK;
-    if (out_of_memory(projector, status) && projector->stop == VF_OK)
-        note_out_of_memory(projector);
     /* It may have been full of garbage, which newer Luas (5.4.7) don't always collect before they give up: the next try
      * begins without. */
     if (projector->stop == VF_E_MEMORY)

@@ -100,6 +100,8 @@ struct vf_projector {
     int look_every;      /* instructions between two looks */
     bool large_at_load;  /* the script itself holds something large */
     int64_t deadline_ms; /* 0: not looked at yet */
+    bool parsing;        /* a file's text is being read: no line of it runs yet */
+    const char *running; /* file or file:line, for where no line of the script is known; NULL: none of it runs */
     const struct vf_event *event;
     struct vf_bytes document_id; /* e.key; data NULL: none */
     unsigned event_cached;       /* which of the event's user values are set */

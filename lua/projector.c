@@ -27,6 +27,7 @@ static int run_load(lua_State *L)
     projector->documents_table = luaL_ref(L, LUA_REGISTRYINDEX);
     vf_lua_check_bytecode(L);
     vf_lua_open_sandbox(L);
+    projector->running = projector->main_name;
     projector->loading = true;
     vf_lua_run_main(L);
     projector->loading = false;
@@ -219,6 +220,7 @@ static enum vf_code projector_handle(struct vf_projector *projector, const struc
         return VF_OK;
     }
     vf_lua_show_event(projector, event, id);
+    projector->running = call.handler->where;
     enum vf_code code = vf_lua_gate(projector, run_handle, &call, error);
     vf_lua_hide_event(projector);
     if (code == VF_OK)

@@ -183,6 +183,7 @@ static int run_route(lua_State *L)
 static enum vf_code function_ids(struct vf_projector *projector, struct ids *ids, struct vf_error *error)
 {
     vf_lua_show_event(projector, ids->event, vf_bytes(NULL, 0));
+    projector->running = ids->way->where;
     enum vf_code code = vf_lua_gate(projector, run_route, ids, error);
     vf_lua_hide_event(projector);
     return code;

@@ -9,6 +9,9 @@
 
 #define FILES_MAX 256
 
+/* The parser is given so much of a file at once, and pays a step a byte. */
+#define PIECE_BYTES 512
+
 /* Reads a file and remembers it. NULL with *error set where it cannot be read. */
 static const struct vf_file *read_file(struct vf_projector *projector, const char *name, struct vf_error *error)
 {
@@ -27,12 +30,32 @@ static const struct vf_file *read_file(struct vf_projector *projector, const cha
     return file;
 }
 
+/* Hands the parser the next piece of a text. */
+static const char *next_piece(lua_State *L, void *self, size_t *ret_size)
+{
+    struct vf_bytes *left = self;
+    const char *piece = left->data;
+    *ret_size = left->size < PIECE_BYTES ? left->size : PIECE_BYTES;
+    left->data += *ret_size;
+    left->size -= *ret_size;
+    /* GUARD lua-parser: no instruction is counted while a file is read, and 300,000 `or` in a row take minutes */
+    vf_lua_spend(L, (int64_t)*ret_size);
+    return piece;
+}
+
 /* Compiles a file (text only: a precompiled chunk can do anything) and pushes its function. */
 static void push_chunk(lua_State *L, const struct vf_file *file)
 {
+    struct vf_projector *projector = vf_lua_projector(L);
+    const char *before = projector->running;
+    struct vf_bytes left = file->text;
     lua_pushfstring(L, "@%s", file->name.data);
+    projector->running = file->name.data;
+    projector->parsing = true;
     /* GUARD lua-text-only: a precompiled chunk reads and writes memory at will */
-    int status = luaL_loadbufferx(L, file->text.data, file->text.size, lua_tostring(L, -1), "t");
+    int status = lua_load(L, next_piece, &left, lua_tostring(L, -1), "t");
+    projector->running = before;
+    projector->parsing = false;
     if (status != LUA_OK) {
         vf_lua_pass_on(L, status);
         const char *reason = lua_tostring(L, -1);

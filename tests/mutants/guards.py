@@ -583,6 +583,11 @@ LUA = [
     Guard("error-utf8", [("    replace_what_is_not_utf8(text);", "    (void)replace_what_is_not_utf8;")], ["test_core_error"]),
     Guard("lua-text-only", [('lua_tostring(L, -1), "t");', 'lua_tostring(L, -1), "bt");')], [PROJECTION]),
     Guard(
+        "lua-parser",
+        [("    vf_lua_spend(L, (int64_t)*ret_size);\n", "    (void)L;\n")],
+        [hostile("a_file_that_takes_long_to_read_is_refused")],
+    ),
+    Guard(
         "lua-require-path",
         [
             ("if (dot && (i == 0 || i + 1 == size || name[i + 1] == '.'))", "if (false)"),
