@@ -5,6 +5,19 @@
 #include <stdio.h>
 #include <stdlib.h>
 
+const char *const sim_kind_names[SIM_KINDS] = {"sequence", "revision", "ordered", "strings", "offset", "window"};
+
+enum sim_kind sim_kind_of(const struct sim_numbers *numbers)
+{
+    switch (numbers->numbers) {
+    case VF_NUMBERS_SEQUENCE: return SIM_SEQUENCE;
+    case VF_NUMBERS_REVISION: return SIM_REVISION;
+    case VF_NUMBERS_ORDERED: return numbers->text ? SIM_STRINGS : SIM_ORDERED;
+    case VF_NUMBERS_OFFSET: return numbers->repeats ? SIM_WINDOW : SIM_OFFSET;
+    }
+    return SIM_KINDS;
+}
+
 static struct sim_last *last_of(struct sim_model *model, const char *aggregate)
 {
     for (size_t i = 0; i < model->last_count; i++)
@@ -75,11 +88,17 @@ static void fold_event(struct sim_model *model, const struct sim_event *event, e
     char aggregate[2 * SIM_TEXT];
     snprintf(aggregate, sizeof aggregate, "%s/%s", event->kind, event->id);
     struct sim_last *last = last_of(model, aggregate);
+    struct sim_tally *tally = &model->tallies[sim_kind_of(&event->numbers)];
+    bool at_last = last->last.exists && last->last.version == event->version;
     if (versions != VF_VERSIONS_NONE && model->taken[event->original]) {
-        model->duplicates++;
+        bool alike = event->numbers.numbers == VF_NUMBERS_OFFSET || /* a new offset, and nothing else in common */
+                     (event->numbers.numbers == VF_NUMBERS_REVISION && at_last);
+        *(alike ? &tally->by_id : &tally->by_number) += 1;
         return;
     }
     model->taken[event->original] = true;
+    tally->taken++;
+    tally->siblings += at_last && versions != VF_VERSIONS_NONE; /* else it may be a repeat */
     move(&last->last, event);
     if (event->link && !last->has_link && strcmp(event->type, "Created") == 0) {
         last->has_link = true;

@@ -18,9 +18,16 @@
 /* What a topic's numbers are. */
 struct sim_numbers {
     enum vf_numbers numbers;
-    bool text;   /* ordered: as strings */
-    int repeats; /* offset: event ids that are remembered */
+    bool text;     /* ordered: as strings */
+    int repeats;   /* offset: event ids that are remembered */
+    int64_t first; /* sequence, revision: the first number */
+    bool any;      /* ... or any number may be the first */
 };
+
+/* The kinds of numbers that a view tells apart. */
+enum sim_kind { SIM_SEQUENCE, SIM_REVISION, SIM_ORDERED, SIM_STRINGS, SIM_OFFSET, SIM_WINDOW, SIM_KINDS };
+extern const char *const sim_kind_names[SIM_KINDS];
+enum sim_kind sim_kind_of(const struct sim_numbers *numbers);
 
 /* One record, as the generator meant it. */
 struct sim_event {
@@ -35,6 +42,7 @@ struct sim_event {
     char event_id[SIM_TEXT]; /* "": none */
     size_t original;         /* index of the first record of this same event: its own, where it is no repeat */
     char type[SIM_TEXT];
+    bool misnumbered;                        /* with `stops`: it is the number, or the id, that cannot be */
     char targets[SIM_TARGETS_MAX][SIM_TEXT]; /* documents that a route would say */
     int target_count;
     bool link;  /* targets[0] (or none) is the aggregate's link */
@@ -64,6 +72,14 @@ struct sim_document {
     size_t part_count;
 };
 
+/* What happened to the events of one kind of numbers. */
+struct sim_tally {
+    int64_t taken;
+    int64_t siblings;  /* of these: the number was the last one's */
+    int64_t by_number; /* repeats that their number tells */
+    int64_t by_id;     /* repeats that only their id tells */
+};
+
 struct sim_model {
     struct sim_document *documents; /* sorted by id */
     size_t document_count;
@@ -75,7 +91,7 @@ struct sim_model {
     } * lasts;
     size_t last_count;
     bool *taken; /* by the index of an event's first record */
-    int64_t duplicates;
+    struct sim_tally tallies[SIM_KINDS];
 };
 
 /* Where a progress stands: how far each partition goes. */

@@ -1,6 +1,7 @@
 #include "sim/sim_producer.h"
 
 #include <stdio.h>
+#include <stdlib.h>
 
 const char *const sim_topics[SIM_TOPICS] = {"customers", "orders", "tags"};
 static const char *const kinds[SIM_TOPICS] = {"customer", "order", "tag"};
@@ -10,17 +11,23 @@ static uint64_t below(struct sim_producer *producer, uint64_t limit)
     return vf_sim_random_below(producer->random, limit);
 }
 
-struct sim_numbers sim_producer_choose(struct sim_producer *producer, int topic)
+struct sim_numbers sim_producer_choose(struct sim_producer *producer, int topic, enum sim_kind kind)
 {
-    static const struct sim_numbers all[] = {
-        {.numbers = VF_NUMBERS_SEQUENCE}, {.numbers = VF_NUMBERS_OFFSET},
-        {.numbers = VF_NUMBERS_REVISION}, {.numbers = VF_NUMBERS_OFFSET, .repeats = 1},
-        {.numbers = VF_NUMBERS_ORDERED},  {.numbers = VF_NUMBERS_ORDERED, .text = true},
+    static const struct sim_numbers all[SIM_KINDS] = {
+        [SIM_SEQUENCE] = {.numbers = VF_NUMBERS_SEQUENCE},
+        [SIM_REVISION] = {.numbers = VF_NUMBERS_REVISION},
+        [SIM_ORDERED] = {.numbers = VF_NUMBERS_ORDERED},
+        [SIM_STRINGS] = {.numbers = VF_NUMBERS_ORDERED, .text = true},
+        [SIM_OFFSET] = {.numbers = VF_NUMBERS_OFFSET},
+        [SIM_WINDOW] = {.numbers = VF_NUMBERS_OFFSET, .repeats = 1},
     };
-    producer->numbers[topic] = all[below(producer, sizeof all / sizeof all[0])];
-    if (producer->numbers[topic].repeats)
-        producer->numbers[topic].repeats = 1 + (int)below(producer, below(producer, 2) ? 4 : SIM_IDS_MAX);
-    return producer->numbers[topic];
+    struct sim_numbers *numbers = &producer->numbers[topic];
+    *numbers = all[kind < SIM_KINDS ? kind : (enum sim_kind)below(producer, SIM_KINDS)];
+    if (numbers->repeats)
+        numbers->repeats = 1 + (int)below(producer, below(producer, 2) ? 4 : SIM_IDS_MAX);
+    numbers->first = below(producer, 2) ? 1 : (int64_t)below(producer, 4) - 2;
+    numbers->any = below(producer, 4) == 0;
+    return *numbers;
 }
 
 /* What there is of an aggregate so far. */
@@ -137,9 +144,39 @@ static int partition_of(const struct sim_producer *producer, int topic, const ch
     return (int)(hash % (unsigned)producer->partitions[topic]);
 }
 
+/* An id that tells nothing apart may be anything. In a window it is new; of a revision, new among those of its number. */
+static bool is_free(const struct sim_producer *producer, const struct sim_event *event, const char *id)
+{
+    if (event->numbers.repeats)
+        return false;
+    for (size_t i = 0; i < producer->event_count && event->numbers.numbers == VF_NUMBERS_REVISION; i++) {
+        const struct sim_event *past = &producer->events[i];
+        if (past->version == event->version && is_same_aggregate(past, event) && strcmp(past->event_id, id) == 0)
+            return false;
+    }
+    return true;
+}
+
+static void choose_id(struct sim_producer *producer, struct sim_event *event)
+{
+    size_t number = producer->event_count;
+    if (number && below(producer, 4) == 0) {
+        char id[SIM_TEXT]; /* one that was there before, with another event */
+        snprintf(id, sizeof id, "e%zu", (size_t)below(producer, number));
+        if (is_free(producer, event, id))
+            number = (size_t)strtoull(id + 1, NULL, 10);
+    }
+    /* Where the id decides, the envelope wants one. */
+    if (event->numbers.numbers == VF_NUMBERS_REVISION || event->numbers.repeats || below(producer, 8))
+        snprintf(event->event_id, sizeof event->event_id, "e%zu", number);
+}
+
 static void choose_number(struct sim_producer *producer, const struct history *history, struct sim_event *event)
 {
+    bool in_order = event->numbers.numbers == VF_NUMBERS_SEQUENCE || event->numbers.numbers == VF_NUMBERS_REVISION;
     event->version = history->last + 1;
+    if (in_order && history->count == 0)
+        event->version = event->numbers.any ? (int64_t)below(producer, 1000) - 500 : event->numbers.first;
     switch (event->numbers.numbers) {
     case VF_NUMBERS_SEQUENCE:
     case VF_NUMBERS_OFFSET: break;
@@ -156,9 +193,7 @@ static void choose_number(struct sim_producer *producer, const struct history *h
             snprintf(event->text, sizeof event->text, "%08llx", (unsigned long long)event->version);
         break;
     }
-    /* Where the id decides, the envelope wants one. */
-    if (event->numbers.numbers == VF_NUMBERS_REVISION || event->numbers.repeats || below(producer, 8))
-        snprintf(event->event_id, sizeof event->event_id, "e%zu", producer->event_count);
+    choose_id(producer, event);
 }
 
 static void choose_targets(struct sim_producer *producer, int topic, const struct history *history,
@@ -182,15 +217,24 @@ static void choose_targets(struct sim_producer *producer, int topic, const struc
     }
 }
 
-/* Makes a number that cannot be taken in: behind a hole, or of another form. */
+/* Makes a number that cannot be taken in: behind a hole, before the first, or of another form; or leaves out the id. */
 static bool spoil_number(struct sim_producer *producer, const struct history *history, struct sim_event *event)
 {
     if (producer->versions == VF_VERSIONS_NONE)
         return false;
+    if ((event->numbers.repeats || event->numbers.numbers == VF_NUMBERS_REVISION) && below(producer, 2)) {
+        event->event_id[0] = '\0';
+        return true;
+    }
     switch (event->numbers.numbers) {
     case VF_NUMBERS_OFFSET: return false;
     case VF_NUMBERS_SEQUENCE:
-    case VF_NUMBERS_REVISION: event->version = history->last + 2; return true;
+    case VF_NUMBERS_REVISION:
+        if (history->count == 0 && event->numbers.any)
+            return false;
+        event->version += history->count == 0 && below(producer, 2) ? -1 : 1;
+        event->version += history->count && event->version == history->last + 1; /* a sibling's had not moved on yet */
+        return true;
     case VF_NUMBERS_ORDERED:
         if (history->count == 0)
             return false;
@@ -207,7 +251,8 @@ static bool spoil_number(struct sim_producer *producer, const struct history *hi
 static void spoil(struct sim_producer *producer, const struct history *history, struct sim_event *event)
 {
     event->stops = true;
-    if (below(producer, 2) && spoil_number(producer, history, event))
+    event->misnumbered = below(producer, 2) && spoil_number(producer, history, event);
+    if (event->misnumbered)
         return;
     if (event->link && history->count == 0)
         snprintf(event->type, sizeof event->type, "Changed"); /* its link is not known */
@@ -252,7 +297,7 @@ bool sim_producer_stops(const struct sim_producer *producer, size_t index)
     const struct sim_event *event = &producer->events[index];
     if (!event->stops)
         return false;
-    if (!event->link || !strchr("BU", event->type[0]))
+    if (!event->link || event->misnumbered || !strchr("BU", event->type[0]))
         return true;
     for (size_t i = 0; i < index; i++)
         if (producer->events[i].link && strcmp(producer->events[i].id, event->id) == 0 &&

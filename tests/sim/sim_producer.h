@@ -29,8 +29,8 @@ struct sim_producer {
     size_t event_count;
 };
 
-/* Chooses what a topic's numbers are. */
-struct sim_numbers sim_producer_choose(struct sim_producer *producer, int topic);
+/* Chooses what a topic's numbers are: of the kind, or with SIM_KINDS of any. */
+struct sim_numbers sim_producer_choose(struct sim_producer *producer, int topic, enum sim_kind kind);
 
 /* Appends one event, or one that was there before. */
 void sim_produce(struct sim_producer *producer);
