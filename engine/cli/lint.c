@@ -11,6 +11,8 @@
 #include <stdlib.h>
 #include <sys/stat.h>
 
+#define SAMPLE_BYTES_MAX (16 << 20)
+
 void vf_lint_say(struct vf_lint *lint, const char *file, struct vf_place place, enum vf_finding_level level,
                  const char *hint, const char *format, ...)
 {
@@ -104,6 +106,11 @@ static enum vf_code lint_config(struct vf_lint *lint, const char *path, struct v
         vf_lint_online(lint, config, projectors);
     } else if (lint->online) {
         vf_cli_note(lint->cli, "%s: its servers were not looked at", path);
+    }
+    if (lint->sample && vf_findings_count(findings) == 0) {
+        vf_lint_sample(lint, config);
+    } else if (lint->sample) {
+        vf_cli_note(lint->cli, "%s: the records in %s were not looked at", path, lint->sample);
     }
     for (size_t i = 0; i < config->projection_count; i++) {
         type->close(projectors[i]);
@@ -222,13 +229,19 @@ static void say_all(struct vf_lint *lint)
     }
     vf_buffer_done(&out);
     fflush(cli->out);
-    vf_cli_note(cli, "%zu configuration%s, %zu script%s: %zu finding%s, %zu note%s", lint->configurations,
-                lint->configurations == 1 ? "" : "s", lint->scripts, lint->scripts == 1 ? "" : "s", errors,
+    char records[48] = "";
+    if (lint->sample) {
+        snprintf(records, sizeof records, ", %zu record%s", lint->records, lint->records == 1 ? "" : "s");
+    }
+    vf_cli_note(cli, "%zu configuration%s, %zu script%s%s: %zu finding%s, %zu note%s", lint->configurations,
+                lint->configurations == 1 ? "" : "s", lint->scripts, lint->scripts == 1 ? "" : "s", records, errors,
                 errors == 1 ? "" : "s", notes, notes == 1 ? "" : "s");
 }
 
-int vf_verb_lint(struct vf_cli *cli)
+/* Looks at every path, and at the configuration where there is none. The exit status of what could not be looked at. */
+static int lint_paths(struct vf_lint *lint)
 {
+    struct vf_cli *cli = lint->cli;
     const char *const *paths = vf_options_arguments(cli->options);
     size_t count = vf_options_argument_count(cli->options);
     struct vf_error error;
@@ -242,20 +255,49 @@ int vf_verb_lint(struct vf_cli *cli)
         paths = &standard;
         count = 1;
     }
-    struct vf_lint lint = {
-        .cli = cli, .findings = vf_findings_new(paths[0]), .online = vf_options_has(cli->options, "online")};
     for (size_t i = 0; i < count; i++) {
-        enum vf_code code = standard ? lint_config(&lint, paths[i], &error) : lint_path(&lint, paths[i], &error);
+        enum vf_code code = standard ? lint_config(lint, paths[i], &error) : lint_path(lint, paths[i], &error);
         if (code != VF_OK) {
             status = vf_cli_fail(cli, &error);
         }
     }
-    say_all(&lint);
+    return status;
+}
+
+int vf_verb_lint(struct vf_cli *cli)
+{
+    struct vf_arena *arena = vf_arena_new();
+    struct vf_error error;
+    const char *first = vf_options_argument_count(cli->options) > 0 ? vf_options_arguments(cli->options)[0]
+                                                                    : vf_cli_config_path(cli, &error);
+    struct vf_lint lint = {.cli = cli,
+                           .findings = vf_findings_new(first ? first : ""),
+                           .online = vf_options_has(cli->options, "online"),
+                           .sample = vf_options_text(cli->options, "sample")};
+    enum vf_code code = VF_OK;
+    int status = 0;
+    if (lint.sample) {
+        bool is_input = strcmp(lint.sample, "-") == 0;
+        code = vf_config_file_read(is_input ? "/dev/stdin" : lint.sample, SAMPLE_BYTES_MAX, arena, &lint.sample_text,
+                                   &error);
+    }
+    if (code == VF_OK) {
+        status = lint_paths(&lint);
+        say_all(&lint);
+    }
+    if (code == VF_OK && lint.sample && status == 0 && lint.configurations == 0) {
+        code =
+            vf_fail(&error, VF_E_USAGE, "viewfold lint --sample wants a configuration: it says what the records are");
+    }
+    if (code != VF_OK) {
+        status = vf_cli_fail(cli, &error);
+    }
     if (status == 0 && vf_findings_count(lint.findings) > lint.unreachable) {
         status = 1;
     } else if (status == 0 && lint.unreachable > 0) {
         status = vf_code_exit_status(VF_E_UNAVAILABLE);
     }
     vf_findings_free(lint.findings);
+    vf_arena_free(arena);
     return status;
 }

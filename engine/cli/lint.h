@@ -12,6 +12,9 @@ struct vf_lint {
     size_t configurations;
     size_t scripts;
     bool online;
+    const char *sample; /* the file of records to look at, or NULL */
+    struct vf_bytes sample_text;
+    size_t records;     /* of it */
     size_t unreachable; /* so many of the errors say only that a server could not be looked at */
 };
 
@@ -27,5 +30,8 @@ void vf_lint_script(struct vf_lint *lint, const struct vf_config *config, const 
 /* Looks at the servers that the configuration names. `projectors` are those of its projections, NULL where a script could
  * not be read. */
 void vf_lint_online(struct vf_lint *lint, const struct vf_config *config, struct vf_projector *const *projectors);
+
+/* Says what the configuration's envelopes make of the records in the sample, and where its projections take them. */
+void vf_lint_sample(struct vf_lint *lint, const struct vf_config *config);
 
 #endif

@@ -61,7 +61,8 @@ static const struct vf_flag config_flags[] = {
 static const struct vf_flag lint_flags[] = {
     {.name = "format", .type = VF_FLAG_CHOICE, .argument = "text|json", .help = "json (as --json): a line a finding"},
     {.name = "online", .type = VF_FLAG_SWITCH, .help = "look at the servers, too: topics, stores, rights"},
-    {.name = "sample", .type = VF_FLAG_UNBUILT, .argument = "FILE", .help = "read the records in FILE, too"},
+    {.name = "sample", .type = VF_FLAG_TEXT, .argument = "FILE",
+     .help = "say what becomes of the records in FILE (as kcat -J prints them; - is standard input)"},
     {.name = NULL},
 };
 

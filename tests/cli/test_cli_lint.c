@@ -227,6 +227,91 @@ static void a_wrong_file_is_not_taken_to_the_servers(void **state)
     assert_non_null(strstr(scene->err, "its servers were not looked at\n"));
 }
 
+#define SAMPLE_CONFIG                                                                                           \
+    "kafka: {brokers: k}\nstores: {c: {redis: \"redis://r:1/0\"}}\n"                                            \
+    "envelopes: {e: {id: {key: utf8}, version: {header: v, as: be64}, type: {header: t}, data: {value: /d}}}\n" \
+    "topics:\n  orders: {topic: shop.orders, kind: order, envelope: e, override: {tombstone: ignore}}\n"        \
+    "  things: {kind: thing}\nprojections: [{script: p.lua}, {script: q.lua}]\n"
+
+static void a_sample_says_what_becomes_of_each_record(void **state)
+{
+    struct scene *scene = *state;
+    char words[128];
+    scene_write(scene, "viewfold.yaml", SAMPLE_CONFIG);
+    scene_write(scene, "p.lua",
+                "return { name = 'p', topics = {'orders', 'clicks'}, on = { Created = function(doc) doc.n = 1 end },\n"
+                "  key = { order = link { Created = 'customer' }, click = function(e) if e.data.to then return\n"
+                "    array { e.data.to, e.id } end end } }\n");
+    scene_write(scene, "q.lua", "return { name = 'q', topics = {'orders'}, key = { order = own }, on = {} }\n");
+    scene_write(
+        scene, "sample",
+        "{\"topic\":\"shop.orders\",\"offset\":9,\"ts\":1772359200500,\"key\":\"o1\",\"headers\":[\"t\",\"Created\",\"v\","
+        "\"\\u0000\\u0000\\u0000\\u0000\\u0000\\u0000\\u0000\\u0001\"],\"payload\":\"{\\\"d\\\":{\\\"customer\\\":5}}\"}\n"
+        "\n"
+        "{\"topic\":\"orders\",\"key\":\"o1\",\"headers\":{\"t\":\"Craeted\",\"v\":{\"be64\":2}},\"value\":{}}\n"
+        "{\"topic\":\"orders\",\"key\":\"o1\",\"headers\":{\"t\":\"Created\",\"v\":{\"be64\":3}},\"value\":{\"d\":{}}}\n"
+        "{\"topic\":\"orders\",\"key\":\"o1\",\"headers\":{\"t\":\"Created\",\"v\":{\"be64\":3}},\"payload\":\"x\"}\n"
+        "{\"topic\":\"orders\",\"key\":\"o1\",\"headers\":{\"T\":\"Created\",\"v\":{\"be64\":3}},\"value\":{\"d\":{}}}\n"
+        "{\"topic\":\"orders\",\"key\":\"o1\"}\n"
+        "{\"topic\":\"clicks\",\"value\":{\"kind\":\"click\",\"id\":7,\"version\":1,\"type\":\"C\",\"data\":{\"to\":\"a\"}}}\n"
+        "{\"topic\":\"clicks\",\"value\":{\"kind\":\"click\",\"id\":7,\"version\":1,\"type\":\"C\",\"data\":{}}}\n"
+        "{\"topic\":\"clicks\",\"value\":{\"kind\":\"move\",\"id\":7,\"version\":1,\"type\":\"C\",\"event_id\":\"e\"}}\n"
+        "{\"topic\":\"thing\"}\n"
+        "{\"topik\":\"orders\"}\n");
+    snprintf(words, sizeof words, "lint --sample %s/sample", scene->folder);
+    assert_int_equal(scene_run(scene, words), 1);
+    static const char *const wanted[] = {
+        "1: note: orders: order/o1@1 Created, 2026-03-01T10:00:00.500Z; p: document 5, on.Created; q: document o1, no handler for Created",
+        "3: note: orders: order/o1@2 Craeted, 2026-01-01T00:00:02.000Z, no data; p: the document of its link, no handler for "
+        "Craeted (did you mean Created?); q: document o1, no handler for Craeted",
+        "4: p: p.lua:2: key.order: `customer` of Created's data is missing",
+        "4: note: orders: order/o1@3 Created, 2026-01-01T00:00:03.000Z; q: document o1, no handler for Created",
+        "5: a handler that reads e.data would fail: the value: not JSON",
+        "6: orders: the header t (type) is missing, a string is wanted; there is a header T, and names are exact",
+        "7: note: orders: no event (tombstone: ignore)",
+        "8: note: clicks: click/7@1 C, 2026-01-01T00:00:07.000Z; p: documents a, 7, no handler for C",
+        "9: note: clicks: click/7@1 C, 2026-01-01T00:00:08.000Z; p: not for this view, as its route names no document",
+        "10: note: clicks: move/7@1 C, 2026-01-01T00:00:09.000Z, event id e, no data; p: not for this view, which has no route "
+        "for the kind move",
+        "12: a record has no topik; did you mean topic?",
+    };
+    for (size_t i = 0; i < sizeof wanted / sizeof wanted[0]; i++) {
+        char line[512];
+        snprintf(line, sizeof line, "%s/sample:%s", scene->folder, wanted[i]);
+        if (!strstr(scene->out, line)) {
+            fail_msg("%s is not in:\n%s", line, scene->out);
+        }
+    }
+    assert_non_null(strstr(scene->out, "has a topic thing; did you mean things?\n"));
+    assert_non_null(strstr(scene->err, "1 configuration, 2 scripts, 11 records: 5 findings, "));
+}
+
+static void a_sample_goes_with_a_configuration_that_is_right(void **state)
+{
+    struct scene *scene = *state;
+    char words[200];
+    scene_write(scene, "viewfold.yaml", SAMPLE_CONFIG);
+    scene_write(scene, "p.lua", "return { name = 'p', topics = {'orders'}, key = { order = own }, on = { X = 1 } }\n");
+    scene_write(scene, "q.lua", GOOD);
+    scene_write(scene, "sample",
+                "{\"topic\":\"orders\",\"key\":\"o\",\"headers\":{\"t\":\"T\",\"v\":{\"be64\":1}},\"value\":{}}");
+    snprintf(words, sizeof words, "lint --sample %s/sample", scene->folder);
+    assert_int_equal(scene_run(scene, words), 1); /* the script that is wrong is not asked, the other is */
+    assert_non_null(
+        strstr(scene->out, "sample:1: note: orders: order/o@1 T, 2026-01-01T00:00:00.000Z, no data; good: "));
+    assert_null(strstr(scene->out, "; p: "));
+    assert_non_null(strstr(scene->err, "p.lua: it was not asked about the records\n"));
+    scene_write(scene, "viewfold.yaml", SAMPLE_CONFIG "nothing: 1\n");
+    assert_int_equal(scene_run(scene, words), 1);
+    assert_null(strstr(scene->out, "sample:"));
+    assert_non_null(strstr(scene->err, "the records in "));
+    snprintf(words, sizeof words, "lint --sample %s/sample %s/q.lua", scene->folder, scene->folder);
+    assert_int_equal(scene_run(scene, words), 64);
+    assert_non_null(strstr(scene->err, "lint --sample wants a configuration"));
+    snprintf(words, sizeof words, "lint --sample %s/nowhere", scene->folder);
+    assert_int_equal(scene_run(scene, words), 66);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -237,6 +322,8 @@ int main(void)
         LINT_TEST(what_only_shows_between_projections_is_found),
         LINT_TEST(paths_are_files_and_folders),
         LINT_TEST(a_broken_file_is_a_finding),
+        LINT_TEST(a_sample_says_what_becomes_of_each_record),
+        LINT_TEST(a_sample_goes_with_a_configuration_that_is_right),
         LINT_TEST(what_the_log_still_holds_is_looked_at),
         LINT_TEST(a_server_that_is_not_there_is_69_unless_more_is_wrong),
         LINT_TEST(a_wrong_file_is_not_taken_to_the_servers),

@@ -7,4 +7,5 @@ vf_test(test_cli_status unit cli/test_cli_status.c cli/cli_scene.c LIBS vf_cli v
 vf_test(test_cli_show unit cli/test_cli_show.c LIBS vf_cli)
 vf_test(test_cli_start unit cli/test_cli_start.c cli/cli_scene.c LIBS vf_cli vf_memory)
 vf_test(test_cli_lint unit cli/test_cli_lint.c cli/cli_scene.c LIBS vf_cli vf_memory vf_lua)
+vf_test(test_cli_sample unit cli/test_cli_sample.c LIBS vf_cli)
 vf_test(test_cli_test_check unit cli/test_test_check.c LIBS vf_cli vf_memory)
