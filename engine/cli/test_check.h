@@ -8,7 +8,8 @@
 #include "cli/test_diff.h"
 
 /* A long test is run in fewer ways, so that all its runs together deliver no more than so many events over and over: */
-#define VF_TEST_POINTS_MAX    100 /* places at which batches are cut, and again documents read anew, workers restarted; evenly */
+#define VF_TEST_POINTS_MAX \
+    100 /* places at which batches are cut, and again documents read anew, workers restarted; evenly */
 #define VF_TEST_POINTS_MIN    10
 #define VF_TEST_POINTS_EVENTS 10000
 #define VF_TEST_ORDERS_MAX    200 /* other orders, where nobody says how many */

@@ -13,20 +13,41 @@
 #define EVENT_STEP_MS  1000
 
 #define NOTATION "An event is written order/63-0@1 OrderCreated: {...}: kind/id@version, its type, and its data"
+#define VERSION  "an integer, or a text with a digit in it"
 
 /* --- kind/id@version Type ----------------------------------------------------------------------------------------- */
 
-/* The last "@digits" that a space or the end follows; NULL where there is none. An id may hold '@' and spaces itself. */
+static const char *skip_digits(const char *text)
+{
+    while (isdigit((unsigned char)*text)) {
+        text++;
+    }
+    return text;
+}
+
+/* Where the version that begins here ends: 12, 12~event-id, or a text like 01HV5 or 2026-01-02T03:04:05Z, which no space
+ * and no '@' is in. NULL: none does. */
+static const char *end_of_version(const char *text, bool *ret_integer)
+{
+    const char *end = text + strcspn(text, " @");
+    const char *digits = skip_digits(text);
+    *ret_integer = digits > text && (digits == end || (*digits == '~' && digits + 1 < end));
+    bool is_text = isalnum((unsigned char)*text) && strcspn(text, "0123456789") < (size_t)(end - text) &&
+                   !memchr(text, '~', (size_t)(end - text));
+    return *end != '@' && (*ret_integer || is_text) ? end : NULL;
+}
+
+/* The last '@' that a version follows, one that is an integer if there is one: an id may hold '@' and spaces itself. */
 static const char *find_version(const char *text, const char **ret_end)
 {
     const char *found = NULL;
+    bool found_integer = false;
     for (const char *at = strchr(text, '@'); at; at = strchr(at + 1, '@')) {
-        const char *end = at + 1;
-        while (isdigit((unsigned char)*end)) {
-            end++;
-        }
-        if (end > at + 1 && (*end == ' ' || !*end)) {
+        bool integer;
+        const char *end = end_of_version(at + 1, &integer);
+        if (end && (integer || !found_integer)) {
             found = at;
+            found_integer = integer;
             *ret_end = end;
         }
     }
@@ -73,16 +94,18 @@ static bool read_notation(const struct vf_test_reading *reading, struct vf_place
         vf_findings_add(reading->findings, place, "%s%.100s%s is no event: %s", text[0] ? "" : "\"", text,
                         text[0] ? "" : "\"",
                         !slash ? "the '/' between kind and id is missing. " NOTATION
-                               : "the @ with the version, an integer, is missing. " NOTATION);
+                               : "the @ with the version, " VERSION ", is missing. " NOTATION);
         return false;
     }
     event->kind = vf_arena_bytes(reading->arena, text, (size_t)(slash - text));
     event->id = vf_arena_bytes(reading->arena, slash + 1, (size_t)(at - slash - 1));
-    errno = 0;
-    event->version = strtoll(at + 1, NULL, 10);
-    if (errno == ERANGE) {
-        vf_findings_add(reading->findings, place, "the version %.*s is beyond 64 bits", (int)(end - at - 1), at + 1);
-        return false;
+    const char *digits = skip_digits(at + 1);
+    const char *version_end = *digits == '~' ? digits : end;
+    event->version = vf_arena_bytes(reading->arena, at + 1, (size_t)(version_end - at - 1));
+    event->version_is_text = digits != version_end || (at[1] == '0' && digits > at + 2);
+    if (version_end != end) {
+        event->event_id = vf_arena_bytes(reading->arena, version_end + 1, (size_t)(end - version_end - 1)).data;
+        event->is_revision = true;
     }
     while (*end == ' ') {
         end++;
@@ -108,15 +131,20 @@ static const char *topic_of(const struct vf_projection *projection, struct vf_by
     return projection->topics[0];
 }
 
-/* What goes into the default envelope. */
-struct parts {
-    const struct vf_node *data; /* NULL: none */
-    const char *event_id;       /* or NULL */
-    const struct vf_node *schema;
-};
-
-static void write_record(const struct vf_test_reading *reading, const struct parts *parts, struct vf_test_event *event)
+bool vf_test_event_number(const struct vf_test_event *event, int64_t *ret_number)
 {
+    errno = 0;
+    *ret_number = strtoll(event->version.data, NULL, 10);
+    return errno != ERANGE;
+}
+
+bool vf_test_event_write(const struct vf_test_reading *reading, struct vf_test_event *event)
+{
+    int64_t number;
+    if (event->numbers != VF_NUMBERS_ORDERED && !vf_test_event_number(event, &number)) {
+        vf_findings_add(reading->findings, event->place, "the version %s is beyond 64 bits", event->version.data);
+        return false;
+    }
     struct vf_buffer json;
     char time[VF_TIME_TEXT_BYTES];
     vf_buffer_init(&json);
@@ -124,25 +152,32 @@ static void write_record(const struct vf_test_reading *reading, const struct par
     vf_json_print_string(&json, event->kind);
     vf_buffer_add_text(&json, ",\"id\":");
     vf_json_print_string(&json, event->id);
-    vf_buffer_printf(&json, ",\"version\":%lld,\"type\":", (long long)event->version);
-    vf_json_print_string(&json, vf_bytes_from(event->type));
-    if (parts->event_id) {
-        vf_buffer_add_text(&json, ",\"event_id\":");
-        vf_json_print_string(&json, vf_bytes_from(parts->event_id));
+    vf_buffer_add_text(&json, ",\"version\":");
+    if (event->numbers == VF_NUMBERS_ORDERED) {
+        vf_json_print_string(&json, event->version);
+    } else {
+        vf_buffer_add_int(&json, number);
     }
-    if (parts->schema) {
+    vf_buffer_add_text(&json, ",\"type\":");
+    vf_json_print_string(&json, vf_bytes_from(event->type));
+    if (event->event_id) {
+        vf_buffer_add_text(&json, ",\"event_id\":");
+        vf_json_print_string(&json, vf_bytes_from(event->event_id));
+    }
+    if (event->schema) {
         vf_buffer_add_text(&json, ",\"schema\":");
-        vf_test_yaml_json(parts->schema, reading->findings, &json);
+        vf_test_yaml_json(event->schema, reading->findings, &json);
     }
     vf_time_print(time, event->time_ms);
     vf_buffer_printf(&json, ",\"time\":\"%s\"", time);
-    if (parts->data) {
+    if (event->data) {
         vf_buffer_add_text(&json, ",\"data\":");
-        vf_test_yaml_json(parts->data, reading->findings, &json);
+        vf_test_yaml_json(event->data, reading->findings, &json);
     }
     vf_buffer_add_char(&json, '}');
     event->record = vf_arena_bytes(reading->arena, json.data, json.size);
     vf_buffer_done(&json);
+    return true;
 }
 
 /* --- the long form ------------------------------------------------------------------------------------------------ */
@@ -251,25 +286,24 @@ static bool read_topic(const struct vf_test_reading *reading, const struct vf_no
     return fine && !topic;
 }
 
-static bool read_schema(const struct vf_test_reading *reading, const struct vf_node *node, struct parts *parts)
+static bool read_schema(const struct vf_test_reading *reading, const struct vf_node *node, struct vf_test_event *event)
 {
-    parts->schema = vf_node_member(node, "schema");
-    if (!parts->schema) {
+    event->schema = vf_node_member(node, "schema");
+    if (!event->schema) {
         return true;
     }
     char *end = NULL;
-    if (parts->schema->kind == VF_NODE_SCALAR && !parts->schema->quoted && parts->schema->text[0]) {
-        strtoll(parts->schema->text, &end, 10);
+    if (event->schema->kind == VF_NODE_SCALAR && !event->schema->quoted && event->schema->text[0]) {
+        strtoll(event->schema->text, &end, 10);
     }
     if (!end || *end) {
-        vf_findings_add(reading->findings, parts->schema->place, "schema is an integer, the event's schema number");
+        vf_findings_add(reading->findings, event->schema->place, "schema is an integer, the event's schema number");
         return false;
     }
     return true;
 }
 
-static bool read_long(const struct vf_test_reading *reading, const struct vf_node *node, struct parts *parts,
-                      struct vf_test_event *event)
+static bool read_long(const struct vf_test_reading *reading, const struct vf_node *node, struct vf_test_event *event)
 {
     bool fine = check_long_keys(reading, node);
     const struct vf_node *notation = vf_node_member(node, "event");
@@ -283,25 +317,30 @@ static bool read_long(const struct vf_test_reading *reading, const struct vf_nod
         return false;
     }
     event->type = type ? type : event->type;
-    parts->data = vf_node_member(node, "data");
-    parts->event_id = text_member(reading, node, "event_id", &fine);
+    event->data = vf_node_member(node, "data");
+    const char *event_id = text_member(reading, node, "event_id", &fine);
+    if (event_id && event->event_id) {
+        vf_findings_add(reading->findings, node->place,
+                        "the event's id stands here twice: behind the '~', and as event_id");
+        return false;
+    }
+    event->event_id = event_id ? event_id : event->event_id;
     event->topic = topic_of(reading->projection, event->kind);
     fine = read_time(reading, node, event) && fine;
     fine = read_headers(reading, node, event) && fine;
     if (vf_node_member(node, "topic")) {
         fine = read_topic(reading, node, event) && fine;
     }
-    return read_schema(reading, node, parts) && fine;
+    return read_schema(reading, node, event) && fine;
 }
 
 /* --- all forms ---------------------------------------------------------------------------------------------------- */
 
-static bool read_short(const struct vf_test_reading *reading, const struct vf_node *node, struct parts *parts,
-                       struct vf_test_event *event)
+static bool read_short(const struct vf_test_reading *reading, const struct vf_node *node, struct vf_test_event *event)
 {
     const char *text = node->kind == VF_NODE_SCALAR ? node->text : node->first->key;
     if (node->kind == VF_NODE_MAP) {
-        parts->data = node->first;
+        event->data = node->first;
     }
     if (!read_notation(reading, node->place, text, event)) {
         return false;
@@ -314,13 +353,12 @@ bool vf_test_event_read(const struct vf_test_reading *reading, const struct vf_n
                         struct vf_test_event *ret_event)
 {
     struct vf_test_event event = {.place = node->place, .time_ms = FIRST_EVENT_MS + (int64_t)index * EVENT_STEP_MS};
-    struct parts parts = {0};
     bool fine;
     if (node->bad) {
         return false;
     }
     if (node->kind == VF_NODE_MAP && vf_node_member(node, "event")) {
-        fine = read_long(reading, node, &parts, &event);
+        fine = read_long(reading, node, &event);
     } else if (node->kind == VF_NODE_LIST || (node->kind == VF_NODE_MAP && (!node->first || node->first->next))) {
         const char *near = NULL;
         for (const struct vf_node *member = node->first; node->kind == VF_NODE_MAP && member; member = member->next) {
@@ -331,14 +369,14 @@ bool vf_test_event_read(const struct vf_test_reading *reading, const struct vf_n
                         near ? "; did you mean event?" : "");
         return false;
     } else {
-        fine = read_short(reading, node, &parts, &event);
+        fine = read_short(reading, node, &event);
     }
     if (!fine) {
         return false;
     }
     if (!event.type) {
-        vf_findings_add(reading->findings, node->place, "%.*s/%.*s@%lld has no type. " NOTATION, (int)event.kind.size,
-                        event.kind.data, (int)event.id.size, event.id.data, (long long)event.version);
+        vf_findings_add(reading->findings, node->place, "%s/%s@%s has no type. " NOTATION, event.kind.data,
+                        event.id.data, event.version.data);
         return false;
     }
     if (strstr(event.type, ": ")) {
@@ -348,10 +386,10 @@ bool vf_test_event_read(const struct vf_test_reading *reading, const struct vf_n
             event.type);
         return false;
     }
-    write_record(reading, &parts, &event);
-    event.notation = vf_arena_printf(reading->arena, "%s/%s@%lld %s", event.kind.data, event.id.data,
-                                     (long long)event.version, event.type)
-                         .data;
+    event.notation =
+        vf_arena_printf(reading->arena, "%s/%s@%s%s%s %s", event.kind.data, event.id.data, event.version.data,
+                        event.is_revision ? "~" : "", event.is_revision ? event.event_id : "", event.type)
+            .data;
     *ret_event = event;
     return true;
 }

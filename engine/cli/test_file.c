@@ -60,11 +60,41 @@ static void check_first(const struct vf_test_reading *reading, const struct vf_t
             return;
         }
     }
-    if (event->version > 1 && reading->projection->versions != VF_VERSIONS_NONE) {
+    int64_t number;
+    if (event->numbers != VF_NUMBERS_ORDERED && vf_test_event_number(event, &number) && number > 1 &&
+        reading->projection->versions != VF_VERSIONS_NONE) {
         vf_findings_add(reading->findings, event->place,
                         "%s is the first event of its aggregate here: versions begin at 1 (or 0) and have no holes. "
                         "Give what came before, or number from 1",
                         event->notation);
+    }
+}
+
+/* What a topic's numbers are is seen in how they are written. */
+static void number_events(const struct vf_test_reading *reading, struct vf_test_event *events, size_t count)
+{
+    for (size_t i = 0; i < count; i++) {
+        struct vf_test_event *event = &events[i];
+        const struct vf_test_event *text = NULL, *revision = NULL;
+        for (size_t j = 0; j < count; j++) {
+            if (strcmp(events[j].topic, event->topic) == 0) {
+                text = events[j].version_is_text ? &events[j] : text;
+                revision = events[j].is_revision ? &events[j] : revision;
+            }
+        }
+        event->numbers = text ? VF_NUMBERS_ORDERED : revision ? VF_NUMBERS_REVISION : VF_NUMBERS_SEQUENCE;
+        if (text && event->is_revision) {
+            vf_findings_add(
+                reading->findings, event->place,
+                "%s is of a revision, but %s (line %d) has a text for a version: numbers of one topic are of one "
+                "sort",
+                event->notation, text->notation, (int)text->place.line);
+        } else if (revision && !text && !event->event_id) {
+            vf_findings_add(reading->findings, event->place,
+                            "%s has no event id: numbers of its topic are revisions, as line %d writes them, so that "
+                            "each event needs one: @%s~e1",
+                            event->notation, (int)revision->place.line, event->version.data);
+        }
     }
 }
 
@@ -86,8 +116,13 @@ static void read_given(const struct vf_test_reading *reading, const struct vf_no
     for (const struct vf_node *item = given->first; item; item = item->next, index++) {
         if (vf_test_event_read(reading, item, index, &events[read])) {
             number_aggregate(events, read, &test->aggregate_count);
-            check_first(reading, events, read);
             read++;
+        }
+    }
+    number_events(reading, events, read);
+    for (size_t i = 0; i < read; i++) {
+        if (vf_test_event_write(reading, &events[i])) {
+            check_first(reading, events, i);
         }
     }
     test->events = events;

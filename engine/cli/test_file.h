@@ -13,11 +13,18 @@
 #define VF_TEST_FILE_BYTES_MAX (4 << 20)
 #define VF_TEST_EVENTS_MAX     2000 /* in one test */
 
+struct vf_node;
+
 struct vf_test_event {
     struct vf_place place;
     const char *notation; /* "order/63-0@1 OrderCreated", for messages */
     struct vf_bytes kind, id;
-    int64_t version;
+    struct vf_bytes version; /* as it is written; NUL-terminated */
+    bool version_is_text;    /* it is no integer as integers are written */
+    bool is_revision;        /* its event id stands behind it */
+    enum vf_numbers numbers; /* of all of the topic's events in this test: sequence, revision, or ordered, as text */
+    const char *event_id;    /* or NULL */
+    const struct vf_node *data, *schema; /* or NULL */
     const char *type;
     const char *topic;      /* NUL-terminated: the long form's, or the one that its kind suggests */
     struct vf_bytes record; /* the record's value: JSON in the default envelope */

@@ -123,6 +123,17 @@ static void make_topics(struct run *run)
 
 /* --- the worker --------------------------------------------------------------------------------------------------- */
 
+/* All events of a topic have numbers of one sort. */
+static enum vf_numbers numbers_of(const struct vf_test_case *test, const char *topic)
+{
+    for (size_t i = 0; i < test->event_count; i++) {
+        if (strcmp(test->events[i].topic, topic) == 0) {
+            return test->events[i].numbers;
+        }
+    }
+    return VF_NUMBERS_SEQUENCE;
+}
+
 static void set_up(struct run *run)
 {
     struct vf_test_subject *subject = run->subject;
@@ -136,8 +147,10 @@ static void set_up(struct run *run)
     for (size_t i = 0; i < projection->topic_count; i++) {
         run->topics[i].topic = projection->topics[i];
         /* A test says an aggregate's first number itself: some count from 0, some from 1 (test_file.c looks at it). */
-        run->topics[i].envelope =
-            (struct vf_envelope){.numbers = VF_NUMBERS_SEQUENCE, .first = 1, .history_partial = true};
+        run->topics[i].envelope = (struct vf_envelope){
+            .numbers = numbers_of(run->test, projection->topics[i]), .first = 1, .history_partial = true};
+        mappings[VF_PART_VERSION].as =
+            run->topics[i].envelope.numbers == VF_NUMBERS_ORDERED ? VF_AS_UTF8 : VF_AS_UNSAID;
         vf_envelope_resolve(&run->topics[i].envelope, mappings, run->arena);
     }
     run->setup = (struct vf_worker_setup){

@@ -83,6 +83,11 @@ def good_tests_pass():
 
 
 @case
+def numbers_are_what_tokens_say():
+    output("numbers.txt", 1, "numbers.lua")
+
+
+@case
 def failures_are_shown_as_differences_with_types():
     output("reports.txt", 1, "reports.lua", "--coverage")
 
