@@ -32,6 +32,11 @@ static bool is_c1(const char *at, const char *end)
     return at + 1 < end && (unsigned char)at[0] == 0xc2 && (unsigned char)at[1] < 0xa0;
 }
 
+bool vf_output_is_noncharacter(const char *at)
+{
+    return strncmp(at, "\xef\xbf\xbe", 3) == 0 || strncmp(at, "\xef\xbf\xbf", 3) == 0;
+}
+
 /* Copies a JSON string with its quotes; answers where it ends. */
 static const char *add_string(struct vf_buffer *out, const char *at, const char *end)
 {
@@ -123,6 +128,9 @@ void vf_output_plain(struct vf_buffer *out, struct vf_bytes text, size_t size_ma
         } else if (is_c1(at, end)) {
             vf_buffer_add_char(out, '?');
             at++;
+        } else if (end - at >= 3 && vf_output_is_noncharacter(at)) {
+            vf_buffer_add_char(out, '?');
+            at += 2;
         } else {
             vf_buffer_add_char(out, *at);
         }

@@ -15,7 +15,10 @@ void vf_output_add(struct vf_buffer *out, bool color, enum vf_color which, const
  * (0x7f, C1) are escaped, as a terminal would obey them. */
 void vf_output_json(struct vf_buffer *out, bool color, struct vf_bytes json);
 
-/* Appends text for a terminal: control characters become '?', but for line breaks and tabs where `lines`; at most `size_max`
+/* Whether U+FFFE or U+FFFF begins here, which neither XML nor YAML holds. NUL-terminated. */
+bool vf_output_is_noncharacter(const char *at);
+
+/* Appends text for a terminal or a report: control characters and U+FFFE, U+FFFF become '?', but for line breaks and tabs where `lines`; at most `size_max`
  * bytes, with "..." behind. */
 void vf_output_plain(struct vf_buffer *out, struct vf_bytes text, size_t size_max, bool lines);
 

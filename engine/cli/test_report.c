@@ -8,6 +8,11 @@
 
 #define INDENT "          "
 
+static const char *const kind_names[] = {[VF_TEST_UNEXPECTED] = "unexpected",
+                                         [VF_TEST_NOT_TAKEN] = "not_taken",
+                                         [VF_TEST_UNSTABLE] = "unstable",
+                                         [VF_TEST_UNORDERED] = "unordered"};
+
 struct vf_test_report {
     struct vf_cli *cli;
     enum vf_test_format format;
@@ -144,6 +149,11 @@ static void add_xml(struct vf_buffer *out, const char *text)
 {
     for (; *text; text++) {
         unsigned char c = (unsigned char)*text;
+        if (vf_output_is_noncharacter(text)) {
+            vf_buffer_add_char(out, '?');
+            text += 2;
+            continue;
+        }
         switch (c) {
         case '<': vf_buffer_add_text(out, "&lt;"); break;
         case '>': vf_buffer_add_text(out, "&gt;"); break;
@@ -161,7 +171,9 @@ static void add_seconds(struct vf_buffer *out, int64_t ms)
     vf_buffer_printf(out, "%lld.%03lld", (long long)(ms / 1000), (long long)(ms % 1000));
 }
 
-static void add_xml_element(struct vf_buffer *out, const char *name, const char *message, const struct vf_buffer *text)
+/* Some readers want a type wherever a message is. */
+static void add_xml_element(struct vf_buffer *out, const char *name, const char *type, const char *message,
+                            const struct vf_buffer *text)
 {
     if (text->size == 0) {
         return;
@@ -170,14 +182,14 @@ static void add_xml_element(struct vf_buffer *out, const char *name, const char 
     if (message) {
         vf_buffer_add_text(out, " message=\"");
         add_xml(out, message);
-        vf_buffer_add_char(out, '"');
+        vf_buffer_printf(out, "\" type=\"%s\"", type);
     }
     vf_buffer_add_char(out, '>');
     add_xml(out, text->data);
     vf_buffer_printf(out, "</%s>\n", name);
 }
 
-static void junit_case(struct vf_test_report *report, const char *name, int64_t ms, const char *kind,
+static void junit_case(struct vf_test_report *report, const char *name, int64_t ms, const char *kind, const char *type,
                        const char *message, const struct vf_buffer *text, const struct vf_buffer *log)
 {
     struct vf_buffer *out = &report->cases;
@@ -188,8 +200,8 @@ static void junit_case(struct vf_test_report *report, const char *name, int64_t 
     vf_buffer_add_text(out, "\" time=\"");
     add_seconds(out, ms);
     vf_buffer_add_text(out, "\">\n");
-    add_xml_element(out, kind, message, text);
-    add_xml_element(out, "system-out", NULL, log);
+    add_xml_element(out, kind, type, message, text);
+    add_xml_element(out, "system-out", NULL, NULL, log);
     vf_buffer_add_text(out, "    </testcase>\n");
     report->suite_tests++;
     report->suite_ms += ms;
@@ -206,7 +218,9 @@ static void junit_test(struct vf_test_report *report, const struct vf_test_subje
         report->suite_failures++;
     }
     vf_test_show_log(&log, false, "", subject, test);
-    junit_case(report, test->name, ms, "failure", outcome->failure ? outcome->failure->what : NULL, &text, &log);
+    const struct vf_test_failure *failure = outcome->failure;
+    junit_case(report, test->name, ms, "failure", failure ? kind_names[failure->kind] : NULL,
+               failure ? failure->what : NULL, &text, &log);
     vf_buffer_done(&log);
     vf_buffer_done(&text);
 }
@@ -276,10 +290,6 @@ static void add_json_order(struct vf_buffer *out, const struct vf_test_case *tes
 static void add_json_failure(struct vf_buffer *out, const struct vf_test_subject *subject,
                              const struct vf_test_case *test, const struct vf_test_failure *failure)
 {
-    static const char *const kinds[] = {[VF_TEST_UNEXPECTED] = "unexpected",
-                                        [VF_TEST_NOT_TAKEN] = "not_taken",
-                                        [VF_TEST_UNSTABLE] = "unstable",
-                                        [VF_TEST_UNORDERED] = "unordered"};
     struct vf_buffer error;
     vf_buffer_init(&error);
     if (failure->error) {
@@ -292,7 +302,7 @@ static void add_json_failure(struct vf_buffer *out, const struct vf_test_subject
     vf_buffer_add_char(out, ',');
     add_member(out, "event", failure->event ? failure->event->notation : NULL);
     vf_buffer_add_char(out, ',');
-    add_member(out, "kind", kinds[failure->kind]);
+    add_member(out, "kind", kind_names[failure->kind]);
     vf_buffer_add_char(out, ',');
     add_member(out, "left", failure->left_label);
     vf_buffer_add_char(out, ',');
@@ -402,7 +412,8 @@ void vf_test_report_wrong(struct vf_test_report *report, const char *path, const
         vf_test_report_file(report, path, path);
         vf_buffer_add_text(&message, text);
         report->suite_errors++;
-        junit_case(report, "its tests could not be run", 0, "error", "its tests could not be run", &message, &none);
+        junit_case(report, "its tests could not be run", 0, "error", "wrong", "its tests could not be run", &message,
+                   &none);
     } else if (report->format == VF_TEST_JSON) {
         vf_findings_print_json(findings, &message);
         print(report, &message);

@@ -8,6 +8,7 @@ by a person: a test that fails here shows the difference, and nothing writes the
 import difflib
 import json
 import os
+import pty
 import re
 import subprocess
 import sys
@@ -168,7 +169,96 @@ def a_test_file_that_is_no_yaml_says_where():
 
 @case
 def tap_is_tap():
-    output("tap.txt", 78, "--format", "tap", "values.lua", "last_wins.lua", "reports.lua", "counts_in_a_local.lua")
+    files = ("values.lua", "last_wins.lua", "reports.lua", "counts_in_a_local.lua")
+    output("tap.txt", 78, "--format", "tap", *files)
+    points = read_tap(run("--format", "tap", *files)[1])
+    assert [point["ok"] for point in points].count(True) == 7 and len(points) == 14
+    fails = next(point for point in points if point["name"] == "reports: a handler that fails")
+    assert fails["message"].startswith("an event cannot be taken in\npart/1@2 Failed (reports.test.yaml:14)\n  reports.lua:10: no 1\n")
+
+
+def read_tap(text):
+    """TAP 14, strictly: the points, each with its YAML block's message or None, and its comments. No subtests, no pragmas."""
+    lines = text.split("\n")
+    assert lines[0] == "TAP version 14" and lines.pop() == "", lines[:1]
+    plans = [line for line in lines if re.fullmatch(r"1\.\.\d+", line)]
+    assert len(plans) == 1 and lines[-1] == plans[0], plans
+    points, at = [], 1
+    while at < len(lines) - 1:
+        if lines[at].startswith("# "):
+            points[-1]["comments"].append(lines[at][2:])
+            at += 1
+            continue
+        point = re.fullmatch(r"(not )?ok (\d+) - ((?:[^\\#]|\\[\\#])+)", lines[at])
+        assert point and int(point[2]) == len(points) + 1, lines[at]
+        name = re.sub(r"\\([\\#])", r"\1", point[3])
+        points.append({"ok": not point[1], "name": name, "message": None, "comments": []})
+        at += 1
+        if lines[at] == "  ---":
+            end = lines.index("  ...", at)
+            assert lines[at + 1] == "  message: |" and end > at + 2, lines[at:end]
+            assert re.match(r"    [^ ]", lines[at + 2]), lines[at + 2]  # this line says how far the block is indented
+            assert all(line.startswith("    ") for line in lines[at + 2 : end]), lines[at:end]
+            assert not re.search("[\0-\x08\x0b-\x1f\x7f-\x9f\ufffe\uffff]", "".join(lines[at:end])), lines[at:end]
+            points[-1]["message"] = "".join(line[4:] + "\n" for line in lines[at + 2 : end])
+            at = end + 1
+    assert plans[0] == f"1..{len(points)}", plans
+    return points
+
+
+NASTY_LUA = (
+    'return { name = "nasty", topics = { "t" }, key = { thing = own }, on = { Set = function(doc, e)'
+    ' doc.text = e.data.text; log(e.data.text); if e.data.fail then error(e.data.text) end end } }\n'
+)
+NASTY_TEXTS = (
+    "# TODO not at all", "ok 1 - x\nnot ok 2\n1..7", "]]>&<b a='\"'>&#0;", "\x01\x1b[31m\x7f\x85", "\ufffe\uffff\U0001f600",
+    "\n\n  ---\n  ...\n", "back\\slash # hash", " leads", "",
+)  # fmt: skip
+
+
+def quoted(text):
+    """As YAML, whose escapes know no surrogates."""
+    escaped = json.dumps(text, ensure_ascii=False)
+    return re.sub("[\x7f-\x9f\ufffe\uffff]", lambda match: f"\\u{ord(match[0]):04x}", escaped)
+
+
+@case
+def every_report_holds_every_text():
+    with tempfile.TemporaryDirectory() as folder:
+        write(folder, "nasty & <x>/nasty.lua", NASTY_LUA)
+        tests = []
+        for i, text in enumerate(NASTY_TEXTS):
+            for fail in ("false", "true"):
+                name, data = quoted(f"{i} {text} {fail}"), f"{{text: {quoted(text)}, fail: {fail}}}"
+                tests.append(f"- {{name: {name}, given: [thing/{i}@1 Set: {data}], expect: {{{i}: {{text: other}}}}}}\n")
+        write(folder, "nasty & <x>/nasty.test.yaml", "".join(tests))
+        code, out, err = run("--format", "tap", cwd=folder)
+        points = read_tap(out)
+        assert code == 1 and len(points) == len(tests) and not any(point["ok"] for point in points), (out, err)
+        assert points[0]["name"] == "nasty: 0 # TODO not at all false", points[0]
+        assert points[12]["name"] == "nasty: 6 back\\slash # hash false", points[12]
+        assert points[0]["comments"] == ["log thing/0@1 Set: # TODO not at all"], points[0]
+        assert '+ got       "# TODO not at all"' in points[0]["message"], points[0]
+        assert all(point["message"] for point in points)
+        code, out, _ = run("--format", "junit", cwd=folder)
+        root = xml.etree.ElementTree.fromstring(out)
+        cases = root.findall("testsuite/testcase")
+        assert code == 1 and len(cases) == len(tests) == int(root.get("failures"))
+        assert cases[4].get("name") == "2 ]]>&<b a='\"'>&#0; false" and cases[2].get("name") == "1 ok 1 - x\nnot ok 2\n1..7 false"
+        assert {one.get("type") for one in root.iter("failure")} == {"unexpected", "not_taken"}
+        assert len({(one.get("classname"), one.get("name")) for one in cases}) == len(cases)
+        code, out, _ = run("--json", cwd=folder)
+        lines = [json.loads(line) for line in out.split("\n")[:-1]]
+        assert code == 1 and [line["name"] for line in lines[::2]] == [f"{i} {text} false" for i, text in enumerate(NASTY_TEXTS)]
+        assert [line["failure"]["differences"][0]["right"] for line in lines[::2]] == list(NASTY_TEXTS)
+
+
+@case
+def no_test_at_all_is_still_a_report():
+    code, out, _ = run("--format", "tap", "values.lua", "--filter", "no such test")
+    assert code == 66 and out == "TAP version 14\n1..0\n", out
+    code, out, _ = run("--format", "junit", "values.lua", "--filter", "no such test")
+    assert code == 66 and len(xml.etree.ElementTree.fromstring(out)) == 0, out
 
 
 @case
@@ -235,6 +325,41 @@ def colours_come_when_asked_for():
     _, colored, _ = run("reports.lua", "--color", "always")
     assert "\x1b" not in plain and "\x1b[31m- expected  1.0  (float)\x1b[0m" in colored
     assert re.sub(r"\x1b\[\d+m", "", colored).splitlines()[:40] == plain.splitlines()[:40]
+
+
+def run_on_a_terminal(*arguments, environment=None):
+    """What a terminal gets to see of it."""
+    ours, theirs = pty.openpty()
+    done = subprocess.Popen(
+        [PROGRAM, "test", *arguments],
+        cwd=os.path.join(HERE, "fixtures"),
+        stdin=subprocess.DEVNULL,
+        stdout=theirs,
+        stderr=theirs,
+        env={"PATH": "/usr/bin:/bin", "TERM": "xterm", **(environment or {})},
+    )
+    os.close(theirs)
+    got = b""
+    try:
+        while more := os.read(ours, 65536):
+            got += more
+    except OSError:  # Linux: the other side is closed
+        pass
+    os.close(ours)
+    done.wait(120)
+    return got.decode()
+
+
+@case
+def colours_are_for_terminals():
+    colored = run_on_a_terminal("last_wins.lua")
+    assert "\x1b[31m" in colored and "\x1b[32m" in colored, colored
+    assert re.sub(r"\x1b\[\d+m", "", colored).startswith("last_wins.test.yaml\r\n  FAIL    two orders"), colored
+    assert "\x1b" not in run_on_a_terminal("last_wins.lua", environment={"NO_COLOR": "1"})
+    assert "\x1b" not in run_on_a_terminal("last_wins.lua", "--color", "never")
+    assert "\x1b" not in run_on_a_terminal("last_wins.lua", "--format", "tap")
+    assert "\x1b" not in run_on_a_terminal("last_wins.lua", "--json")
+    assert "\x1b[3" in run_on_a_terminal("last_wins.lua", "--color", "always", environment={"NO_COLOR": "1"})
 
 
 @case
