@@ -8,6 +8,9 @@
 /* A fold that takes longer than this seals what it has: slow handlers must not keep a worker from polling. */
 #define FOLD_MS_MAX 5000
 
+/* So many bytes of an event's type are shown in an error. */
+#define TYPE_SHOWN_MAX 100
+
 void vf_fold_init(struct vf_fold *fold)
 {
     *fold = (struct vf_fold){.arena = vf_arena_new(), .scratch = vf_arena_new()};
@@ -92,6 +95,7 @@ static enum vf_code take_in(struct vf_fold_state *run, struct vf_fold_row *row, 
                             struct vf_error *error)
 {
     const struct vf_fold_tools *tools = run->tools;
+    int type_size = row->event.type.size > TYPE_SHOWN_MAX ? TYPE_SHOWN_MAX : (int)row->event.type.size;
     struct vf_cached_document *document;
     enum vf_code code = vf_fold_need_document(run, id, &document, error);
     if (code)
@@ -111,8 +115,8 @@ static enum vf_code take_in(struct vf_fold_state *run, struct vf_fold_row *row, 
         document->presence = VF_PRESENT;
         if (tools->careful) {
             code = settle_document(run, document, error);
-            if (code)
-                return code;
+            if (code) /* it says which field, and no line of the script */
+                return vf_error_prefix(error, "after %.*s", type_size, row->event.type.data);
         }
     } else if (document->presence == VF_ABSENT) {
         /* GUARD husk: an event without a handler on an absent document keeps its version, and no empty document appears */

@@ -1,6 +1,7 @@
 """What cannot be taken in stops its partition, for that projection and store; everything else goes on, and all can see it."""
 
 import json
+from datetime import datetime
 
 import harness
 from harness import Fleet, World, check, run_viewfold, wait_until
@@ -229,12 +230,35 @@ def an_event_whose_link_is_unknown_stops_its_partition():
 
 NASTY = """local function deeper(n) return 1 + deeper(n + 1) end
 
+local unkept = { -- what a document cannot hold
+  ["a function"]    = function(doc) doc.x = { y = pairs } end,
+  ["a closure"]     = function(doc) local n = 0 doc.x = function() n = n + 1 return n end end,
+  ["the event"]     = function(doc, e) doc.x = e end,
+  ["a marker"]      = function(doc) doc.x = own end,
+  ["a library"]     = function(doc) doc.x = string end,
+  ["a hole"]        = function(doc) doc.x = array { 1, 2 } doc.x[4] = 4 end,
+  ["a mixed list"]  = function(doc) doc.x = array { 1, 2 } doc.x.y = 3 end,
+  ["a mixed table"] = function(doc) doc.x = { 1, 2, y = 3 } end,
+  ["no list"]       = function(doc) doc.x = { 1, 2 } end,
+  ["a float key"]   = function(doc) doc.x = { [1.5] = 1 } end,
+  ["a table key"]   = function(doc) doc.x = { [{}] = 1 } end,
+  ["a NUL in a key"] = function(doc) doc.x = { ["a\\0b"] = 1 } end,
+  ["itself"]        = function(doc) doc.x = { y = doc } end,
+  ["a circle"]      = function(doc) local a, b = {}, {} a.b, b.a, doc.x = b, a, array { a } end,
+  ["a date inside"] = function(doc, e) doc.x = { y = date(e.time) } end,
+  ["a far date"]    = function(doc) doc.x = date("10000-01-01T00:00:00Z") end,
+  ["its id"]        = function(doc) doc.id = 1 end,
+}
+
 return {
   name = "nasty", version = 1, topics = { "orders" },
   key = { customer = own, route = function(e) return e.data.to end, field = "to" },
   on = {
     Kept   = function(doc, e) doc.data, doc.name = e.data.value, e.id end,
     Fields = function(doc, e) for name, value in pairs(e.data) do doc[name] = value end end,
+    Again  = function(doc) doc.again = true end,
+    Dates  = function(doc, e) for name, text in pairs(e.data) do doc[name] = date(text) end end,
+    Unkept = function(doc, e) unkept[e.data.what](doc, e) end,
     Huge   = function(doc) doc.text = ("x"):rep(1 << 30) end,
     Deep   = function(doc) doc.n = deeper(1) end,
     NaN    = function(doc) doc.list = array { 1, 0/0 } end,
@@ -267,9 +291,13 @@ def legal_ids():
 
 def legal_values():
     """Text of JSON: what becomes of it is json.loads's matter."""
-    values = ["0", "-0.0", "1", "1.0", "9223372036854775807", "-9223372036854775808", "9007199254740993", "1e308", "5e-324"]
-    values += ["0.1", "1E2", "1.7976931348623157e308", "true", "null", '""', '"a\\u0000b"', '"\\u0000"', '"\\ud83d\\ude00"', "[]", "{}"]
+    values = ["0", "-0", "-0.0", "1", "1.0", "9223372036854775807", "-9223372036854775808", "9007199254740993", "1e308", "5e-324"]
+    values += ["0.1", "1E2", "1.7976931348623157e308", "2.2250738585072011e-308", "1e-400", "1e23", "9007199254740993.0"]
+    values += ["-1.7976931348623157e308", "123456789012345678901234567890.0", "-9007199254740993", "4294967296", "true", "null", '""', '"a\\u0000b"', '"\\u0000"', '"\\ud83d\\ude00"', "[]", "{}"]
+    values += ["[null]", "[[[[]]]]", "[{},[],{}]", '{"a":null,"b":{"c":null}}', '[null,[null,{"a":null}]]', '{"1":1,"2":2}']
+    values += ['{"$oid":"5f43a1f5e1b2c3d4e5f6a7b8"}', '{"$numberLong":"5"}', '{"$date":"2026-01-01T00:00:00Z"}', '{"$where":1}']
     values += ["[[],{},null]", '{"":1}', '{"$set":{"a.b":1}}', '{"a":1,"a":2}', '{"a":{"b":1},"a":{"c":2}}', '{"_id":1,"id":2,"__proto__":3}']
+    values += [json.dumps({"n" * 100_000: 1, "\u0001": 2, "a\nb": 3, "💩": 4}), json.dumps(nested(99))]
     values += [json.dumps(nested(60)), json.dumps("x" * 1_000_000), json.dumps({f"k{n}": n for n in range(2000)})]
     values += [json.dumps("\x7f\u0085\u2028\ufeff\uffff")]
     return values
@@ -311,6 +339,27 @@ def envelope(identity, event_type="Kept", data="{}", kind="customer", version=1)
     return (json.dumps(head)[:-1] + f', "data": {data}}}').encode()
 
 
+UNKEPT = {
+    "a function": "`x.y` is a function",
+    "a closure": "`x` is a function",
+    "the event": "`x` is the event or a link",
+    "a marker": "`x` is `own` or `delete`",
+    "a library": "`x` is a library",
+    "a hole": "`x` is a list with a hole at [3]",
+    "a mixed list": "`x` is a list, and has a key that is no integer",
+    "a mixed table": "has the integer key 1: use array {...}",
+    "no list": "has the integer key 1: use array {...}",
+    "a float key": "has a number as key",
+    "a table key": "has a table, a function or the like as key",
+    "a NUL in a key": "holds a NUL",
+    "itself": "`x.y` is a table that holds itself",
+    "a circle": "is a table that holds itself",
+    "a date inside": "`x.y` is a date",
+    "a far date": "date wants RFC 3339",
+    "its id": "`id` has a name that belongs to viewfold",
+}
+
+
 def illegal():
     """name -> (record, what the error says, aggregate or None)."""
     kept = lambda value: envelope("bad", data=f'{{"value": {value}}}')  # noqa: E731
@@ -326,6 +375,9 @@ def illegal():
         "no UTF-8": (kept('"\x00"').replace(b"\x00", b"\xff"), ["JSON"], None),
         "a lone surrogate": (kept('"\\ud800"'), ["JSON"], None),
         "nesting of 10,000": (kept("[" * 10_000 + "]" * 10_000), ["nested deeper than 128"], None),
+        "nesting of 100": (kept(json.dumps(nested(100))), ["nests too deep"], whose),
+        "below -2^63": (kept("-9223372036854775809"), ["JSON"], None),
+        "-1e400": (kept("-1e400"), ["JSON"], None),
         "an empty value": (b"", ["JSON"], None),
         "a list": (b"[1]", ["object"], None),
         "a text": (b'"text"', ["object"], None),
@@ -345,6 +397,18 @@ def illegal():
         "a field that is viewfold's": (envelope("bad", "Fields", '{"_x": 1}'), ["`_x`", "belongs to viewfold"], whose),
         "an error that is no text": (envelope("bad", "Object"), ["no text but a table", NASTY_LINE], whose),
         "an error of wild bytes": (envelope("bad", "Saying"), [NASTY_LINE, "level=error"], whose),
+        **{
+            what: (envelope("bad", "Unkept", json.dumps({"what": what})), [said, NASTY_LINE if what == "a far date" else "after Unkept: "], whose)
+            for what, said in UNKEPT.items()
+        },
+    }
+
+
+def plain(document):
+    """MongoDB's dates as RFC 3339."""
+    return {
+        name: f"{value:%Y-%m-%dT%H:%M:%S}.{value.microsecond // 1000:03}Z".rjust(24, "0") if isinstance(value, datetime) else value
+        for name, value in document.items()
     }
 
 
@@ -363,14 +427,21 @@ def what_is_legal_is_kept_exactly_and_what_is_not_stops_its_own_partition():
         for number, text in enumerate(legal_values()):
             world.put(0, envelope(f"value {number}", data=f'{{"value": {text}}}'))
             wanted[f"value {number}"] = {"data": json.loads(text), "name": f"value {number}"}
-        names = '{"a.b": 1, "$set": {"$x": 2}, "é": 3, "name with space": 4, "types": 5, "k\\u0001": 6, "a": 7, "a": 8}'
+        names = '{"": 0, "0": 0.5, "a.b": 1, "$set": {"$x": 2}, "é": 3, "name with space": 4, "types": 5, "k\\u0001": 6, "a": 7, "a": 8}'
         world.put(0, envelope("fields", "Fields", names))
         wanted["fields"] = json.loads(names)
+        dates = {"first": "0001-01-01T00:00:00.000Z", "last": "9999-12-31T23:59:59.999Z", "before": "1969-12-31T23:59:59.999Z"}
+        world.put(0, envelope("dates", "Dates", json.dumps(dates)))
+        wanted["dates"] = dates
         large = "y" * (MEGABYTES_8 - 4096)
         world.put(0, envelope(7, data=json.dumps({"value": large})))  # an id that is a number
         wanted["7"] = {"data": large, "name": "7"}
         fleet = Fleet(world)
         fleet.once()
+        # Each once more, in a process that has to read it: what is written then has been through the store.
+        for identity, document in wanted.items():
+            world.put(0, envelope(int(identity) if identity == "7" else identity, "Again", version=2))
+            document["again"] = True
         places = {}
         for partition, (name, (record, _, _)) in enumerate(bad.items(), start=1):
             world.put(partition, envelope(f"before {partition}", data='{"value": 1}'))
@@ -381,7 +452,7 @@ def what_is_legal_is_kept_exactly_and_what_is_not_stops_its_own_partition():
         process = fleet.start("--once")
         check(process.wait(120) == 1, "run --once has not said with 1 that partitions stopped")
         for store in harness.STORES:
-            found = {identity: one["document"] for identity, one in world.documents(store).items()}
+            found = {identity: plain(one["document"]) for identity, one in world.documents(store).items()}
             check(found.keys() == wanted.keys(), f"{store}: {sorted(found.keys() ^ wanted.keys())} differ")
             for identity, document in wanted.items():
                 check(
