@@ -1,7 +1,8 @@
 #!/usr/bin/env python3
 """What a reader of the pages would trip over: links that lead nowhere, pages that nothing leads to, broken pictures, pages that
-code names and nobody has."""
+code names and nobody has, modules that the map of the house leaves out."""
 
+import fnmatch
 import os
 import re
 import sys
@@ -9,6 +10,7 @@ import xml.etree.ElementTree
 
 ROOT = os.path.dirname(os.path.dirname(os.path.dirname(os.path.abspath(__file__))))
 SVG = "{http://www.w3.org/2000/svg}"
+ROOMS = ("engine/core", "engine/run", "engine/cli", "lua", "connectors", "tests", "tests/sim")
 
 
 def found(ending):
@@ -82,6 +84,18 @@ def check_mentions():
                             yield f"{path}:{number}: there is no page {name}"
 
 
+def check_map(page):
+    """Each module of the engine and the projector is in ARCHITECTURE.md, by its name or its family's (`test_*.c`)."""
+    named = re.findall(r"`(\w[\w*]*\.cc?)`", prose(page))
+    for room in ("engine/core", "engine/run", "engine/cli", "lua"):
+        for name in sorted(os.listdir(os.path.join(ROOT, room))):
+            if name.endswith((".c", ".cc")) and not any(fnmatch.fnmatch(name, known) for known in named):
+                yield f"{room}/{name}: ARCHITECTURE.md does not say what it is for"
+    for known in named:
+        if not any(fnmatch.filter(os.listdir(os.path.join(ROOT, room)), known) for room in ROOMS):
+            yield f"ARCHITECTURE.md: there is no {known}"
+
+
 def check_picture(path):
     try:
         root = xml.etree.ElementTree.parse(os.path.join(ROOT, path)).getroot()
@@ -109,7 +123,7 @@ def main():
         with open(os.path.join(ROOT, page), encoding="utf-8") as file:
             texts[page] = file.read()
     pictures = sorted(found(".svg"))
-    wrong = [*check_links(texts), *check_mentions()]
+    wrong = [*check_links(texts), *check_mentions(), *check_map(texts["ARCHITECTURE.md"])]
     for path in pictures:
         wrong.extend(check_picture(path))
     for line in wrong:
