@@ -15,6 +15,10 @@ struct online {
     struct vf_lint *lint;
     const struct vf_config *config;
     struct vf_cluster *cluster;
+    struct vf_buffer limited;      /* the topics that keep their records for a while only: "orders (7 days), …" */
+    struct vf_place limited_place; /* of the first of them */
+    struct vf_buffer hidden;       /* those that don't show this login how they are kept: "orders, customers" */
+    struct vf_place hidden_place;
 };
 
 /* What a server answered instead of what was asked. One that is not there is no finding about the configuration. */
@@ -86,6 +90,43 @@ static void check_beginning(struct online *online, const struct vf_topic_entry *
     free(rows);
 }
 
+/* Most topics have their broker's default: all that do are named in one note. */
+static void add_limited(struct online *online, const struct vf_topic_entry *topic, int64_t retention_ms)
+{
+    static const struct {
+        int64_t ms;
+        const char *name;
+    } units[] = {{86400000, "day"}, {3600000, "hour"}, {60000, "minute"}, {1000, "second"}, {1, "millisecond"}};
+    size_t unit = 0;
+    while (unit < 4 && (retention_ms == 0 || retention_ms % units[unit].ms != 0)) {
+        unit++;
+    }
+    if (online->limited.size == 0) {
+        online->limited_place = topic->place;
+    }
+    vf_buffer_printf(&online->limited, "%s%s (%lld %s%s)", online->limited.size > 0 ? ", " : "", topic->topic,
+                     (long long)(retention_ms / units[unit].ms), units[unit].name,
+                     retention_ms == units[unit].ms ? "" : "s");
+}
+
+static void say_of_keeping(struct online *online)
+{
+    if (online->hidden.size > 0) {
+        vf_lint_say(online->lint, online->config->path, online->hidden_place, VF_FINDING_NOTE,
+                    "grant DescribeConfigs on them to have it looked at",
+                    "Kafka topics that don't show this login how long they keep their records: %s",
+                    online->hidden.data);
+    }
+    if (online->limited.size > 0) {
+        vf_lint_say(
+            online->lint, online->config->path, online->limited_place, VF_FINDING_NOTE,
+            "set retention.ms=-1 where views must be built anew one day, or say history: partial",
+            "Kafka topics that keep their records for some time only: %s. Views that run are not concerned; one "
+            "that begins when records are gone is refused",
+            online->limited.data);
+    }
+}
+
 static void check_keeping(struct online *online, const struct vf_topic_entry *topic)
 {
     const struct vf_cluster_type *type = online->lint->cli->registry->cluster;
@@ -94,11 +135,10 @@ static void check_keeping(struct online *online, const struct vf_topic_entry *to
     struct vf_error error;
     enum vf_code code = type->topic_keeping(online->cluster, topic->topic, policy, &retention_ms, &error);
     if (code == VF_E_DENIED) { /* workers do without that right */
-        vf_lint_say(online->lint, online->config->path, topic->place, VF_FINDING_NOTE,
-                    "grant DescribeConfigs on it to have it looked at",
-                    "how long the Kafka topic %s keeps its records is "
-                    "not shown to this login",
-                    topic->topic);
+        if (online->hidden.size == 0) {
+            online->hidden_place = topic->place;
+        }
+        vf_buffer_printf(&online->hidden, "%s%s", online->hidden.size > 0 ? ", " : "", topic->topic);
     } else if (code != VF_OK) {
         say_error(online, topic->place, &error);
     } else if (strstr(policy, "compact")) {
@@ -108,10 +148,7 @@ static void check_keeping(struct online *online, const struct vf_topic_entry *to
                     "missing when a view is built anew",
                     topic->name, topic->topic);
     } else if (retention_ms >= 0) {
-        vf_lint_say(online->lint, online->config->path, topic->place, VF_FINDING_NOTE,
-                    "set retention.ms=-1, or say history: partial",
-                    "%s: the Kafka topic %s keeps its records for %lld hours: later no view can be built anew from it",
-                    topic->name, topic->topic, (long long)(retention_ms / 3600000));
+        add_limited(online, topic, retention_ms);
     }
 }
 
@@ -169,6 +206,8 @@ void vf_lint_online(struct vf_lint *lint, const struct vf_config *config, struct
     const struct vf_projector_type *type = lint->cli->registry->projector;
     struct online online = {.lint = lint, .config = config};
     struct vf_error error;
+    vf_buffer_init(&online.limited);
+    vf_buffer_init(&online.hidden);
     for (size_t i = 0; i < config->store_count; i++) {
         look_at_store(&online, &config->stores[i]);
     }
@@ -187,5 +226,8 @@ void vf_lint_online(struct vf_lint *lint, const struct vf_config *config, struct
             look_at_groups(&online, &config->projections[i], projection->name);
         }
     }
+    say_of_keeping(&online);
+    vf_buffer_done(&online.hidden);
+    vf_buffer_done(&online.limited);
     lint->cli->registry->cluster->close(online.cluster);
 }

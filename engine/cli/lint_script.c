@@ -69,7 +69,7 @@ static void check_topic(struct vf_lint *lint, const struct vf_config *config, co
     for (size_t i = 0; i < config->topic_count; i++) {
         vf_suggest_offer(name, config->topics[i].name, &near);
     }
-    snprintf(hint, sizeof hint, "did you mean %s?", near ? near : "");
+    snprintf(hint, sizeof hint, "did you mean %s? If not, name it under topics", near ? near : "");
     vf_lint_say(lint, path, place_in(lint, projector, "topics", name), near ? VF_FINDING_ERROR : VF_FINDING_NOTE,
                 near ? hint : NULL, "%s has no topic %s, so the Kafka topic of that name is read, with all defaults",
                 config->path, name);

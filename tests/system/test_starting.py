@@ -80,12 +80,15 @@ def a_redis_that_refuses_or_would_evict_is_refused():
 @contextlib.contextmanager
 def mongod(*arguments):
     """Another mongod, of the same program as the tests' own. Gives its address."""
-    with harness.own_servers("starting", "mongodb"):
+    with contextlib.ExitStack() as stack:
+        if "VIEWFOLD_MONGODB_PID" not in os.environ:  # a server of the user's
+            stack.enter_context(harness.own_servers("starting", "mongodb"))
         program = os.readlink(f"/proc/{harness.address('VIEWFOLD_MONGODB_PID')}/exe")
     folder = tempfile.mkdtemp(prefix="viewfold-mongod-")
     port = free_port()
     server = subprocess.Popen(
-        [program, "--dbpath", folder, "--bind_ip", "127.0.0.1", "--port", str(port), "--nounixsocket", *arguments],
+        [program, "--dbpath", folder, "--bind_ip", "127.0.0.1", "--port", str(port), "--nounixsocket"]
+        + ["--setParameter", "diagnosticDataCollectionEnabled=false", *arguments],
         stdin=subprocess.DEVNULL,
         stdout=subprocess.DEVNULL,
     )
