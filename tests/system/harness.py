@@ -166,7 +166,16 @@ class World:
     ends its processes and removes all of it; after a failure the logs' last lines are printed and the folder stays."""
 
     def __init__(
-        self, name, partitions=(3, 5), workers=2, settings=None, script=None, view="customer_orders", slow=0, kinds=True
+        self,
+        name,
+        partitions=(3, 5),
+        workers=2,
+        settings=None,
+        script=None,
+        view="customer_orders",
+        slow=0,
+        kinds=True,
+        more_topics=(),
     ):
         self.name = f"{name}-{os.getpid()}-{secrets.token_hex(3)}"
         self.brokers = address("VIEWFOLD_KAFKA")
@@ -177,6 +186,7 @@ class World:
         self.customers_topic = f"{self.name}.customers"
         self.orders_topic = f"{self.name}.orders"
         self.partitions = {self.customers_topic: partitions[0], self.orders_topic: partitions[1]}
+        self.partitions.update({f"{self.name}.{topic}": 1 for topic in more_topics})
         self.log = []  # every record, in the order of producing
         self.produced = {}  # (topic, partition) -> next offset
         self.view = view
