@@ -53,6 +53,12 @@ static const struct vf_flag status_flags[] = {
     {.name = NULL},
 };
 
+static const struct vf_flag generations_flags[] = {
+    {.name = "store", .type = VF_FLAG_TEXT, .argument = "NAME", .help = "only in this store; default: in all of the projection's"},
+    {.name = "yes", .type = VF_FLAG_SWITCH, .help = "drop: yes, remove what readers see"},
+    {.name = NULL},
+};
+
 static const struct vf_flag config_flags[] = {
     {.name = "defaults", .type = VF_FLAG_SWITCH, .help = "with every default"},
     {.name = NULL},
@@ -92,6 +98,10 @@ const struct vf_verb vf_verbs[] = {
      .help = "print the configuration as it takes effect, secrets masked; what is printed can be read back"},
     {.name = "status", .run = vf_verb_status, .flags = status_flags,
      .help = "how far each projection is in each store, and what has stopped"},
+    {.name = "generations", .arguments = "list|adopt|drop [PROJECTION [G]]", .arguments_min = 1, .arguments_max = 3,
+     .run = vf_verb_generations, .flags = generations_flags,
+     .help = "a view's builds. list: which there are, and with which script. adopt: generation G (default: the one that runs) goes "
+             "on with the script that lies here. drop: removes it; the next `run` builds it from the log's beginning"},
     {.name = "get", .arguments = "VIEW ID...", .arguments_min = 2, .arguments_max = ANY, .run = vf_verb_get,
      .flags = get_flags, .help = "print documents of a view"},
     {.name = "find", .arguments = "VIEW INDEX", .arguments_min = 2, .arguments_max = 2, .help = "query an index"},
@@ -100,7 +110,6 @@ const struct vf_verb vf_verbs[] = {
     {.name = "pause", .arguments = "PROJECTION", .help = "hold a projection's workers"},
     {.name = "resume", .arguments = "PROJECTION", .help = "let them go on"},
     {.name = "rebuild", .arguments = "PROJECTION", .help = "build a view anew while the old one is served"},
-    {.name = "generations", .arguments = "list|activate|adopt|drop PROJECTION [G]", .help = "a view's builds"},
     {.name = "diff", .arguments = "PROJECTION G1 G2", .help = "compare two generations"},
     {.name = "verify", .arguments = "PROJECTION", .help = "compare a view with its log"},
     {.name = "explain", .arguments = "VIEW ID", .help = "how a document came to be"},

@@ -64,6 +64,22 @@ static void drop_cluster(struct status *status)
     status->cluster = NULL;
 }
 
+/* Which script it runs, since when, and whether it was dropped. */
+static enum vf_code ask_registry(struct status *status, struct vf_status_row *row, const struct vf_store_type *type,
+                                 struct vf_store *store, struct vf_error *error)
+{
+    struct vf_generation *all;
+    size_t count;
+    enum vf_code code = type->generations(store, row->entry->view, status->arena, &all, &count, error);
+    for (size_t i = 0; code == VF_OK && i < count; i++) {
+        bool is_active = strcmp(all[i].state, VF_GENERATION_ACTIVE) == 0;
+        if (row->generation > 0 ? all[i].number == row->generation : !is_active) {
+            row->registered = &all[i];
+        }
+    }
+    return code;
+}
+
 /* What the store says: generation, frozen, progress. False: it could not be asked. */
 static bool ask_store(struct status *status, struct vf_status_row *row, bool *tried, struct vf_progress_row **ret_rows,
                       size_t *ret_count)
@@ -80,7 +96,8 @@ static bool ask_store(struct status *status, struct vf_status_row *row, bool *tr
     if (code == VF_OK) {
         row->generation = state.active;
         row->frozen = state.frozen;
-        if (state.active > 0) {
+        code = ask_registry(status, row, type, store, &error);
+        if (code == VF_OK && state.active > 0) {
             struct vf_view view = {row->entry->view, state.active};
             code = type->progress(store, view, status->arena, ret_rows, ret_count, &error);
         }

@@ -26,6 +26,8 @@ struct vf_status_row {
     bool store_known; /* the store could be asked */
     bool kafka_known;
     int32_t generation; /* 0: no such view in the store (yet) */
+    /* The entry of the active generation, or else of the last one that was dropped or is being dropped; or NULL. */
+    const struct vf_generation *registered;
     bool frozen;
     size_t members;         /* of the consumer group */
     size_t partitions_most; /* of the topic that has most: range leaves members beyond it idle */

@@ -1,3 +1,4 @@
+#include "cli/generations.h"
 #include "cli/output.h"
 #include "cli/status.h"
 #include "core/body.h"
@@ -7,6 +8,12 @@
 size_t vf_status_idle(const struct vf_status_row *row)
 {
     return row->members > row->partitions_most ? row->members - row->partitions_most : 0;
+}
+
+/* Only its entry is left, or not even that is settled. */
+static bool is_dropped(const struct vf_status_row *row)
+{
+    return row->generation == 0 && row->registered;
 }
 
 bool vf_status_lag(const struct vf_status_partition *partition, int64_t *ret_lag)
@@ -41,6 +48,9 @@ const char *vf_status_state(const struct vf_status_row *row)
     }
     if (row->members == 0) {
         return "stopped";
+    }
+    if (is_dropped(row)) {
+        return "waiting"; /* those who run wait for one who starts anew */
     }
     return begun ? "running" : "starting";
 }
@@ -85,9 +95,31 @@ static void add_partition(struct vf_buffer *out, const struct vf_status_partitio
     add_text(out, "topic", partition->partition.topic);
 }
 
+/* The last adoption, and when the generation was dropped. */
+static void add_registered(struct vf_buffer *out, const struct vf_generation *registered)
+{
+    const struct vf_adoption *adoption = registered ? vf_adoption_last(registered) : NULL;
+    vf_buffer_add_text(out, "\"adopted\":");
+    if (adoption) {
+        vf_adoption_print_json(adoption, out);
+    } else {
+        vf_buffer_add_text(out, "null");
+    }
+    vf_buffer_add_text(out, ",\"dropped\":");
+    if (registered && strcmp(registered->state, VF_GENERATION_DROPPED) == 0) {
+        char when[VF_TIME_TEXT_BYTES];
+        vf_time_print(when, registered->created_ms);
+        vf_json_print_string(out, vf_bytes_from(when));
+    } else {
+        vf_buffer_add_text(out, "null");
+    }
+    vf_buffer_add_char(out, ',');
+}
+
 static void add_row(struct vf_buffer *out, const struct vf_status_row *row)
 {
     vf_buffer_add_char(out, '{');
+    add_registered(out, row->registered);
     add_number(out, "generation", row->generation > 0, row->generation);
     /* Nothing is set aside before parking is built. */
     vf_buffer_add_text(out, ",\"held\":0,");
@@ -102,6 +134,12 @@ static void add_row(struct vf_buffer *out, const struct vf_status_row *row)
     }
     vf_buffer_add_text(out, "],");
     add_text(out, "projection", row->entry->projection);
+    vf_buffer_add_text(out, ",\"script_hash\":");
+    if (row->generation > 0 && row->registered) {
+        vf_json_print_string(out, vf_bytes_from(row->registered->script_hash));
+    } else {
+        vf_buffer_add_text(out, "null");
+    }
     vf_buffer_add_char(out, ',');
     add_text(out, "state", row->state);
     vf_buffer_add_char(out, ',');
@@ -193,6 +231,23 @@ static void add_partition_line(struct vf_buffer *out, bool color, bool store_kno
     vf_buffer_add_char(out, '\n');
 }
 
+static void add_registered_line(struct vf_buffer *out, const struct vf_status_row *row)
+{
+    const struct vf_adoption *adoption = row->registered ? vf_adoption_last(row->registered) : NULL;
+    if (is_dropped(row) && strcmp(row->registered->state, VF_GENERATION_DROPPED) == 0) {
+        char when[VF_TIME_TEXT_BYTES];
+        vf_time_print(when, row->registered->created_ms);
+        vf_buffer_printf(out, "  dropped %s: the next `viewfold run` builds it from the log's beginning\n", when);
+    } else if (is_dropped(row)) {
+        vf_buffer_printf(out, "  is being dropped; if that was interrupted: viewfold generations drop %s\n",
+                         row->entry->view);
+    } else if (adoption) {
+        vf_buffer_add_text(out, "  ");
+        vf_adoption_print(adoption, out);
+        vf_buffer_add_char(out, '\n');
+    }
+}
+
 static int widest(const struct vf_status_row *rows, size_t count, const char *title, bool store)
 {
     size_t width = strlen(title);
@@ -238,6 +293,7 @@ void vf_status_print_table(const struct vf_status_row *rows, size_t count, bool 
         if (row->kafka_known && vf_status_idle(row) > 0) {
             vf_buffer_printf(out, "  %zu idle: more members than partitions\n", vf_status_idle(row));
         }
+        add_registered_line(out, row);
         for (size_t p = 0; p < row->partition_count; p++) {
             const struct vf_status_partition *partition = &row->partitions[p];
             if (all || partition->stopped || !partition->lag_known || partition->lag > 0) {
@@ -275,7 +331,9 @@ void vf_status_check(const struct vf_status_row *rows, size_t count, int64_t lag
                 }
             }
         }
-        if (strcmp(row->state, "stopped") == 0 && !said) {
+        if (is_dropped(row)) {
+            vf_buffer_printf(out, "%s in %s: was dropped, and is not built again yet\n", view, store);
+        } else if (strcmp(row->state, "stopped") == 0 && !said) {
             vf_buffer_printf(out, "%s in %s: no worker runs\n", view, store);
         } else if (strcmp(row->state, "waiting") == 0) {
             vf_buffer_printf(out, "%s in %s: a server could not be asked\n", view, store);

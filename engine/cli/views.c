@@ -59,9 +59,11 @@ static enum vf_code add_projection(const struct vf_cli *cli, const struct vf_con
             .projection = name,
             .view = entry->stores[i].view_name ? entry->stores[i].view_name : name,
             .store = entry->stores[i].store,
+            .configured = entry,
             .topics = topics,
             .topic_count = projection->topic_count,
         };
+        memcpy(view.script_hash, proposed.script_hash, sizeof view.script_hash);
         code = check_apart(config, entries, *count, &view, error);
         entries[(*count)++] = view;
     }

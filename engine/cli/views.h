@@ -11,6 +11,8 @@ struct vf_view_entry {
     const char *projection; /* the script's name */
     const char *view;       /* what it is called in this store */
     const struct vf_store_entry *store;
+    const struct vf_projection_entry *configured;
+    char script_hash[65];      /* of the script as it lies on disk */
     const char *const *topics; /* Kafka's own names */
     size_t topic_count;
 };

@@ -159,8 +159,8 @@ enum vf_code vf_generation_check(const char *view, const struct vf_generation *r
     if (strcmp(registered->state, VF_GENERATION_ACTIVE) != 0)
         return vf_fail(error, VF_E_CONFIG,
                        "%s: generation %d is being dropped, and that was not finished: finish it with `viewfold "
-                       "generations drop`, then start again, and the view is built from the log's beginning",
-                       view, registered->number);
+                       "generations drop %s`, then start again, and the view is built from the log's beginning",
+                       view, registered->number, view);
     if (strcmp(registered->script_hash, proposed->script_hash) == 0)
         return VF_OK;
     /* GUARD other-script: a view half folded by one script and half by another */
@@ -170,20 +170,22 @@ enum vf_code vf_generation_check(const char *view, const struct vf_generation *r
             "%s: %s differs from the script that generation %d runs (%.12s, here %.12s), and both say version %lld. "
             "Workers run what the store holds, so nothing was started. Put the old script back, or decide:\n"
             "  adopt    generation %d goes on with this script from where it is; what is folded already stays as it is "
-            "(a handler was mended): viewfold generations adopt PROJECTION\n"
-            "  rebuild  raise the script's version, and the view is built anew while this one is served (not built "
-            "yet)\n"
-            "  drop     the view is removed, and built from the log's beginning by the next `run`; until then readers "
-            "miss it: viewfold generations drop PROJECTION %d",
+            "(for a mended handler): viewfold generations adopt %s\n"
+            "  rebuild  raise the script's version, and the view is built anew while this one is served: not built yet\n"
+            "  drop     the view is removed, and the next `run` builds it from the log's beginning; until then readers "
+            "miss it: viewfold generations drop %s",
             view, proposed->script, registered->number, registered->script_hash, proposed->script_hash,
-            (long long)proposed->projection_version, registered->number, registered->number);
+            (long long)proposed->projection_version, registered->number, view, view);
     return vf_fail(
         error, VF_E_CONFIG,
-        "%s: %s says version %lld, and generation %d was built with version %lld: a rebuild is wanted, and "
-        "`rebuild` is not built yet. Put the old script back; or remove the view, and the next `run` builds it from the "
-        "log's beginning (until then readers miss it): viewfold generations drop PROJECTION %d",
+        "%s: %s says version %lld, and generation %d was built with version %lld: a rebuild is wanted, and that is not "
+        "built yet. Put the old script back, or decide:\n"
+        "  drop     the view is removed, and the next `run` builds it from the log's beginning; until then readers miss "
+        "it: viewfold generations drop %s\n"
+        "  adopt    where the result does not change after all: put the version back to %lld, and this generation goes "
+        "on with the script: viewfold generations adopt %s",
         view, proposed->script, (long long)proposed->projection_version, registered->number,
-        (long long)registered->projection_version, registered->number);
+        (long long)registered->projection_version, view, (long long)registered->projection_version, view);
 }
 
 /* --- adopting ------------------------------------------------------------------------------------------------------ */

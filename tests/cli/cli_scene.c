@@ -25,15 +25,29 @@ static enum vf_code open_mongodb(const struct vf_store_config *config, struct vf
     return vf_memory_store_open_on(current->mongodb, ret_store, error);
 }
 
-/* --- a projector: "NAME VERSIONS TOPIC... key:KIND..." ------------------------------------------------------------------------ */
+/* --- a projector: a line of words, see SCENE_SCRIPT ----------------------------------------------------------------- */
 
 struct vf_projector {
     char text[256];
+    char whole[256];
     const char *topics[8];
     struct vf_route routes[8];
     struct vf_projection projection;
     struct vf_file file;
 };
+
+/* "KIND", "KIND=field", "KIND=link:TYPE" */
+static void add_route(struct vf_projector *projector, char *word)
+{
+    struct vf_route *route = &projector->routes[projector->projection.route_count++];
+    char *kind = strchr(word, '=');
+    route->kind = word;
+    if (kind) {
+        *kind++ = 0;
+        route->route = strncmp(kind, "link:", 5) == 0 ? VF_ROUTE_LINK : VF_ROUTE_FIELD;
+        route->link_type = route->route == VF_ROUTE_LINK ? kind + 5 : NULL;
+    }
+}
 
 static enum vf_code projector_open(const char *main_name, const struct vf_script_reader *reader,
                                    const struct vf_projector_limits *limits, vf_projector_log *log, void *log_self,
@@ -52,6 +66,7 @@ static enum vf_code projector_open(const char *main_name, const struct vf_script
     }
     struct vf_projector *projector = vf_calloc(1, sizeof *projector);
     memcpy(projector->text, text.data, text.size);
+    memcpy(projector->whole, text.data, text.size);
     char *rest = NULL;
     projector->projection.name = strtok_r(projector->text, " \n", &rest);
     const char *versions = strtok_r(NULL, " \n", &rest);
@@ -63,12 +78,14 @@ static enum vf_code projector_open(const char *main_name, const struct vf_script
     projector->projection.routes = projector->routes;
     for (char *word; (word = strtok_r(NULL, " \n", &rest)) != NULL;) {
         if (strncmp(word, "key:", 4) == 0) {
-            projector->routes[projector->projection.route_count++].kind = word + 4;
-        } else {
+            add_route(projector, word + 4);
+        } else if (strncmp(word, "version:", 8) == 0) {
+            projector->projection.version = atoi(word + 8);
+        } else if (strncmp(word, "code:", 5) != 0) {
             projector->topics[projector->projection.topic_count++] = word;
         }
     }
-    projector->file = (struct vf_file){VF_LITERAL("p.lua"), VF_LITERAL("x")};
+    projector->file = (struct vf_file){VF_LITERAL("p.lua"), vf_bytes(projector->whole, text.size)};
     *ret_projector = projector;
     return VF_OK;
 }
@@ -176,9 +193,28 @@ static int64_t clock_monotonic(void *self)
     return ((struct scene *)self)->now_ms;
 }
 
+static void come_in_between(struct scene *scene, void (**hook)(struct scene *scene))
+{
+    void (*others)(struct scene *) = *hook;
+    *hook = NULL;
+    if (others) {
+        others(scene);
+    }
+}
+
 static int64_t clock_wall(void *self)
 {
-    return 1772359200000 + ((struct scene *)self)->now_ms;
+    struct scene *scene = self;
+    come_in_between(scene, &scene->on_wall);
+    return 1772359200000 + scene->now_ms;
+}
+
+static uint64_t clock_random(void *self)
+{
+    struct scene *scene = self;
+    static uint64_t last = 1000;
+    come_in_between(scene, &scene->on_random);
+    return ++last;
 }
 
 static void clock_sleep(void *self, int64_t duration)
@@ -247,8 +283,11 @@ int scene_run(struct scene *scene, const char *words)
     struct vf_store_type redis = vf_memory_store_type;
     struct vf_store_type mongodb = vf_memory_store_type;
     const struct vf_store_type *const stores[] = {&redis, &mongodb, NULL};
-    const struct vf_clock clock = {
-        .monotonic_ms = clock_monotonic, .wall_ms = clock_wall, .sleep_ms = clock_sleep, .self = scene};
+    const struct vf_clock clock = {.monotonic_ms = clock_monotonic,
+                                   .wall_ms = clock_wall,
+                                   .sleep_ms = clock_sleep,
+                                   .random = clock_random,
+                                   .self = scene};
     redis.name = "redis";
     redis.open = open_redis;
     mongodb.name = "mongodb";

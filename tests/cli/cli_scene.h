@@ -28,6 +28,8 @@ struct scene {
     int64_t now_ms;
     void (*on_sleep)(struct scene *scene); /* what the world does meanwhile; may be NULL */
     int sleeps;
+    void (*on_random)(struct scene *scene); /* once, when somebody next wants a stamp: others come in between; may be NULL */
+    void (*on_wall)(struct scene *scene);   /* once, when somebody next looks at the wall clock; may be NULL */
 
     bool kafka_down;
     int kafka_no_coordinator;            /* so many questions about a group are refused */
@@ -52,6 +54,7 @@ int scene_teardown(void **state);
     "kafka: {brokers: k, group: shop}\n"                                                   \
     "stores:\n  cache: {redis: \"redis://r:1/0\"}\n  docs: {mongodb: \"mongodb://m/d\"}\n" \
     "projections: [{script: p.lua, stores: [cache, docs]}]\n"
+/* NAME VERSIONS, then topics, key:KIND, key:KIND=field, key:KIND=link:TYPE and version:N; code:... says nothing. */
 #define SCENE_SCRIPT "customer_orders document orders key:customer key:order key:day"
 
 void scene_write(struct scene *scene, const char *name, const char *text);

@@ -41,10 +41,11 @@ static void json_has_the_shape_of_CONFIG_md(void **state)
     assert_int_equal(scene_run(scene, "status --json"), 0);
     assert_string_equal(
         scene->out,
-        "{\"projections\":[{\"generation\":1,\"held\":0,\"idle\":0,\"members\":1,\"parked\":0,\"partitions\":["
+        "{\"projections\":[{\"adopted\":null,\"dropped\":null,\"generation\":1,\"held\":0,\"idle\":0,\"members\":1,\"parked\":0,\"partitions\":["
         "{\"end\":10,\"error\":null,\"lag\":0,\"partition\":0,\"progress\":10,\"topic\":\"orders\"},"
         "{\"end\":5,\"error\":null,\"lag\":2,\"partition\":1,\"progress\":3,\"topic\":\"orders\"}],"
-        "\"projection\":\"customer_orders\",\"state\":\"running\",\"store\":\"cache\",\"view\":\"customer_orders\"}]}\n");
+        "\"projection\":\"customer_orders\",\"script_hash\":"
+        "\"aaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaa\",\"state\":\"running\",\"store\":\"cache\",\"view\":\"customer_orders\"}]}\n");
     assert_string_equal(scene->kafka_group, "shop.customer_orders.cache.g1");
 }
 
@@ -115,7 +116,7 @@ static void each_state_is_told_apart(void **state)
     scene->kafka_members = 2;
     vf_memory_server_wipe(scene->redis);
     expect_state(scene, "starting");
-    assert_non_null(strstr(scene->out, "{\"generation\":null,"));
+    assert_non_null(strstr(scene->out, "{\"adopted\":null,\"dropped\":null,\"generation\":null,"));
     assert_non_null(strstr(scene->out, "\"lag\":10,\"partition\":0,\"progress\":null,"));
     vf_memory_server_set_down(scene->redis, true);
     expect_state(scene, "waiting");
@@ -221,6 +222,45 @@ static void a_script_that_is_missing_is_named_with_its_place(void **state)
     assert_string_equal(scene->err, wanted);
 }
 
+static void an_adoption_is_shown(void **state)
+{
+    struct scene *scene = furnish(state);
+    scene_put_progress(scene, scene->redis, 1, 5);
+    scene_write(scene, "p.lua", SCENE_SCRIPT " code:mended");
+    assert_int_equal(scene_run(scene, "generations adopt customer_orders"), 0);
+    assert_int_equal(scene_run(scene, "status"), 0);
+    assert_non_null(strstr(scene->out, "  adopted 2026-03-01T10:00:00.000Z: script "));
+    assert_non_null(strstr(scene->out, " instead of aaaaaaaaaaaa, from orders/0@10, orders/1@5 on\n"));
+    assert_int_equal(scene_run(scene, "status --json"), 0);
+    assert_non_null(strstr(scene->out, "{\"projections\":[{\"adopted\":{\"at\":\"2026-03-01T10:00:00.000Z\",\"from\":"
+                                       "\"aaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaa\","
+                                       "\"positions\":{\"orders/0\":10,\"orders/1\":5},\"to\":\""));
+    assert_int_equal(scene_run(scene, "status --check"), 0);
+}
+
+static void a_view_that_was_dropped_is_shown(void **state)
+{
+    struct scene *scene = furnish(state);
+    vf_memory_server_fail_call(scene->redis, 4); /* the first removal */
+    assert_int_equal(scene_run(scene, "generations drop customer_orders --yes"), 69);
+    assert_int_equal(scene_run(scene, "status"), 0);
+    assert_non_null(strstr(scene->out, "customer_orders  cache    -  waiting "));
+    assert_non_null(
+        strstr(scene->out, "  is being dropped; if that was interrupted: viewfold generations drop customer_orders\n"));
+    assert_int_equal(scene_run(scene, "generations drop customer_orders"), 0);
+    expect_state(scene, "waiting");
+    assert_non_null(
+        strstr(scene->out, "{\"adopted\":null,\"dropped\":\"2026-03-01T10:00:00.000Z\",\"generation\":null,"));
+    assert_non_null(strstr(scene->out, "\"script_hash\":null,"));
+    assert_int_equal(scene_run(scene, "status"), 0);
+    assert_non_null(strstr(scene->out, "  dropped 2026-03-01T10:00:00.000Z: the next `viewfold run` builds it from the "
+                                       "log's beginning\n"));
+    scene->kafka_members = 0;
+    expect_state(scene, "stopped");
+    assert_int_equal(scene_run(scene, "status --check --max-lag 100"), 1);
+    assert_string_equal(scene->err, "customer_orders in cache: was dropped, and is not built again yet\n");
+}
+
 static void watch_and_check_exclude_each_other(void **state)
 {
     struct scene *scene = furnish(state);
@@ -242,6 +282,8 @@ int main(void)
         SCENE_TEST(a_topic_that_is_not_there_is_66),
         SCENE_TEST(two_that_would_be_one_view_are_refused),
         SCENE_TEST(a_script_that_is_missing_is_named_with_its_place),
+        SCENE_TEST(an_adoption_is_shown),
+        SCENE_TEST(a_view_that_was_dropped_is_shown),
         SCENE_TEST(watch_and_check_exclude_each_other),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

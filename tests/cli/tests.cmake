@@ -9,3 +9,4 @@ vf_test(test_cli_start unit cli/test_cli_start.c cli/cli_scene.c LIBS vf_cli vf_
 vf_test(test_cli_lint unit cli/test_cli_lint.c cli/cli_scene.c LIBS vf_cli vf_memory vf_lua)
 vf_test(test_cli_sample unit cli/test_cli_sample.c LIBS vf_cli)
 vf_test(test_cli_test_check unit cli/test_test_check.c LIBS vf_cli vf_memory)
+vf_test(test_cli_generations unit cli/test_cli_generations.c cli/cli_scene.c LIBS vf_cli vf_memory)

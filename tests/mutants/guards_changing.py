@@ -17,7 +17,7 @@ CHANGING = [
     Guard("memory-drop-stays", [("(dropped && !proposed->again)", "dropped")], [CONTRACT]),
     Guard(
         "memory-adopt-once",
-        [("if (generation->entry.stamp != base_stamp ||", "if (false ||")],
+        [("if (generation->entry.stamp != base_stamp ||", "if ((generation->entry.stamp != base_stamp && false) ||")],
         [CONTRACT],
     ),
     Guard(
@@ -113,4 +113,9 @@ CHANGING = [
     ),
     Guard("adopt-versions", [("if (had->versions != has->versions) {", "if (false) {")], ["test_cli_generations"]),
     Guard("adopt-route", [("if (route->route != next->route)", "if (false)")], ["test_cli_generations"]),
+    Guard(
+        "drop-yes",
+        [("bool is_served = what.size > 0;", "bool is_served = what.size > 0 && false;")],
+        ["test_cli_generations"],
+    ),
 ]

@@ -465,15 +465,19 @@ static void a_stopped_partition_is_tried_again_with_the_script_that_was_adopted(
     vf_plain_flaky = 1000;
     stage_send(stage, "orders", "o1", 1, "Created", "\"c1\"");
     stage_send(stage, "orders", "o1", 2, "Flaky", "null");
+    stage_send(stage, "customers", "c2", 1, "Flaky", "null"); /* before there is any progress */
     stage_open(stage, 0);
     stage_run(stage);
     assert_stopped(stage, "orders", 0, "plain: flaky");
     vf_plain_flaky = 0; /* as if it were mended */
     stage_run(stage);
     assert_stopped(stage, "orders", 0, "plain: flaky");
+    assert_stopped(stage, "customers", 0, "plain: flaky");
     stage_adopt(stage, VF_PLAIN_TWICE);
     stage_run(stage);
     assert_goes_on(stage, "orders", 0);
+    assert_goes_on(stage, "customers", 0);
+    assert_int_equal(stage_handled(stage, "c2", "customer/c2"), 2);
     assert_int_equal(stage_next(stage, "orders"), 2);
     assert_int_equal(stage_handled(stage, "c1", "order/o1"), 1 + 2);
 }
