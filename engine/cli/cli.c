@@ -59,15 +59,19 @@ const char *vf_cli_config_path(const struct vf_cli *cli, struct vf_error *error)
     return NULL;
 }
 
-/* The log goes where messages go; a test's memory has no file behind it. */
-static void set_up_log(struct vf_cli *cli, const struct vf_config *config)
+/* The log goes where messages go; a test's memory has no file behind it. --json says the form before the file is read. */
+static void set_up_log(struct vf_cli *cli, enum vf_log_level level, enum vf_log_format format)
 {
     int fd = fileno(cli->err);
-    vf_log_setup(cli->quiet     ? VF_LOG_ERROR
-                 : cli->verbose ? VF_LOG_DEBUG
-                                : config->log_level,
-                 config->log_format, fd >= 0 ? fd : STDERR_FILENO);
-    cli->logs_json = cli->logs && config->log_format == VF_LOG_JSON;
+    format = cli->logs && cli->json ? VF_LOG_JSON : format;
+    vf_log_setup(cli->quiet ? VF_LOG_ERROR : cli->verbose ? VF_LOG_DEBUG : level, format, fd >= 0 ? fd : STDERR_FILENO);
+    cli->logs_json = cli->logs && format == VF_LOG_JSON;
+}
+
+void vf_cli_log(struct vf_cli *cli)
+{
+    cli->logs = true;
+    set_up_log(cli, VF_LOG_INFO, VF_LOG_LOGFMT);
 }
 
 static void log_finding(void *self, const struct vf_finding *finding)
@@ -108,7 +112,8 @@ struct vf_config *vf_cli_config(struct vf_cli *cli, int *ret_status)
     }
     struct vf_findings *findings = vf_findings_new(path);
     config = vf_config_look(path, text, &cli->registry->properties, findings);
-    set_up_log(cli, config); /* what the file says of it holds for what is wrong in the file, too */
+    set_up_log(cli, config->log_level,
+               config->log_format); /* what the file says of it holds for what is wrong in the file, too */
     if (vf_findings_count(findings) > 0) {
         say_findings(cli, findings);
         *ret_status = vf_code_exit_status(VF_E_CONFIG);
@@ -185,6 +190,22 @@ static int print_help(struct vf_cli *cli)
     return 0;
 }
 
+/* Whether a command line that could not be read is `run` with --json. */
+static bool wants_json_run(int argc, char *const *argv)
+{
+    const char *verb = NULL;
+    bool json = false;
+    for (int i = 1; i < argc; i++) {
+        json = json || strcmp(argv[i], "--json") == 0;
+        if (strcmp(argv[i], "-c") == 0 || strcmp(argv[i], "--config") == 0 || strcmp(argv[i], "--color") == 0) {
+            i++; /* its value */
+        } else if (!verb && argv[i][0] != '-') {
+            verb = argv[i];
+        }
+    }
+    return json && verb && strcmp(verb, "run") == 0;
+}
+
 int vf_cli_main(int argc, char *const *argv, const struct vf_registry *registry, FILE *out, FILE *err)
 {
     struct vf_options *options = NULL;
@@ -193,6 +214,10 @@ int vf_cli_main(int argc, char *const *argv, const struct vf_registry *registry,
 
     signal(SIGPIPE, SIG_IGN);
     if (vf_options_parse(argc, argv, &options, &error) != VF_OK) {
+        if (wants_json_run(argc, argv)) {
+            cli.json = true;
+            vf_cli_log(&cli);
+        }
         return vf_cli_fail(&cli, &error);
     }
     int fd = fileno(out);

@@ -38,12 +38,15 @@ struct vf_cli {
     bool quiet;
     bool verbose;
     bool terminal;  /* whether `out` is one */
-    bool logs;      /* a verb that runs unattended: with log.format json its errors are JSON lines, too */
-    bool logs_json; /* set by vf_cli_config */
+    bool logs;      /* a verb that runs unattended: where its log is JSON, so are its errors */
+    bool logs_json; /* set by vf_cli_log and vf_cli_config */
 };
 
 /* The whole program: reads the command line, runs the verb, answers the exit status. Prints errors, once. */
 int vf_cli_main(int argc, char *const *argv, const struct vf_registry *registry, FILE *out, FILE *err);
+
+/* For a verb that runs unattended: says so, and sets up the log by the command line until the configuration is read. */
+void vf_cli_log(struct vf_cli *cli);
 
 /* The configuration that the command line names, or the default one; sets up the log by it. Prints what is wrong.
  * Answers NULL with *ret_status set to the exit status. */

@@ -10,7 +10,7 @@ int vf_verb_run(struct vf_cli *cli)
     struct vf_views *views = NULL;
     struct vf_error error;
     int status = 0;
-    cli->logs = true;
+    vf_cli_log(cli);
     struct vf_config *config = vf_cli_config(cli, &status);
     if (!config) {
         return status;

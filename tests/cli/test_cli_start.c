@@ -56,6 +56,35 @@ static void with_json_a_wrong_configuration_is_lines_of_the_log(void **state)
     assert_json_lines(scene->err, "defaults.workers: no is no whole number");
 }
 
+/* --json says it before the file is read, so nothing is left that is no JSON. */
+static void with_the_flag_everything_that_keeps_run_from_starting_is_json(void **state)
+{
+    struct scene *scene = *state;
+    scene_write(scene, "viewfold.yaml", SCENE_CONFIG);
+    scene_write(scene, "p.lua", "!");
+    assert_int_equal(scene_run(scene, "run --json"), 78);
+    assert_json_lines(scene->err, "p.lua:1: that is no projection");
+    assert_int_equal(scene_run(scene, "run --json --wrokers 3"), 64);
+    assert_json_lines(scene->err, "--wrokers");
+    assert_int_equal(scene_run(scene, "run --workers 3 --json --nothing"), 64);
+    assert_json_lines(scene->err, "--nothing");
+    scene_write(scene, "viewfold.yaml", "kafka: [\n");
+    assert_int_equal(scene_run(scene, "run --json"), 78);
+    assert_json_lines(scene->err, "this is not YAML");
+    /* Without it the form is not known yet: text, whatever the file would say. */
+    assert_int_equal(scene_run(scene, "run --nothing"), 64);
+    assert_int_equal(strncmp(scene->err, "viewfold run", 12), 0);
+    scene_write(scene, "viewfold.yaml", "log: {format: json}\nkafka: [\n");
+    assert_int_equal(scene_run(scene, "run"), 78);
+    assert_non_null(strstr(scene->err, "viewfold.yaml:3:1: this is not YAML"));
+    assert_null(strstr(scene->err, "\"msg\""));
+    char path[128];
+    snprintf(path, sizeof path, "%s/viewfold.yaml", scene->folder);
+    remove(path);
+    assert_int_equal(scene_run(scene, "run --json"), 66);
+    assert_json_lines(scene->err, "cannot read");
+}
+
 static void without_it_they_are_text(void **state)
 {
     struct scene *scene = *state;
@@ -80,6 +109,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         SCENE_TEST(with_json_a_start_that_fails_is_a_line_of_the_log),
         SCENE_TEST(with_json_a_wrong_configuration_is_lines_of_the_log),
+        SCENE_TEST(with_the_flag_everything_that_keeps_run_from_starting_is_json),
         SCENE_TEST(without_it_they_are_text),
         SCENE_TEST(a_verb_for_people_speaks_to_people),
     };
