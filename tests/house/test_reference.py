@@ -1,7 +1,8 @@
 #!/usr/bin/env python3
 """The reference pages say what the tables in the code say: each key of viewfold.yaml with its default, each verb and flag, each
-field and function of a projection; nothing that is not there, and what is not built is named as such."""
+field and function of a projection; nothing that is not there, and what is not built is named as such. And each test has its line in docs/testing.md."""
 
+import fnmatch
 import os
 import re
 import sys
@@ -188,11 +189,30 @@ def check_projections(page):
         yield f"{name}: what viewfold adds, and What a script can use, are not the same"
 
 
+# --- tests ------------------------------------------------------------------------------------------------------------
+
+
+def check_tests(page, readme):
+    named = re.findall(r"`([a-z_*]+)`", page)
+    found = []
+    for folder in sorted(os.listdir(os.path.join(ROOT, "tests"))):
+        if os.path.exists(os.path.join(ROOT, "tests", folder, "tests.cmake")):
+            found += re.findall(r"^\s*(?:vf_test\(|add_test\(NAME )([\w${}]+)", read("tests", folder, "tests.cmake"), re.M)
+    for name in found:
+        if not any(fnmatch.fnmatch(re.sub(r"\$\{\w+\}", "?", name), known.replace("*", "?*")) for known in named):
+            yield f"docs/testing.md: the test {name} is not there"
+    patterns = [re.sub(r"\$\{\w+\}", "*", name) for name in found]
+    for name in sorted(set(re.findall(r"`((?:test|system)_[a-z_]+)`", readme))):
+        if not any(fnmatch.fnmatch(name, pattern) for pattern in patterns):
+            yield f"README.md: there is no test {name}"
+
+
 def main():
     configuration = sections(read("docs", "configuration.md"))
     wrong = [f"docs/configuration.md: {text}" for text in check_keys(configuration)]
     wrong += [f"docs/configuration.md: {text}" for text in check_verbs(configuration, sections(read("README.md")))]
     wrong += [f"docs/projections.md: {text}" for text in check_projections(sections(read("docs", "projections.md")))]
+    wrong += check_tests(read("docs", "testing.md"), read("README.md"))
     for line in wrong:
         print(line)
     count = sum(1 for _ in keys()), sum(1 for _ in verbs())
