@@ -58,6 +58,40 @@ static const char *find_slip(struct check *check)
     return NULL;
 }
 
+static bool is_listed(const struct vf_projection *projection, struct vf_bytes kind)
+{
+    for (size_t i = 0; i < projection->route_count; i++) {
+        if (vf_bytes_is(kind, projection->routes[i].kind)) {
+            return true;
+        }
+    }
+    return false;
+}
+
+/* Where no event at all is for the view, it is another projection's test, or its `key` lacks a kind. NULL: there is one. */
+static const char *find_strangers(struct check *check)
+{
+    const struct vf_projection *projection = check->subject->projection;
+    struct vf_buffer kinds;
+    for (size_t i = 0; i < check->test->event_count; i++) {
+        if (is_listed(projection, check->test->events[i].kind)) {
+            return NULL;
+        }
+    }
+    vf_buffer_init(&kinds);
+    for (size_t i = 0; i < projection->route_count; i++) {
+        vf_buffer_printf(&kinds, "%s%s", i ? ", " : "", projection->routes[i].kind);
+    }
+    const char *advice =
+        vf_arena_printf(check->arena,
+                        "None of these events is for this view: the `key` of %s lists the kinds %s. Is "
+                        "this another projection's test?",
+                        projection->name, kinds.size ? kinds.data : "(none)")
+            .data;
+    vf_buffer_done(&kinds);
+    return check->test->event_count > 0 ? advice : NULL;
+}
+
 /* --- the given order, in one batch -------------------------------------------------------------------------------- */
 
 static enum vf_code run_plain(struct check *check)
@@ -78,7 +112,8 @@ static enum vf_code run_plain(struct check *check)
         failure->differences = differences;
         failure->left_label = "expected";
         failure->right_label = "got";
-        failure->advice = find_slip(check);
+        failure->advice = find_strangers(check);
+        failure->advice = failure->advice ? failure->advice : find_slip(check);
     }
     return VF_OK;
 }

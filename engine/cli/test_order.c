@@ -113,8 +113,13 @@ static bool try_without(struct search *search, struct pair *pair, const bool *dr
     return kept;
 }
 
-static bool is_last_of_its_aggregate(const struct search *search, const struct pair *pair, size_t index)
+/* Whether what is left of its aggregate can be without it: versions have no holes, but for those that are texts. */
+static bool can_go(const struct search *search, const struct pair *pair, size_t index)
 {
+    if (search->test->events[pair->order[index]].numbers == VF_NUMBERS_ORDERED ||
+        search->subject->projection->versions == VF_VERSIONS_NONE) {
+        return true;
+    }
     for (size_t i = index + 1; i < pair->count; i++) {
         if (aggregate_of(search, pair->order[i]) == aggregate_of(search, pair->order[index])) {
             return false;
@@ -144,6 +149,22 @@ static void drop_aggregates(struct search *search, struct pair *pair, bool *drop
     }
 }
 
+/* Takes the last events of an aggregate that is needed: half of them, then fewer. */
+static void drop_tail(struct search *search, struct pair *pair, bool *drop, size_t aggregate, size_t runs_end)
+{
+    for (size_t chunk = pair->count / 2; chunk > 0 && search->code == VF_OK && search->subject->runs < runs_end;) {
+        size_t left = chunk;
+        memset(drop, 0, pair->count * sizeof *drop);
+        for (size_t i = pair->at; i > 0 && left > 0; i--) {
+            drop[i - 1] = aggregate_of(search, pair->order[i - 1]) == aggregate;
+            left -= drop[i - 1];
+        }
+        if (left > 0 || !try_without(search, pair, drop)) {
+            chunk /= 2;
+        }
+    }
+}
+
 /* Takes out what is not needed: all that comes behind the pair, other aggregates, then single events from the end of their
  * aggregate. An aggregate loses its last events first: versions have no holes. */
 static void shrink(struct search *search, struct pair *pair)
@@ -155,11 +176,17 @@ static void shrink(struct search *search, struct pair *pair)
     }
     try_without(search, pair, drop);
     drop_aggregates(search, pair, drop, runs_end);
+    for (size_t aggregate = 0; aggregate < search->test->aggregate_count; aggregate++) {
+        if (aggregate != aggregate_of(search, pair->order[pair->at]) &&
+            aggregate != aggregate_of(search, pair->order[pair->at + 1])) {
+            drop_tail(search, pair, drop, aggregate, runs_end);
+        }
+    }
     for (bool again = true; again && search->code == VF_OK && search->subject->runs < runs_end;) {
         again = false;
         for (size_t i = pair->count; !again && i > 0 && search->subject->runs < runs_end; i--) {
             size_t index = i - 1;
-            if (index == pair->at || index == pair->at + 1 || !is_last_of_its_aggregate(search, pair, index)) {
+            if (index == pair->at || index == pair->at + 1 || !can_go(search, pair, index)) {
                 continue;
             }
             memset(drop, 0, pair->count * sizeof *drop);

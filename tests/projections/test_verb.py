@@ -9,6 +9,7 @@ import difflib
 import json
 import os
 import pty
+import random
 import re
 import subprocess
 import sys
@@ -17,6 +18,9 @@ import xml.etree.ElementTree
 
 HERE = os.path.dirname(os.path.abspath(__file__))
 ROOT = os.path.dirname(os.path.dirname(HERE))
+sys.path.insert(0, os.path.join(ROOT, "projections", "customer_orders"))
+import model  # noqa: E402
+
 PROGRAM = os.path.abspath(os.environ.get("VIEWFOLD_PROGRAM", os.path.join(ROOT, "build", "viewfold")))
 CASES = []
 
@@ -104,6 +108,11 @@ def differences_are_told_where_they_are():
 @case
 def an_aggregate_that_has_to_come_wholly_first_is_found():
     output("one_before_all.txt", 1, "one_before_all.lua")
+
+
+@case
+def of_a_pairs_history_only_what_it_needs_is_shown():
+    output("after_some.txt", 1, "after_some.lua")
 
 
 @case
@@ -310,6 +319,41 @@ def json_is_a_line_a_test_with_sorted_keys():
     code, out, _ = run("--json", os.path.join("..", "bad", "reports.test.yaml"))
     first = json.loads(out.splitlines()[0])
     assert code == 78 and (first["line"], first["column"], first["hint"]) == (2, 3, "did you mean given?"), first
+
+
+def random_test(random, name):
+    """A test of customer_orders as YAML: events in some order, and what its model makes of them."""
+    streams, records, versions, given = [], [], {}, []
+    customers = [f"c{i}" for i in range(random.randint(1, 3))]
+    for customer in customers:
+        if random.random() < 0.8:
+            data = {"name": customer.upper(), "creditLimit": {"amount": str(random.randint(1, 99))}}
+            streams.append([("customer", customer, "CustomerCreated", data)])
+    for order in range(random.randint(1, 5)):
+        data = {"customerId": random.choice(customers), "orderTotal": {"amount": str(random.randint(1, 999))}}
+        later = random.sample(["OrderApproved", "OrderRejected", "OrderShipped", "OrderCancelled"], random.randint(0, 3))
+        streams.append([("order", f"o{order}", "OrderCreated", data), *(("order", f"o{order}", one, None) for one in later)])
+    while streams:
+        kind, id, type, data = random.choice(streams).pop(0)
+        streams = [stream for stream in streams if stream]
+        version = versions[kind, id] = versions.get((kind, id), 0) + 1
+        records.append({"value": json.dumps({"kind": kind, "id": id, "version": version, "type": type, "data": data})})
+        given.append(f"    - {kind}/{id}@{version} {type}" + (f": {json.dumps(data)}" if data else ""))
+    expected = {id: document["document"] for id, document in model.fold(records).items()}
+    return f"- name: {name}\n  given:\n" + "\n".join(given) + f"\n  expect: {json.dumps(expected)}\n"
+
+
+@case
+def nothing_is_blamed_that_the_model_agrees_with():
+    with tempfile.TemporaryDirectory() as folder:
+        sample = os.path.join(ROOT, "projections", "customer_orders", "customer_orders.lua")
+        with open(sample, encoding="utf-8") as file:
+            write(folder, "customer_orders.lua", file.read())
+        for seed in range(2):
+            tests = [random_test(random.Random(seed * 100 + i), i) for i in range(5)]
+            write(folder, "customer_orders.test.yaml", "".join(tests))
+            code, out, err = run("--interleavings", "60", cwd=folder)
+            assert code == 0 and out.count("  ok  ") == 5, (seed, out, err)
 
 
 @case
