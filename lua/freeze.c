@@ -38,6 +38,7 @@ static void freeze(lua_State *L, int table, enum vf_lua_shape shape)
     lua_rawseti(L, -2, 1);
     lua_pushvalue(L, shadow);
     lua_setfield(L, -2, "__index");
+    /* GUARD lua-frozen: a handler keeps state in a table of the script */
     lua_pushcfunction(L, frozen_write);
     lua_setfield(L, -2, "__newindex");
     lua_pushcfunction(L, frozen_length);

@@ -139,6 +139,7 @@ void vf_lua_push_sorted_keys(lua_State *L, int index)
         field->position = count;
     }
     struct vf_lua_field *fields = projector->fields + base;
+    /* GUARD lua-order: pairs goes in another order in each worker, and so does what a handler makes of it */
     sort(fields, (size_t)count, compare_keys);
     lua_createtable(L, count < 1 << 20 ? (int)count : 0, 0);
     for (lua_Integer i = 0; i < count; i++) {

@@ -70,6 +70,7 @@ static int paid(lua_State *L)
     for (int i = lua_gettop(L); i > 0; i--)
         if (lua_type(L, i) == LUA_TSTRING)
             cost += vf_lua_bytes_cost(lua_rawlen(L, i));
+    /* GUARD lua-paid: upper() of 100 MB costs one instruction */
     vf_lua_spend(L, cost);
     return lua_tocfunction(L, lua_upvalueindex(1))(L);
 }
@@ -161,6 +162,7 @@ static void lock(lua_State *L, lua_CFunction newindex)
     lua_rawseti(L, -2, 1);
     lua_pushvalue(L, -3);
     lua_setfield(L, -2, "__index");
+    /* GUARD lua-locked: a handler keeps state in a global, or changes what others call */
     lua_pushcfunction(L, newindex);
     lua_setfield(L, -2, "__newindex");
     lua_setmetatable(L, -2);

@@ -81,6 +81,7 @@ static int find_or_match(lua_State *L, bool find)
         lua_pushnil(L);
         return 1;
     }
+    vf_lua_spend(L, vf_lua_bytes_cost(wanted.size) * 4);
     if (find && (lua_toboolean(L, 4) || vf_pattern_is_plain(wanted)))
         return find_plain(L, text, wanted, from);
     struct vf_pattern_piece pieces[PIECES_ON_STACK];
@@ -297,6 +298,7 @@ static int text_format(lua_State *L)
         char what = i < form.size ? form.data[i] : '\0';
         argument++;
         vf_lua_spend(L, 30 + vf_lua_text_cost(L, argument)); /* a width or precision makes it look for a NUL */
+        /* GUARD lua-address: a document holds an address, another one in each worker */
         if (what == 'p')
             return luaL_error(L, "there is no '%%p' here: addresses differ from run to run");
         if (what != 's' || argument > given)

@@ -120,6 +120,64 @@ static void loops_in_c_end(void **state)
                  "instructions");
 }
 
+/* A call with a text of 160,000 bytes costs 10,000 instructions at least, so a hundred calls meet the limit. If one of
+ * these did not pay, its hundred calls would be a thousand instructions, and end well. */
+static void what_reads_a_text_pays_for_its_length(void **state)
+{
+    (void)state;
+    static const char *const calls[] = {
+        "s:byte(1, 2)",
+        "s:lower()",
+        "s:upper()",
+        "s:reverse()",
+        "s:sub(2)",
+        "s:rep(1)",
+        "s:rep(2, s)",
+        "s:find('b')",
+        "s:find('b', 1, true)",
+        "s:find('[b]')",
+        "s:match('b')",
+        "s:match('a*')",
+        "s:gmatch('b')()",
+        "s:gsub('b', '')",
+        "('x'):gsub('x', s)",
+        "('x'):gsub('x', function() return s end)",
+        "('x'):gsub('x', { x = s })",
+        "('x'):find(s)",
+        "('x'):match(s)",
+        "('x'):gmatch(s)",
+        "('%s'):format(s)",
+        "('%q'):format(s)",
+        "('%.1s'):format(s)",
+        "s:format()",
+        "utf8.len(s)",
+        "utf8.codepoint(s, 1)",
+        "utf8.offset(s, 100000)",
+        "tonumber(s)",
+        "tonumber(s, 36)",
+        "table.concat({ s, 'x' })",
+        "table.concat({ 'x', 'x' }, s)",
+        "table.sort({ s, s })",
+        "next({ [s] = 1 })",
+        "pairs({ [s] = 1 })",
+        "log(s, s)",
+        "error(s)",
+    };
+    test_limits.instructions_max = 900000;
+    for (size_t i = 0; i < sizeof calls / sizeof *calls; i++) {
+        const char *body = vf_arena_printf(test_arena,
+                                           "local s = ('a'):rep(160000) for i = 1, 100 do "
+                                           "pcall(function() local x = %s end) end",
+                                           calls[i])
+                               .data;
+        assert_fails(body, VF_E_LIMIT, "instructions");
+    }
+    /* Joining them, too. */
+    assert_fails("local s = ('a'):rep(160000) for i = 1, 100 do local x = s .. i end", VF_E_LIMIT, "instructions");
+    assert_fails("local s = ('a'):rep(160000) for i = 1, 100 do local x = { [s .. i] = 1 } end", VF_E_LIMIT,
+                 "instructions");
+}
+
 static void slow_instructions_meet_the_clock(void **state)
 {
     (void)state;
@@ -398,6 +456,7 @@ int main(void)
         A_TEST(recursion_ends),
         A_TEST(pattern_bombs_end),
         A_TEST(loops_in_c_end),
+        A_TEST(what_reads_a_text_pays_for_its_length),
         A_TEST(slow_instructions_meet_the_clock),
         A_TEST(loops_in_c_that_call_c_end),
         A_TEST(loops_in_c_meet_the_clock),

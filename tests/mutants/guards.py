@@ -666,6 +666,20 @@ LUA = [
         ],
         ["test_lua_language"],
     ),
+    Guard("lua-charge", [("if (more >= CHARGED_BYTES)", "if (false)")], [hostile("what_reads_a_text_pays_for_its_length")]),
+    Guard(
+        "lua-paid",
+        [("    vf_lua_spend(L, cost);\n", "    (void)cost;\n")],
+        [hostile("what_reads_a_text_pays_for_its_length")],
+    ),
+    Guard(
+        "lua-locked",
+        [("    lua_pushcfunction(L, newindex);", "    (void)newindex, lua_pushnil(L);")],
+        ["test_lua_language"],
+    ),
+    Guard("lua-frozen", [("    lua_pushcfunction(L, frozen_write);", "    (void)frozen_write, lua_pushnil(L);")], [VALUES]),
+    Guard("lua-address", [("if (what == 'p')", "if (false)")], ["test_lua_language"]),
+    Guard("lua-order", [("    sort(fields, (size_t)count, compare_keys);\n", "")], ["test_lua_language"]),
     Guard(
         "lua-versions",
         [("if (mode == VF_VERSIONS_DOCUMENT && !one_document)", "if (false && !one_document)")],
