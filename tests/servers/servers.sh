@@ -12,7 +12,7 @@ source "$(dirname "${BASH_SOURCE[0]}")/setup.sh"
 checkout=$(cd "$setup_dir/../.." && pwd)
 
 servers_all=(kafka redis mongodb)
-ready_seconds_max=60 # for all that one command starts
+ready_seconds_max=150 # for all that one command starts
 stop_seconds_max=15  # from TERM to KILL, for each server
 lock_seconds_max=180 # for another servers.sh at work on this instance
 port_first=20000     # below the kernel's range for outgoing connections

@@ -1,6 +1,7 @@
 /*
  * The property test: three workers over one store and one log, all in memory, stepped one at a time through random
- * deliveries, crashes, zombies, rebalances, rewinds, lost, late and refused replies, freezes and restarts. At every commit the
+ * deliveries, crashes, zombies, rebalances, rewinds, lost, late and refused replies, freezes and restarts, while an operator
+ * adopts scripts (of another text and the same meaning) and drops the generation, all or half of it. At every commit the
  * store's whole contents are held against a plain fold of the log up to its progress (sim_model.c); in the end everything
  * must have been dealt with.
  *
@@ -21,6 +22,7 @@
 #include "sim/sim_clock.h"
 #include "sim/sim_compare.h"
 #include "sim/sim_model.h"
+#include "sim/sim_operator.h"
 #include "sim/sim_producer.h"
 
 #include <fcntl.h>
@@ -67,6 +69,8 @@ struct sim {
     struct vf_generation proposed;
     struct vf_file file;
     char script[1536];
+    size_t script_size; /* without the line that tells one adopted text from another */
+    struct sim_operator operator;
     struct vf_memory_snapshot *snapshots[SNAPSHOTS_MAX];
     size_t snapshot_count;
     struct vf_counts counts;
@@ -171,11 +175,22 @@ static void on_commit(void *self, const struct vf_commit *commit)
 
 /* --- workers ------------------------------------------------------------------------------------------------------ */
 
+/* What the store holds may not be what lies on disk, or be half removed: a process does not start then, and says so. */
+static bool is_refused(const struct vf_error *error)
+{
+    return strstr(error->text, "differs from the script") || strstr(error->text, "is being dropped");
+}
+
 static void open_worker(struct sim *sim, size_t i)
 {
     struct vf_error error;
-    if (!sim->workers[i] && vf_worker_open(&sim->setups[i], &sim->workers[i], &error) && !error.retriable)
+    sim->proposed.stamp = sim->clock.clock.random(sim->clock.clock.self);
+    if (sim->workers[i] || !vf_worker_open(&sim->setups[i], &sim->workers[i], &error) || error.retriable)
+        return;
+    if (!is_refused(&error))
         broken(sim, "worker %zu cannot start: %s", i, error.text);
+    trace(sim, "decide", (int64_t)i);
+    sim_operator_decide(&sim->operator);
 }
 
 static void gather_counts(struct sim *sim, size_t i)
@@ -256,6 +271,27 @@ static void trim(struct sim *sim)
     vf_arena_free(arena);
 }
 
+static void write_script(struct sim *sim, uint64_t number)
+{
+    char *end = sim->script + sim->script_size;
+    int size = snprintf(end, sizeof sim->script - sim->script_size, "-- %llu\n", (unsigned long long)number);
+    sim->file.text = vf_bytes(sim->script, sim->script_size + (size_t)size);
+    vf_script_hash(&sim->file, 1, sim->proposed.script_hash);
+}
+
+static void operate(struct sim *sim)
+{
+    if (below(sim, 3)) {
+        trace(sim, "adopt", 0);
+        write_script(sim, below(sim, 1000));
+        sim_operator_adopt(&sim->operator);
+    } else if (sim->with_rewinds) { /* otherwise the log may no longer begin at its beginning */
+        trace(sim, "drop", 0);
+        sim->went_back = true;
+        sim_operator_drop(&sim->operator, below(sim, 2) ? SIZE_MAX : (size_t)below(sim, 3));
+    }
+}
+
 static void act(struct sim *sim)
 {
     size_t i = (size_t)below(sim, WORKERS);
@@ -320,7 +356,9 @@ static void act(struct sim *sim)
         vf_memory_server_set_frozen(sim->server, view, sim->frozen);
     } else if (chance < 994) {
         vf_plain_flaky = sim->producer.with_stops ? (int)below(sim, 4) : 0;
-    } else if (chance < 996 && sim->with_rewinds) {
+    } else if (chance < 996) {
+        operate(sim);
+    } else if (chance < 997 && sim->with_rewinds) {
         trace(sim, "wipe", 0);
         vf_memory_server_wipe(sim->server);
         go_back(sim);
@@ -405,7 +443,8 @@ static void set_up_script(struct sim *sim)
     bool tags = sim->producer.topic_count == 3;
     int size = snprintf(sim->script, sizeof sim->script, script, tags ? ", 'tags'" : "", tags ? ", tag = to" : "",
                         names[sim->versions]);
-    sim->file = (struct vf_file){.name = VF_LITERAL("view.lua"), .text = vf_bytes(sim->script, (size_t)size)};
+    sim->script_size = (size_t)size;
+    sim->file = (struct vf_file){.name = VF_LITERAL("view.lua")};
     sim->proposed = (struct vf_generation){.number = 1,
                                            .state = "active",
                                            .projection_version = 1,
@@ -413,7 +452,9 @@ static void set_up_script(struct sim *sim)
                                            .files = &sim->file,
                                            .file_count = 1,
                                            .format = VF_FORMAT};
-    vf_script_hash(&sim->file, 1, sim->proposed.script_hash);
+    write_script(sim, 0);
+    sim->operator=(struct sim_operator){
+        .server = sim->server, .view = view, .clock = &sim->clock.clock, .proposed = &sim->proposed};
 }
 
 static void set_up_workers(struct sim *sim)
@@ -558,6 +599,8 @@ static void heal(struct sim *sim)
     vf_memory_server_fail_call(sim->server, 0);
     vf_memory_log_fail_call(sim->log, 0);
     vf_plain_flaky = 0;
+    sim_operator_decide(&sim->operator);
+    close_worker(sim, 0); /* one that starts makes a generation that was dropped */
     for (size_t i = 0; i < WORKERS; i++) {
         open_worker(sim, i);
         vf_memory_log_set_zombie(sim->log, GROUP, sim->names[i], false);
@@ -578,10 +621,14 @@ struct sum {
     struct vf_counts counts;
     int64_t checks;
     struct tally tallies[SIM_KINDS];
+    int64_t adoptions;
+    int64_t drops;
 };
 
 static void add_tallies(struct sum *sum, const struct sim *sim)
 {
+    sum->adoptions += sim->operator.adoptions;
+    sum->drops += sim->operator.drops;
     for (size_t kind = 0; kind < SIM_KINDS; kind++) {
         struct tally *to = &sum->tallies[kind];
         const struct tally *from = &sim->tallies[kind];
@@ -632,10 +679,13 @@ static void run(uint64_t seed, bool cold, struct sum *sum)
 }
 
 /* A run in which nothing went wrong proves nothing. */
-static bool has_seen_every_fault(const struct vf_counts *counts)
+static bool has_seen_every_fault(const struct sum *sum)
 {
+    const struct vf_counts *counts = &sum->counts;
+    printf("adoptions %lld, drops %lld\n", (long long)sum->adoptions, (long long)sum->drops);
     return counts->conflicts && counts->refolds && counts->unknown && counts->lost_replies && counts->rewinds &&
-           counts->rebalances && counts->stops && counts->store_losses && counts->frozen && counts->evicted;
+           counts->rebalances && counts->stops && counts->store_losses && counts->frozen && counts->superseded &&
+           counts->evicted && sum->adoptions && sum->drops;
 }
 
 /* Nor does a kind of numbers whose repeats, siblings and impossible numbers never came. */
@@ -684,7 +734,7 @@ int main(int count, char **arguments)
 #define PRINT(name) printf(" %s %lld", #name, (long long)sum.counts.name);
     VF_COUNTS(PRINT)
     printf("\n");
-    bool complete = has_seen_every_number(sum.tallies) & has_seen_every_fault(&sum.counts);
+    bool complete = has_seen_every_number(sum.tallies) & has_seen_every_fault(&sum);
     if (seeds >= 100 && !complete) {
         printf("something that the test is about never happened\n");
         return 1;

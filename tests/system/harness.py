@@ -472,7 +472,7 @@ def difference(wanted, found, path=""):
 # --- processes --------------------------------------------------------------------------------------------------------
 
 
-def run_viewfold(*arguments, seconds=40, env=None):
+def run_viewfold(*arguments, seconds=100, env=None):
     """One command to its end: exit status, stdout, stderr."""
     try:
         return subprocess.run(
@@ -525,12 +525,12 @@ class Process:
         self.log.close()
         return status
 
-    def terminate(self, seconds=40):
+    def terminate(self, seconds=100):
         """SIGTERM, and the exit status."""
         self.signal(signal.SIGTERM)
         return self.ended(seconds)
 
-    def ended(self, seconds=40):
+    def ended(self, seconds=100):
         """The exit status after SIGTERM. A process that has not said a word yet may not have reached its handlers, and
         then dies of the signal as any program does: nothing had begun, which is as good as 0."""
         status = self.wait(seconds)

@@ -87,7 +87,7 @@ def a_read_with_a_token_is_fresh_or_says_why_not():
                 record = shop._record(generate.ORDERS, "order", order, event_type, None)
                 world.send([{**record, "topic": world.orders_topic}])
                 version = shop.versions[f"order/{order}"]
-                done = get(world, "--store", store, "--min", f"v:order/{quoted}@{version}", "--wait", "20s", customer)
+                done = get(world, "--store", store, "--min", f"v:order/{quoted}@{version}", "--wait", "60s", customer)
                 check(done.returncode == 0, f"{store}: ended with {done.returncode}: {done.stderr}")
                 (document,) = documents_of(done)
                 check(document["versions"][f"order/{order}"] == version, f"{store}: not fresh: {document['versions']}")
@@ -95,7 +95,7 @@ def a_read_with_a_token_is_fresh_or_says_why_not():
                 fresh += 1
             at = max(world.produced.items(), key=lambda item: item[1])
             token = f"o:{at[0][0]}/{at[0][1]}@{at[1] - 1}"
-            done = get(world, "--store", store, "--min", token, "--wait", "20s", customer)
+            done = get(world, "--store", store, "--min", token, "--wait", "60s", customer)
             check(done.returncode == 0, f"{store}: {token} ended with {done.returncode}: {done.stderr}")
             fresh += 1
             # What has not been produced does not come in time.
@@ -112,8 +112,8 @@ def a_read_with_a_token_is_fresh_or_says_why_not():
         world.send([{"topic": bad[0], "partition": bad[1], "key": "x", "value": b"{"}])
         offset = world.produced[bad] - 1
         for store in harness.STORES:
-            wait_until("the partition does not stop", 30, lambda s=store: process.lines("level=error", f"store={s}"))
-            done = get(world, "--store", store, "--min", f"o:{bad[0]}/{bad[1]}@{offset}", "--wait", "10s", customer)
+            wait_until("the partition does not stop", 120, lambda s=store: process.lines("level=error", f"store={s}"))
+            done = get(world, "--store", store, "--min", f"o:{bad[0]}/{bad[1]}@{offset}", "--wait", "60s", customer)
             check(done.returncode == 1, f"{store}: a stopped partition: {done.returncode}: {done.stderr}")
             check(f"{bad[0]}/{bad[1]}" in done.stderr, f"{store}: it does not say where: {done.stderr}")
         done = get(world, "--min", "v:order@x", customer)

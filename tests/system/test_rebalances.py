@@ -18,7 +18,8 @@ def processes_that_join_and_leave_in_a_loop_change_nothing():
         for watcher in watchers:
             watcher.start()
         with world.flow(shop, rate=600) as flowing:
-            while flowing():
+            # On a busy machine a few turns take longer than all events.
+            while flowing() or joined < 2 or left < 2:
                 harness.pause(random.uniform(0.1, 1.5))
                 if len(fleet.living()) < 2 or (len(fleet.living()) < 4 and random.random() < 0.5):
                     fleet.start()
@@ -49,7 +50,7 @@ def what_a_zombie_writes_late_does_not_count():
         fleet = Fleet(world)
         zombies, late = 0, {store: 0 for store in harness.STORES}
         sleeper = fleet.start()
-        wait_until("the first one does not begin", 30, lambda: world.progress("cache") and world.progress("documents"))
+        wait_until("the first one does not begin", 120, lambda: world.progress("cache") and world.progress("documents"))
         while not all(world.caught_up(store) for store in harness.STORES) and (zombies < 2 or not late["cache"]):
             harness.pause(random.uniform(0.1, 0.4))
             sleeper.signal(signal.SIGSTOP)
@@ -58,13 +59,13 @@ def what_a_zombie_writes_late_does_not_count():
             successor = fleet.start()
             wait_until(
                 "nobody takes over from the one that sleeps",
-                30,
+                120,
                 lambda at=at: all(sum(world.progress(store).values()) > at[store] for store in harness.STORES),
             )
             sleeper.signal(signal.SIGCONT)
             zombies += 1
             wait_until(
-                "the zombie does not come back", 30, lambda n=before: len(sleeper.lines("msg=assigned")) >= n + 2
+                "the zombie does not come back", 120, lambda n=before: len(sleeper.lines("msg=assigned")) >= n + 2
             )  # one for each store
             harness.pause(1.2)  # its counts are said once a second
             late = {store: sleeper.counts(store).get("conflicts", 0) for store in harness.STORES}

@@ -17,10 +17,10 @@ def sigterm_under_load_drains_and_ends_with_0():
         for _ in range(3):
             process = fleet.start()
             begun = dict(world.progress("cache"))
-            wait_until("nothing is taken in", 40, lambda b=begun: world.progress("cache") != b)
+            wait_until("nothing is taken in", 120, lambda b=begun: world.progress("cache") != b)
             harness.pause(random.uniform(0.0, 0.6))
             process.signal(random.choice((signal.SIGTERM, signal.SIGINT)))
-            status = process.wait(15 + 15)
+            status = process.wait(15 + 60)
             check(status == 0, f"ended with {status}")
             check(process.lines("draining"), "the log does not say that it drains")
             check(process.lines("msg=ended"), "the workers do not say what they have done")
@@ -49,16 +49,16 @@ def a_second_signal_ends_at_once_with_128_and_its_number():
         for number in (signal.SIGTERM, signal.SIGINT):
             process = fleet.start()
             wait_until(
-                "the fleet does not catch up", 40, lambda: all(world.caught_up(store) for store in harness.STORES)
+                "the fleet does not catch up", 120, lambda: all(world.caught_up(store) for store in harness.STORES)
             )
             os.kill(redis_server, signal.SIGSTOP)
             try:
                 world.produce(generate.Shop(random.randrange(1 << 30), customers=9, events=30, prefix=f"s{number}-"))
-                wait_until("MongoDB's view does not go on", 40, lambda: world.caught_up("documents"))
+                wait_until("MongoDB's view does not go on", 120, lambda: world.caught_up("documents"))
                 process.signal(signal.SIGTERM)
-                wait_until("the log does not say that it drains", 20, lambda p=process: p.lines("draining"))
+                wait_until("the log does not say that it drains", 120, lambda p=process: p.lines("draining"))
                 process.signal(number)
-                status = process.wait(20)
+                status = process.wait(60)
                 check(status == 128 + number, f"ended with {status}")
                 fleet.processes.remove(process)
             finally:
