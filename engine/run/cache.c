@@ -7,6 +7,7 @@ struct vf_cache {
     struct vf_projector *projector;
     size_t bytes_max;
     size_t bytes;
+    bool whole;
     struct vf_cached_document *documents;
     struct vf_cached_aggregate *aggregates;
     struct vf_cached *oldest;
@@ -138,6 +139,8 @@ static void drop_document(struct vf_cache *cache, struct vf_cached_document *doc
 
 static void drop(struct vf_cache *cache, struct vf_cached *entry)
 {
+    /* GUARD cache-whole: what was dropped, or what another has written, would be taken to be absent for ever */
+    cache->whole = false;
     unlink_entry(cache, entry);
     cache->bytes -= entry->bytes;
     if (entry->is_document) {
@@ -163,6 +166,17 @@ void vf_cache_drop_all(struct vf_cache *cache)
 {
     while (cache->oldest)
         drop(cache, cache->oldest);
+    cache->whole = false;
+}
+
+void vf_cache_set_whole(struct vf_cache *cache)
+{
+    cache->whole = true;
+}
+
+bool vf_cache_is_whole(const struct vf_cache *cache)
+{
+    return cache->whole;
 }
 
 int64_t vf_cache_evict(struct vf_cache *cache, uint64_t in_use)

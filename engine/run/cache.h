@@ -97,6 +97,11 @@ void vf_cache_rest(struct vf_cache *cache, struct vf_cached_document *document, 
 void vf_cache_drop_since(struct vf_cache *cache, uint64_t batch);
 void vf_cache_drop_all(struct vf_cache *cache);
 
+/* A cache is whole while it holds everything that is stored, as far as its owner knows: he says so where nothing is, and
+ * whatever leaves the cache ends it. What is not in a whole cache is absent, or was written by somebody else just now. */
+void vf_cache_set_whole(struct vf_cache *cache);
+bool vf_cache_is_whole(const struct vf_cache *cache);
+
 /* Evicts the oldest until the estimate is within bytes_max, sparing what batches numbered `in_use` or later have used.
  * Returns how many went. */
 int64_t vf_cache_evict(struct vf_cache *cache, uint64_t in_use);

@@ -403,6 +403,8 @@ static enum vf_code assign_positions(struct vf_worker *worker, struct vf_error *
             return VF_OK;
     }
     worker->positioned = true;
+    if (row_count == 0)
+        vf_cache_set_whole(worker->cache);
     return VF_OK;
 }
 

@@ -194,6 +194,11 @@ SETTLING = [
         [("!vf_worker_settle(worker))", "!vf_worker_settle(worker) && (!worker->store || !worker->chunks))")],
         [PROPERTY],
     ),
+    Guard(
+        "cache-whole",
+        [("    cache->whole = false;\n    unlink_entry", "    unlink_entry")],
+        [scenario("what_another_has_written_into_an_empty_generation_is_read_after_one_conflict")],
+    ),
     Guard("evict-in-use", [(" && cache->oldest->batch < in_use) {", ") {\n        (void)in_use;")], [PROPERTY]),
 ]
 

@@ -203,10 +203,13 @@ static void commit(struct stage *stage, struct vf_commit *commit)
 
 void stage_write_customer(struct stage *stage, const char *id, bool with_customer)
 {
+    struct vf_document absent = {.id = vf_bytes_from(id), .presence = VF_ABSENT};
     const struct vf_document *found = find_document(stage, id);
-    assert_non_null(found);
-    bson_t body, next = BSON_INITIALIZER, part;
-    assert_true(bson_init_static(&body, (const uint8_t *)found->body.data, found->body.size));
+    bson_t body = BSON_INITIALIZER, next = BSON_INITIALIZER, part;
+    if (found)
+        assert_true(bson_init_static(&body, (const uint8_t *)found->body.data, found->body.size));
+    else
+        found = &absent;
     if (with_customer) { /* sorted before order/... */
         BSON_APPEND_DOCUMENT_BEGIN(&next, "customer/x", &part);
         BSON_APPEND_INT64(&part, "h", 1);
@@ -216,6 +219,7 @@ void stage_write_customer(struct stage *stage, const char *id, bool with_custome
     bson_copy_to_excluding_noinit(&body, &next, "customer/x", NULL);
     struct vf_document_change change = {
         .intent = VF_WRITE, .base = found->presence, .base_stamp = found->stamp, .next = *found};
+    change.next.presence = VF_PRESENT;
     change.next.body = vf_bytes((const char *)bson_get_data(&next), next.len);
     change.next.revision++;
     struct vf_commit one = {.documents = &change, .document_count = 1};

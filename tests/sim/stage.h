@@ -60,8 +60,8 @@ void stage_turn(struct stage *stage, size_t worker);
 /* Turns of all open workers, while seconds pass: long enough that everything is done that can be done. */
 void stage_run(struct stage *stage);
 
-/* Writes as another worker would, beside the log: a document's body gains a customer's part, or loses it; a partition's
- * progress is at `next`, with no last record. */
+/* Writes as another worker would, beside the log: a document, made where it is absent, gains a customer's part in its body,
+ * or loses it; a partition's progress is at `next`, with no last record. */
 void stage_write_customer(struct stage *stage, const char *id, bool with_customer);
 void stage_move_progress(struct stage *stage, const char *topic, int64_t next);
 

@@ -54,6 +54,59 @@ static void what_a_batch_only_read_is_in_its_condition(void **state)
     assert_int_equal(stage->conditions, 1);
 }
 
+/* --- presuming ---------------------------------------------------------------------------------------------------- */
+
+static void an_empty_generation_is_not_read(void **state)
+{
+    struct stage *stage = *state;
+    stage_send(stage, "orders", "o1", 1, "Created", "\"c1\"");
+    stage_send(stage, "orders", "o2", 1, "Created", "\"c1\"");
+    stage_send(stage, "orders", "o1", 2, "Changed", "null");
+    stage_open(stage, 0);
+    stage_run(stage);
+    assert_int_equal(stage_counts(stage, 0).loads, 0);
+    assert_int_equal(stage_handled(stage, "c1", "order/o1"), 2);
+    stage_close(stage, 0);
+    stage_send(stage, "orders", "o1", 3, "Changed", "null");
+    stage_open(stage, 1); /* it finds progress, so it reads: the link, and then the document */
+    stage_run(stage);
+    assert_int_equal(stage_counts(stage, 1).loads, 2);
+    assert_int_equal(stage_counts(stage, 1).conflicts, 0);
+    assert_int_equal(stage_handled(stage, "c1", "order/o1"), 3);
+}
+
+static void what_another_has_written_into_an_empty_generation_is_read_after_one_conflict(void **state)
+{
+    struct stage *stage = *state;
+    stage_open(stage, 0);
+    while (stage_counts(stage, 0).positionings == 0)
+        stage_turn(stage, 0); /* it has seen that nothing is there */
+    stage_write_customer(stage, "c1", true);
+    stage_send(stage, "orders", "o1", 1, "Created", "\"c1\"");
+    stage_send(stage, "orders", "o1", 2, "Needs", "null");
+    stage_run(stage);
+    assert_int_equal(stage_counts(stage, 0).conflicts, 1);
+    assert_int_equal(stage_counts(stage, 0).stops, 0);
+    assert_int_equal(stage_handled(stage, "c1", "order/o1"), 2);
+}
+
+static void what_has_left_the_cache_is_read_and_not_presumed_absent(void **state)
+{
+    struct stage *stage = *state;
+    stage->setups[0].cache_bytes = 1;
+    for (int64_t version = 1; version <= 2; version++) {
+        stage_send(stage, "customers", "c1", version, "Changed", "null");
+        stage_send(stage, "customers", "c2", version, "Changed", "null");
+        stage_send(stage, "customers", "c3", version, "Changed", "null");
+    }
+    stage_open(stage, 0);
+    stage_run(stage);
+    assert_true(stage_counts(stage, 0).evicted > 0);
+    assert_true(stage_counts(stage, 0).loads > 0);
+    assert_int_equal(stage_counts(stage, 0).conflicts, 0);
+    assert_int_equal(stage_handled(stage, "c1", "customer/c1"), 2);
+}
+
 /* --- failing ------------------------------------------------------------------------------------------------------ */
 
 static void an_event_that_fails_on_an_old_document_is_folded_on_a_fresh_one(void **state)
@@ -616,6 +669,9 @@ int main(void)
         SCENARIO(a_topic_made_anew_is_noticed_beside_retention),
         SCENARIO(a_repeat_of_a_link_event_is_not_followed),
         SCENARIO(what_a_batch_only_read_is_in_its_condition),
+        SCENARIO(an_empty_generation_is_not_read),
+        SCENARIO(what_another_has_written_into_an_empty_generation_is_read_after_one_conflict),
+        SCENARIO(what_has_left_the_cache_is_read_and_not_presumed_absent),
         SCENARIO(an_event_that_fails_on_an_old_document_is_folded_on_a_fresh_one),
         SCENARIO(a_failure_on_top_of_a_batch_that_came_to_nothing_does_not_count),
         SCENARIO(a_stopped_partition_stays_stopped_and_others_go_on),
