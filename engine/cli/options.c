@@ -78,7 +78,8 @@ static const struct vf_flag test_flags[] = {
      .help = "default text; json (as --json): a line a test"},
     {.name = "coverage", .type = VF_FLAG_SWITCH, .help = "say which handlers, kinds and links no test has met"},
     {.name = "interleavings", .type = VF_FLAG_INT, .argument = "N", .min = 0, .max = 1000000,
-     .help = "orders of different aggregates' events to try a test; default 200, and all where there are no more"},
+     .help = "orders of different aggregates' events to try a test, all where there are no more; 0: none; default 200, fewer in "
+             "long tests"},
     {.name = NULL},
 };
 

@@ -349,6 +349,25 @@ static bool read_short(const struct vf_test_reading *reading, const struct vf_no
     return true;
 }
 
+/* Several keys and no `event` among them, a list, or nothing. */
+static void refuse_event(const struct vf_test_reading *reading, const struct vf_node *node)
+{
+    const struct vf_node *first = node->kind == VF_NODE_MAP ? node->first : NULL;
+    const char *near = NULL, *end;
+    for (const struct vf_node *member = first; member; member = member->next) {
+        vf_suggest_offer(member->key, "event", &near);
+    }
+    if (first && strchr(first->key, '/') && find_version(first->key, &end)) {
+        vf_findings_add(reading->findings, first->next->key_place,
+                        "%s stands beside the event, not in its data: indent the data deeper than %.100s, or write "
+                        "{event: ..., data: ...}",
+                        first->next->key, first->key);
+        return;
+    }
+    vf_findings_add(reading->findings, node->place, "this is no event. " NOTATION ". The long form has an `event`%s",
+                    near ? "; did you mean event?" : "");
+}
+
 bool vf_test_event_read(const struct vf_test_reading *reading, const struct vf_node *node, size_t index,
                         struct vf_test_event *ret_event)
 {
@@ -360,13 +379,7 @@ bool vf_test_event_read(const struct vf_test_reading *reading, const struct vf_n
     if (node->kind == VF_NODE_MAP && vf_node_member(node, "event")) {
         fine = read_long(reading, node, &event);
     } else if (node->kind == VF_NODE_LIST || (node->kind == VF_NODE_MAP && (!node->first || node->first->next))) {
-        const char *near = NULL;
-        for (const struct vf_node *member = node->first; node->kind == VF_NODE_MAP && member; member = member->next) {
-            vf_suggest_offer(member->key, "event", &near);
-        }
-        vf_findings_add(reading->findings, node->place,
-                        "this is no event. " NOTATION ". The long form has an `event`%s",
-                        near ? "; did you mean event?" : "");
+        refuse_event(reading, node);
         return false;
     } else {
         fine = read_short(reading, node, &event);

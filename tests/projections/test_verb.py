@@ -486,6 +486,25 @@ def without_paths_the_configuration_says_which():
 
 
 @case
+def the_page_shows_what_comes_out():
+    with open(os.path.join(ROOT, "docs", "testing-projections.md"), encoding="utf-8") as file:
+        page = file.read()
+    blocks = re.findall(r"^```(\w*)\n(.*?)^```$", page, re.DOTALL | re.MULTILINE)
+    tests, shown = [text for kind, text in blocks if kind == "yaml"], [text for kind, text in blocks if not kind]
+    with tempfile.TemporaryDirectory() as folder, open(
+        os.path.join(ROOT, "projections", "customer_orders", "customer_orders.lua"), encoding="utf-8"
+    ) as sample:
+        write(folder, "customer_orders.lua", sample.read())
+        write(folder, "customer_orders.test.yaml", tests[0])
+        _, out, _ = run(cwd=folder)
+        assert steady("$ viewfold test\n" + out) == steady(shown[0]), out
+        write(folder, "customer_orders.test.yaml", f"- name: the long form\n  given:\n{tests[1]}  expect: {{}}\n")
+        _, out, _ = run(cwd=folder)
+        assert "the view is not the expected one" in out, out
+    assert shown[1].rstrip("\n") in run("last_wins.lua")[1], shown[1]
+
+
+@case
 def help_says_how():
     _, out, _ = run("--help")
     for word in ("--filter TEXT", "--format text|tap|junit|json", "--coverage", "--interleavings N", "X.test.yaml"):
