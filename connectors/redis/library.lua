@@ -406,6 +406,7 @@ local function check_drop_begin(keys, args)
   if not entry_of(keys[2], args[1], args[2], 'active', 'dropping') then return { 'superseded' } end
   return first_denied({
     { 'UNLINK', keys[1] }, { 'HSET', keys[2], 'f', 'v' }, { 'UNLINK', keys[3] }, { 'HSET', keys[4], 'f', 'v' },
+    { 'SCAN', '0' }, -- by which the rest is found: what was begun could not be finished without
   })
 end
 

@@ -99,14 +99,24 @@ static enum vf_code fail_changed(struct vf_error *error)
                              "`viewfold generations list`, then try again");
 }
 
+/* Kafka, where it can be asked: what it knows is told besides, and nothing depends on it. NULL: it cannot. */
+static struct vf_cluster *open_cluster(struct vf_generations *generations)
+{
+    struct vf_cluster *cluster = NULL;
+    return generations->cli->registry->cluster->open(&generations->config->kafka, CLUSTER_TIMEOUT_MS, &cluster, NULL) ==
+                   VF_OK
+               ? cluster
+               : NULL;
+}
+
 /* How many workers run it now; 0 also where nobody can say. */
 static size_t workers_of(struct vf_generations *generations, const struct chosen *chosen)
 {
     const struct vf_cluster_type *type = generations->cli->registry->cluster;
     const struct vf_view_entry *entry = chosen->target->entry;
-    struct vf_cluster *cluster = NULL;
     size_t members = 0;
-    if (!entry || type->open(&generations->config->kafka, CLUSTER_TIMEOUT_MS, &cluster, NULL) != VF_OK) {
+    struct vf_cluster *cluster = entry ? open_cluster(generations) : NULL;
+    if (!cluster) {
         return 0;
     }
     const char *group = vf_arena_printf(generations->arena, "%s.%s.%s.g%d", generations->config->kafka.group,
@@ -311,18 +321,56 @@ void vf_generations_adopt(struct vf_generations *generations)
 
 /* --- drop --------------------------------------------------------------------------------------------------------- */
 
+/* Which of a topic's partitions no longer begin at their beginning: "; orders/0 begins at 500 now". */
+static void add_lost_of(struct vf_generations *generations, struct vf_cluster *cluster, const char *topic,
+                        struct vf_buffer *lost)
+{
+    const struct vf_cluster_type *type = generations->cli->registry->cluster;
+    int32_t partitions = 0;
+    if (type->partition_count(cluster, topic, &partitions, NULL) != VF_OK || partitions <= 0) {
+        return;
+    }
+    struct vf_reach *reach = vf_arena_calloc(generations->arena, (size_t)partitions, sizeof *reach);
+    for (int32_t i = 0; i < partitions; i++) {
+        reach[i].partition = (struct vf_partition){topic, i};
+    }
+    if (type->reach(cluster, reach, (size_t)partitions, NULL) != VF_OK) {
+        return;
+    }
+    for (int32_t i = 0; i < partitions; i++) {
+        if (reach[i].low > 0) {
+            vf_buffer_printf(lost, "%s%s/%d begins at %lld", lost->size > 0 ? ", " : "", topic, (int)i,
+                             (long long)reach[i].low);
+        }
+    }
+}
+
+/* A view can be built again from what the log still holds, and from nothing else. */
+static void add_lost(struct vf_generations *generations, const struct vf_view_entry *entry, struct vf_buffer *lost)
+{
+    struct vf_cluster *cluster = entry ? open_cluster(generations) : NULL;
+    for (size_t i = 0; cluster && i < entry->topic_count; i++) {
+        add_lost_of(generations, cluster, entry->topics[i], lost);
+    }
+    generations->cli->registry->cluster->close(cluster);
+}
+
 /* Removing what readers see is never done by a slip. */
 static enum vf_code confirm(struct vf_generations *generations, const struct chosen *all, size_t count,
                             struct vf_error *error)
 {
-    struct vf_buffer what;
+    struct vf_buffer what, lost;
     if (vf_options_has(generations->cli->options, "yes")) {
         return VF_OK;
     }
     vf_buffer_init(&what);
+    vf_buffer_init(&lost);
     for (size_t i = 0; i < count; i++) {
         if (all[i].there && is_in(&all[i], VF_GENERATION_ACTIVE)) {
             size_t workers = workers_of(generations, &all[i]);
+            if (what.size == 0) { /* the topics are those of all */
+                add_lost(generations, all[i].target->entry, &lost);
+            }
             vf_buffer_printf(&what, "%s%s in %s, generation %d", what.size > 0 ? "; " : "", all[i].target->view,
                              all[i].target->store->name, (int)all[i].generation.number);
             if (workers > 0) {
@@ -335,10 +383,11 @@ static enum vf_code confirm(struct vf_generations *generations, const struct cho
     if (is_served) {
         vf_fail(error, VF_E_USAGE,
                 "this removes %s: all documents and all progress. Readers miss the view until `viewfold run` has built "
-                "it again from the log's beginning, as far as the log still holds it. Nothing was done; if it is what "
-                "you want, say --yes",
-                what.data);
+                "it again from the log's beginning%s%s%s. Nothing was done; if it is what you want, say --yes",
+                what.data, lost.size > 0 ? "; and that is gone, for good: " : "", lost.size > 0 ? lost.data : "",
+                lost.size > 0 ? " now" : "");
     }
+    vf_buffer_done(&lost);
     vf_buffer_done(&what);
     return is_served ? VF_E_USAGE : VF_OK;
 }

@@ -364,6 +364,11 @@ static enum vf_code adopt_and_drop(struct vf_store *store, struct vf_view view, 
     }
     while (code == VF_OK && drop == VF_DROP_MORE)
         code = type->drop_more(store, view, 2, 1, &drop, &removed, error);
+    if (code != VF_OK) { /* what cannot be removed to its end is not begun: readers have not lost it */
+        struct vf_view_state seen;
+        assert_int_equal(type->state(store, view.name, &seen, NULL), VF_OK);
+        assert_int_equal(seen.active, 1);
+    }
     return code;
 }
 
