@@ -94,6 +94,10 @@ static const char *find_strangers(struct check *check)
 
 /* --- the given order, in one batch -------------------------------------------------------------------------------- */
 
+static const char sequences[] =
+    "In a test the numbers of each aggregate are 1, 2, 3 and so on without holes, whatever numbers its topic has. An event "
+    "that is given twice, with one number, is a repeat.";
+
 static enum vf_code run_plain(struct check *check)
 {
     struct vf_test_plan plan = {.order = check->order, .count = check->test->event_count, .record = true};
@@ -102,7 +106,10 @@ static enum vf_code run_plain(struct check *check)
         return code;
     }
     if (check->plain.error) {
-        add_error(check, &check->plain, fail(check, VF_TEST_NOT_TAKEN, "an event cannot be taken in"));
+        struct vf_test_failure *failure = fail(check, VF_TEST_NOT_TAKEN, "an event cannot be taken in");
+        add_error(check, &check->plain, failure);
+        /* The message is the one of `run`, and speaks of the topic's numbers. */
+        failure->advice = strstr(failure->error, ": a gap: ") ? sequences : NULL;
         return VF_OK;
     }
     struct vf_test_differences differences;
