@@ -26,23 +26,72 @@ struct vf_topic_entry vf_config_topic(const struct vf_config *config, const char
     };
 }
 
+static enum vf_code check_names(const struct vf_config *config, const char *projection,
+                                const struct vf_topic_entry *earlier, const struct vf_topic_entry *later,
+                                struct vf_error *error)
+{
+    if (strcmp(earlier->topic, later->topic) != 0) {
+        return VF_OK;
+    }
+    return vf_fail(error, VF_E_CONFIG,
+                   "%s: projection %s reads the Kafka topic %s under two names, %s and %s: progress and tokens "
+                   "go by the topic's own name, so name it once",
+                   config->path, projection, later->topic, earlier->name, later->name);
+}
+
+static const char *numbers_name(enum vf_numbers numbers)
+{
+    return numbers == VF_NUMBERS_OFFSET ? "offsets" : numbers == VF_NUMBERS_ORDERED ? "`ordered`" : "a `revision`";
+}
+
+/* Whether one aggregate's events may come from both topics although only a sequence would put them in order: between topics
+ * there is no order, and what comes late is taken for a duplicate. Of offsets it is enough that they may: they are not even
+ * comparable. */
+static bool may_mix(const struct vf_envelope *one, const struct vf_envelope *other)
+{
+    if (one->numbers == VF_NUMBERS_SEQUENCE) {
+        return false;
+    }
+    if (!one->kind || !other->kind) {
+        return one->numbers == VF_NUMBERS_OFFSET;
+    }
+    return strcmp(one->kind, other->kind) == 0;
+}
+
+static enum vf_code check_kinds(const struct vf_config *config, const char *projection,
+                                const struct vf_topic_entry *one, const struct vf_topic_entry *other,
+                                struct vf_error *error)
+{
+    /* GUARD one-topic: offsets of one topic are taken for those of another, and what is lower for a duplicate */
+    if (!may_mix(&one->envelope, &other->envelope)) {
+        return VF_OK;
+    }
+    return vf_fail(
+        error, VF_E_CONFIG,
+        "%s: %s reads %s, whose numbers are %s, and %s, which %s hold the same kind: such a kind comes from one "
+        "topic only. Say the `kind` of each topic, and let them differ",
+        config->path, projection, one->topic, numbers_name(one->envelope.numbers), other->topic,
+        one->envelope.kind && other->envelope.kind ? "does" : "may");
+}
+
 enum vf_code vf_config_check_topics(const struct vf_config *config, const char *projection, const char *const *names,
                                     size_t name_count, struct vf_error *error)
 {
-    for (size_t i = 0; i < name_count; i++) {
+    enum vf_code code = VF_OK;
+    for (size_t i = 0; i < name_count && !code; i++) {
         struct vf_topic_entry later = vf_config_topic(config, names[i]);
-        for (size_t j = 0; j < i; j++) {
+        for (size_t j = 0; j < i && !code; j++) {
             struct vf_topic_entry earlier = vf_config_topic(config, names[j]);
-            if (strcmp(earlier.topic, later.topic) == 0) {
-                return vf_fail(
-                    error, VF_E_CONFIG,
-                    "%s: projection %s reads the Kafka topic %s under two names, %s and %s: progress and tokens "
-                    "go by the topic's own name, so name it once",
-                    config->path, projection, later.topic, earlier.name, later.name);
+            code = check_names(config, projection, &earlier, &later, error);
+            if (!code) {
+                code = check_kinds(config, projection, &earlier, &later, error);
+            }
+            if (!code) {
+                code = check_kinds(config, projection, &later, &earlier, error);
             }
         }
     }
-    return VF_OK;
+    return code;
 }
 
 const struct vf_store_entry *vf_config_store(const struct vf_config *config, const char *name)

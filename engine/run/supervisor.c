@@ -109,42 +109,6 @@ static enum vf_code check_wanted(const struct supervisor *supervisor, struct vf_
     return VF_OK;
 }
 
-static const char *numbers_name(enum vf_numbers numbers)
-{
-    return numbers == VF_NUMBERS_OFFSET ? "offsets" : numbers == VF_NUMBERS_ORDERED ? "`ordered`" : "a `revision`";
-}
-
-/* Whether one aggregate's events may come from both topics although only a sequence would put them in order. Of offsets it is
- * enough that they may: they are not even comparable. */
-static bool may_mix(const struct vf_envelope *one, const struct vf_envelope *other)
-{
-    if (one->numbers == VF_NUMBERS_SEQUENCE)
-        return false;
-    if (!one->kind || !other->kind)
-        return one->numbers == VF_NUMBERS_OFFSET;
-    return strcmp(one->kind, other->kind) == 0;
-}
-
-/* Between two topics there is no order, and where numbers are no sequence, what comes late is taken for a duplicate. */
-static enum vf_code check_kinds(const struct vf_config *config, const char *projection, const struct instance *instance,
-                                struct vf_error *error)
-{
-    for (size_t i = 0; i < instance->topic_count; i++) {
-        for (size_t j = 0; j < instance->topic_count; j++) {
-            const struct vf_reading_topic *one = &instance->topics[i], *other = &instance->topics[j];
-            /* GUARD one-topic: offsets of one topic are taken for those of another, and what is lower for a duplicate */
-            if (i != j && may_mix(&one->envelope, &other->envelope))
-                return vf_fail(
-                    error, VF_E_CONFIG,
-                    "%s: %s reads %s, whose numbers are %s, and %s, which %s hold the same kind: such a kind "
-                    "comes from one topic only. Say the `kind` of each topic, and let them differ",
-                    config->path, projection, one->topic, numbers_name(one->envelope.numbers), other->topic,
-                    one->envelope.kind && other->envelope.kind ? "does" : "may");
-        }
-    }
-    return VF_OK;
-}
-
 static enum vf_code propose(struct supervisor *supervisor, size_t index, struct vf_error *error)
 {
     const struct vf_supervisor_setup *setup = supervisor->setup;
@@ -168,7 +132,7 @@ static enum vf_code propose(struct supervisor *supervisor, size_t index, struct 
         instance->topics[i] = (struct vf_reading_topic){.topic = topic.topic, .envelope = topic.envelope};
         instance->topic_names[i] = topic.topic;
     }
-    return check_kinds(setup->config, projection->name, instance, error);
+    return VF_OK;
 }
 
 static const struct vf_store_type *find_store_type(const struct vf_supervisor_setup *setup, const char *name)

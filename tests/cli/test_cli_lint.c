@@ -113,6 +113,19 @@ static void machines_get_a_line_of_json_a_finding(void **state)
                "\"line\":1,\"message\":\"a projection has no field `verison`\"}\n");
 }
 
+static void topics_that_share_a_kind_without_a_sequence_are_found(void **state)
+{
+    struct scene *scene = *state;
+    scene_write(scene, "viewfold.yaml",
+                CONFIG("orders: {kind: order, override: {version: {numbers: ordered}}}, old: {kind: order}",
+                       "  - {script: p.lua}\n"));
+    scene_write(scene, "p.lua", "return { name = 'p', topics = {'orders', 'old'}, key = { order = own }, on = {} }\n");
+    assert_int_equal(lint(scene, "", NULL), 1);
+    assert_non_null(strstr(scene->out, "p.lua:1:"));
+    assert_non_null(strstr(scene->out, "p reads orders, whose numbers are `ordered`, and old, which does hold the same "
+                                       "kind: such a kind comes from one topic only"));
+}
+
 static void kinds_and_routes_are_compared(void **state)
 {
     struct scene *scene = *state;
@@ -330,6 +343,7 @@ int main(void)
         LINT_TEST(what_is_fine_ends_with_0_and_says_nothing),
         LINT_TEST(all_findings_of_all_files_are_told),
         LINT_TEST(machines_get_a_line_of_json_a_finding),
+        LINT_TEST(topics_that_share_a_kind_without_a_sequence_are_found),
         LINT_TEST(kinds_and_routes_are_compared),
         LINT_TEST(what_only_shows_between_projections_is_found),
         LINT_TEST(paths_are_files_and_folders),

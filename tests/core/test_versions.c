@@ -133,6 +133,38 @@ static void a_sequence_is_taken_in_once_and_in_order(void **state)
     assert_int_equal(last.version, 1000);
 }
 
+static void a_gap_says_which_numbers_and_what_to_do(void **state)
+{
+    (void)state;
+    static const struct {
+        enum vf_numbers numbers;
+        int64_t last, version;
+        const char *said[4];
+    } gaps[] = {
+        {SEQUENCE, 7, 9, {"a/1: a gap: version 9 came after 7", "as a sequence without holes", "`numbers: ordered`"}},
+        {SEQUENCE,
+         NONE,
+         5,
+         {"a/1: a gap: its first version here is 5", "the first number of a sequence is 1", "`first`",
+          "`history: partial`"}},
+        {REVISION, 7, 9, {"a/1: a gap: version 9 came after 7", "as a revision", "`numbers: offset` with an event_id"}},
+        {REVISION, NONE, 2, {"its first version here is 2", "the first number of a revision is 1"}},
+    };
+    for (size_t i = 0; i < COUNT_OF(gaps); i++) {
+        struct vf_error error;
+        struct vf_event event = {.numbers = gaps[i].numbers,
+                                 .version = gaps[i].version,
+                                 .first = 1,
+                                 .event_id = VF_LITERAL("e"),
+                                 .aggregate = VF_LITERAL("a/1")};
+        struct vf_last last = {.exists = gaps[i].last != NONE, .version = gaps[i].last};
+        assert_int_equal(vf_version_order(&event, &last), VF_GAP);
+        assert_int_equal(vf_version_fail(&event, &last, VF_GAP, &error), VF_E_DATA);
+        for (size_t w = 0; w < COUNT_OF(gaps[i].said) && gaps[i].said[w]; w++)
+            expect_contains(error.text, gaps[i].said[w]);
+    }
+}
+
 /* --- with what is remembered beside the number ---------------------------------------------------------------------- */
 
 /* What one aggregate's entry remembers. */
@@ -359,6 +391,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(duplicate_next_or_gap),
         cmocka_unit_test(a_sequence_is_taken_in_once_and_in_order),
+        cmocka_unit_test(a_gap_says_which_numbers_and_what_to_do),
         cmocka_unit_test(siblings_of_a_revision_are_told_from_repeats_by_their_ids),
         cmocka_unit_test(a_revision_needs_an_id_that_can_be_remembered),
         cmocka_unit_test(the_siblings_of_a_revision_are_bounded),

@@ -244,7 +244,7 @@ POSITIONS = [
     ),
     Guard(
         "one-topic",
-        [("if (i != j && may_mix(", "if (i != j && false && may_mix(")],
+        [("if (!may_mix(&one->envelope, &other->envelope)) {", "if (!may_mix(&one->envelope, &other->envelope) || one) {")],
         [scenario("a_kind_whose_numbers_are_no_sequence_comes_from_one_topic")],
     ),
     Guard(
