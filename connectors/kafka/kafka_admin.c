@@ -26,6 +26,10 @@ enum vf_code vf_kafka_admin_open(const char *brokers, const struct vf_source_pro
         return code;
     /* Ends are asked for at the isolation level at which the workers read (see vf_kafka_reach). */
     code = vf_kafka_conf_own(conf, "isolation.level", "read_committed", error);
+    if (code == VF_OK)
+        code = vf_kafka_conf_own(conf, "enable.partition.eof", "true", error); /* for vf_kafka_admin_try_read, */
+    if (code == VF_OK)
+        code = vf_kafka_conf_own(conf, "fetch.wait.max.ms", "10", error); /* which wants no more than an answer */
     if (code != VF_OK) {
         rd_kafka_conf_destroy(conf);
         return code;
@@ -189,4 +193,30 @@ enum vf_code vf_kafka_admin_topic_keeping(struct vf_kafka_admin *admin, const ch
     rd_kafka_ConfigResource_destroy(wanted);
     rd_kafka_AdminOptions_destroy(options);
     return code;
+}
+
+enum vf_code vf_kafka_admin_try_read(struct vf_kafka_admin *admin, const char *topic, int64_t timeout_ms,
+                                     struct vf_error *error)
+{
+    const int64_t deadline_ms = vf_kafka_now_ms() + timeout_ms;
+    rd_kafka_topic_t *handle = rd_kafka_topic_new(admin->client.rk, topic, NULL);
+    rd_kafka_resp_err_t err = handle ? RD_KAFKA_RESP_ERR__TIMED_OUT : rd_kafka_last_error();
+    if (handle && rd_kafka_consume_start(handle, 0, RD_KAFKA_OFFSET_BEGINNING)) {
+        err = rd_kafka_last_error();
+    } else if (handle) {
+        int64_t left_ms;
+        bool done = false;
+        while (!done && (left_ms = deadline_ms - vf_kafka_now_ms()) > 0) {
+            rd_kafka_message_t *message = rd_kafka_consume(handle, 0, (int)left_ms);
+            if (!message)
+                break;
+            err = message->err == RD_KAFKA_RESP_ERR__PARTITION_EOF ? RD_KAFKA_RESP_ERR_NO_ERROR : message->err;
+            done = !err || vf_kafka_code(err) != VF_E_UNAVAILABLE; /* a leader that is just changing is asked again */
+            rd_kafka_message_destroy(message);
+        }
+        rd_kafka_consume_stop(handle, 0);
+    }
+    if (handle)
+        rd_kafka_topic_destroy(handle);
+    return err ? vf_kafka_client_fail(&admin->client, err, error, "reading of topic %s", topic) : VF_OK;
 }

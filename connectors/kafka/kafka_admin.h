@@ -43,4 +43,9 @@ VF_MUSTCHECK enum vf_code vf_kafka_admin_topic_keeping(struct vf_kafka_admin *ad
                                                        int64_t timeout_ms, char ret_policy[32],
                                                        int64_t *ret_retention_ms, struct vf_error *error);
 
+/* Whether this login may read the topic: its first partition is read until something comes, or its end. Any failure but
+ * VF_E_DENIED (also that nothing came within the time limit) tells nothing about that. */
+VF_MUSTCHECK enum vf_code vf_kafka_admin_try_read(struct vf_kafka_admin *admin, const char *topic, int64_t timeout_ms,
+                                                  struct vf_error *error);
+
 #endif

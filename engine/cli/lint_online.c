@@ -162,6 +162,10 @@ static void look_at_topic(struct online *online, const char *name)
         say_error(online, topic.place, &error);
         return;
     }
+    if (type->try_read(online->cluster, topic.topic, &error) == VF_E_DENIED) {
+        vf_lint_say(online->lint, online->config->path, topic.place, VF_FINDING_ERROR, "grant Read on it", "%s",
+                    error.text);
+    }
     if (!topic.envelope.history_partial) {
         check_keeping(online, &topic);
         check_beginning(online, &topic, partitions);

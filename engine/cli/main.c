@@ -76,6 +76,11 @@ static enum vf_code cluster_topic_keeping(struct vf_cluster *cluster, const char
                                         error);
 }
 
+static enum vf_code cluster_try_read(struct vf_cluster *cluster, const char *topic, struct vf_error *error)
+{
+    return vf_kafka_admin_try_read(cluster->admin, topic, cluster->timeout_ms, error);
+}
+
 static const struct vf_cluster_type kafka_cluster_type = {
     .open = cluster_open,
     .close = cluster_close,
@@ -83,6 +88,7 @@ static const struct vf_cluster_type kafka_cluster_type = {
     .reach = cluster_reach,
     .members = cluster_members,
     .topic_keeping = cluster_topic_keeping,
+    .try_read = cluster_try_read,
 };
 
 /* --- the registry ------------------------------------------------------------------------------------------------- */

@@ -179,12 +179,21 @@ static enum vf_code cluster_topic_keeping(struct vf_cluster *cluster, const char
     return VF_OK;
 }
 
+static enum vf_code cluster_try_read(struct vf_cluster *cluster, const char *topic, struct vf_error *error)
+{
+    (void)cluster;
+    return current->kafka_read_denied
+               ? vf_fail(error, VF_E_DENIED, "kafka k: reading of topic %s: not authorized", topic)
+               : VF_OK;
+}
+
 static const struct vf_cluster_type cluster_type = {.open = cluster_open,
                                                     .close = cluster_close,
                                                     .partition_count = cluster_partition_count,
                                                     .reach = cluster_reach,
                                                     .members = cluster_members,
-                                                    .topic_keeping = cluster_topic_keeping};
+                                                    .topic_keeping = cluster_topic_keeping,
+                                                    .try_read = cluster_try_read};
 
 /* --- time --------------------------------------------------------------------------------------------------------- */
 

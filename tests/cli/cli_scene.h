@@ -38,6 +38,7 @@ struct scene {
     size_t kafka_members;
     const char *kafka_policy; /* cleanup.policy; NULL: delete */
     bool kafka_policy_denied;
+    bool kafka_read_denied;
     int64_t kafka_retention_ms;
     char kafka_group[128]; /* what was asked for last */
 

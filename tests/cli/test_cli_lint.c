@@ -229,6 +229,17 @@ static void what_the_log_still_holds_is_looked_at(void **state)
     expect_out(scene, "");
 }
 
+static void a_topic_that_this_login_may_not_read_is_an_error(void **state)
+{
+    struct scene *scene = *state;
+    scene_write(scene, "viewfold.yaml", ONLINE);
+    scene_write(scene, "p.lua", GOOD);
+    scene->kafka_read_denied = true;
+    assert_int_equal(lint(scene, "--online", NULL), 1);
+    expect_out(scene,
+               "FOLDER/viewfold.yaml:3:10: kafka k: reading of topic orders: not authorized; grant Read on it\n");
+}
+
 static void a_server_that_is_not_there_is_69_unless_more_is_wrong(void **state)
 {
     struct scene *scene = *state;
@@ -351,6 +362,7 @@ int main(void)
         LINT_TEST(a_sample_says_what_becomes_of_each_record),
         LINT_TEST(a_sample_goes_with_a_configuration_that_is_right),
         LINT_TEST(what_the_log_still_holds_is_looked_at),
+        LINT_TEST(a_topic_that_this_login_may_not_read_is_an_error),
         LINT_TEST(a_server_that_is_not_there_is_69_unless_more_is_wrong),
         LINT_TEST(a_wrong_file_is_not_taken_to_the_servers),
     };

@@ -123,7 +123,7 @@ lock_instance() {
 
 port_listens() { (exec 7<>"/dev/tcp/127.0.0.1/$1") 2>/dev/null; }
 
-port_recorded() { cat "$checkout"/.dev/*/*/{port,controller_port} 2>/dev/null | grep -qx "$1"; }
+port_recorded() { cat "$checkout"/.dev/*/*/{port,controller_port,login_port} 2>/dev/null | grep -qx "$1"; }
 
 # choose_port N: a port that nobody uses or has recorded, for the Nth listener of this instance.
 choose_port() {
@@ -143,7 +143,7 @@ choose_port() {
 need_ports() {
     local server=$1 may_choose=$2 file number=0 port
     case $server in
-        kafka) set -- port:0 controller_port:1 ;;
+        kafka) set -- port:0 controller_port:1 login_port:4 ;;
         redis) set -- port:2 ;;
         mongodb) set -- port:3 ;;
     esac
@@ -193,6 +193,7 @@ start_kafka() {
     settings=$(<"$setup_dir/server.properties.in")
     settings=${settings//@PORT@/"$(get kafka port)"}
     settings=${settings//@CONTROLLER_PORT@/"$(get kafka controller_port)"}
+    settings=${settings//@LOGIN_PORT@/"$(get kafka login_port)"}
     say "${settings//@DATA@/"$home/data"}" >"$home/server.properties"
     if [[ ! -f $home/data/meta.properties ]]; then
         id=A$(head -c 16 /dev/urandom | base64 | tr '+/' '-_' | cut -c2-22) # any 16 bytes in base64 that don't begin with a dash
@@ -384,6 +385,9 @@ do_env() {
         if [[ $server == mongodb ]]; then
             address=$(with_database "$address" shop)
             say "export VIEWFOLD_MONGODB_URL=${address@Q}" # the samples' database
+        fi
+        if [[ $server == kafka && -z $(given kafka) && -n $(get kafka login_port) ]]; then
+            say "export VIEWFOLD_KAFKA_LOGIN='127.0.0.1:$(get kafka login_port)'" # the same broker, for a login with few rights
         fi
         if [[ $server == redis && -z $(given redis) ]]; then
             say "export VIEWFOLD_REDIS_SERVER='$state/redis/redis-server'" # for tests that start further ones

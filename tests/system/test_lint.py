@@ -8,7 +8,9 @@ import tempfile
 
 import pymongo
 import redis
-from confluent_kafka.admin import AdminClient, NewTopic
+from confluent_kafka.admin import (
+    AclBinding, AclOperation, AclPermissionType, AdminClient, NewTopic, ResourcePatternType, ResourceType,
+)  # fmt: skip
 
 import harness
 from harness import World, check, run_viewfold, wait_until
@@ -78,6 +80,60 @@ def topics_are_looked_at():
         topics["orders"]["history"] = "partial"
         status, found, _ = lint(world.write_config("partial.yaml", settings={"topics": topics}))
         check(status == 0 and not found, f"history: partial is an answer: {status} {found}")
+
+
+def grant(kind, prefix, operation):
+    """To `limited`, who comes through the broker's other listener (tests/servers/server.properties.in)."""
+    pattern, allow = ResourcePatternType.PREFIXED, AclPermissionType.ALLOW
+    binding = AclBinding(kind, prefix, pattern, "User:limited", "*", operation, allow)
+    admin = AdminClient(harness.kafka())
+    for future in admin.create_acls([binding]).values():
+        future.result(30)
+
+
+def a_kafka_login_without_a_right_is_told_which():
+    with contextlib.ExitStack() as stack:
+        if "VIEWFOLD_KAFKA_LOGIN" not in os.environ:  # a server of the user's
+            stack.enter_context(harness.own_servers("lint", "kafka"))
+        world = stack.enter_context(World("lint-acl", workers=1))
+        kafka = {
+            "brokers": harness.address("VIEWFOLD_KAFKA_LOGIN"),
+            "group": world.name,
+            "properties": {
+                "security.protocol": "SASL_PLAINTEXT",
+                "sasl.mechanism": "PLAIN",
+                "sasl.username": "limited",
+                "sasl.password": "pass-word",
+            },
+        }
+        config = world.write_config("login.yaml", settings={"kafka": kafka})
+        status, found, text = lint(config)
+        said = [world.customers_topic, world.orders_topic, f"{world.name}."]
+        check(status == 1 and all(has(errors(found), one, "uthoriz") for one in said), f"no right: {status} {found} {text}")
+
+        def after(kind, operation, *wanted):
+            """Grants it and waits for the broker to know; then these errors are left, and no other."""
+            grant(kind, world.name, operation)
+            state = {}
+
+            def left():
+                state["last"] = lint(config)
+                lines = errors(state["last"][1])
+                return len(lines) == len(wanted) and all(has(lines, *words) for words in wanted)
+
+            wait_until(f"{wanted} to be what is left: {state}", 60, left)
+            return state["last"]
+
+        topics = (world.customers_topic, world.orders_topic)
+        group = (f"{world.name}.", "uthoriz")
+        reads = tuple(("reading of topic", topic, "uthoriz") for topic in topics)
+        after(ResourceType.TOPIC, AclOperation.DESCRIBE, group, group, *reads)
+        after(ResourceType.GROUP, AclOperation.READ, *reads)
+        status, found, text = after(ResourceType.TOPIC, AclOperation.READ)
+        check(status == 0 and has(found, "don't show", *topics), f"a right for each: {status} {found} {text}")
+        status, found, text = after(ResourceType.TOPIC, AclOperation.DESCRIBE_CONFIGS)
+        check(status == 0 and has(found, *topics), f"{status} {found} {text}")
+        check("pass-word" not in json.dumps(found) + text, "the password was told")
 
 
 def a_redis_user_without_a_right_is_told_which():
@@ -161,6 +217,7 @@ if __name__ == "__main__":
     harness.main(
         servers_that_are_fine_have_no_findings,
         topics_are_looked_at,
+        a_kafka_login_without_a_right_is_told_which,
         a_redis_user_without_a_right_is_told_which,
         a_mongodb_user_without_a_right_is_told_which,
         a_store_that_cannot_serve_is_a_finding_one_that_is_not_there_is_69,
