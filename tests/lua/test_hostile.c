@@ -313,6 +313,30 @@ static void a_full_heap_is_empty_for_the_next_try(void **state)
     LUA->close(projector);
 }
 
+/* Memory runs out at some moment in the middle of a handler, another one each time; others' documents are as before. */
+static void a_handler_that_ran_out_leaves_the_others_alone(void **state)
+{
+    (void)state;
+    test_limits.memory_bytes_max = 2u << 20;
+    struct vf_projector *projector = open_handler(
+        "doc.list = doc.list or array {} doc.list[#doc.list + 1] = { at = e.time, n = #doc.list } doc.name = ('x'):rep(20)\n"
+        "if e.data.fill then local t = { ('y'):rep(e.data.fill) } for i = 1, 1e9 do "
+        "t[i] = { [e.id .. i] = doc.list, ('z'):rep(i % 100) } doc[e.id .. i] = t[i] end end");
+    vf_warm other, failing;
+    assert_int_equal(happen(projector, "{}", &other), VF_OK);
+    const char *before = body_json(projector, other, NULL);
+    assert_non_null(before);
+    for (int i = 0; i < 50; i++) {
+        const char *data = vf_arena_printf(test_arena, "{\"fill\":%d}", i * 997).data;
+        assert_int_equal(happen(projector, data, &failing), VF_E_MEMORY);
+        LUA->cool(projector, failing);
+        assert_string_equal(body_json(projector, other, NULL), before);
+    }
+    assert_int_equal(happen(projector, "{}", &failing), VF_OK);
+    assert_string_equal(body_json(projector, failing, NULL), before);
+    LUA->close(projector);
+}
+
 static void huge_documents_end(void **state)
 {
     (void)state;
@@ -463,6 +487,7 @@ int main(void)
         A_TEST(scratch_memory_counts_as_the_scripts),
         A_TEST(memory_bombs_end),
         A_TEST(a_full_heap_is_empty_for_the_next_try),
+        A_TEST(a_handler_that_ran_out_leaves_the_others_alone),
         A_TEST(huge_documents_end),
         A_TEST(no_metatable_can_be_reached),
         A_TEST(metamethods_in_a_document_are_plain_names),
