@@ -27,7 +27,7 @@ char *fixture_topic(int partitions);
 /* Produces `count` records with the values "first".."first+count-1" and as keys the same; waits for the reports. */
 void fixture_produce(const char *topic, int32_t partition, int first, int count);
 
-/* The same in a transaction of its own. */
+/* The same in a transaction of its own; its marker is in the log when this returns. */
 void fixture_produce_transaction(const char *topic, int32_t partition, int first, int count, bool commit);
 
 /* One record; NULL is null. Header values may be NULL; names end with a NULL. */
