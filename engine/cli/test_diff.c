@@ -189,31 +189,41 @@ static void compare_items(struct walk *walk, const char *key, bool list, const b
     go_up(walk, before);
 }
 
-static bson_iter_t *list_items(struct walk *walk, bson_iter_t container, size_t *ret_count)
+/* An iterator wants 128 bytes' alignment, and is smaller than that: an array of the bare type would be misaligned. */
+struct place {
+    bson_iter_t at;
+};
+
+/* The items' places; an arena aligns less than these want. */
+static const bson_iter_t **list_items(struct walk *walk, bson_iter_t container, size_t *ret_count)
 {
     bson_iter_t ahead = container;
     size_t count = 0;
     while (bson_iter_next(&ahead)) {
         count++;
     }
-    bson_iter_t *items = vf_arena_alloc(walk->arena, (count + 1) * sizeof *items);
+    const bson_iter_t **places = vf_arena_alloc(walk->arena, (count + 1) * sizeof *places);
+    uintptr_t begin = (uintptr_t)vf_arena_alloc(walk->arena, (count + 1) * sizeof(struct place));
+    struct place *items =
+        (struct place *)((begin + _Alignof(struct place) - 1) & ~(uintptr_t)(_Alignof(struct place) - 1));
     for (size_t i = 0; i < count; i++) {
         bson_iter_next(&container);
-        items[i] = container;
+        items[i].at = container;
+        places[i] = &items[i].at;
     }
     *ret_count = count;
-    return items;
+    return places;
 }
 
 static int by_key(const void *a, const void *b)
 {
-    return strcmp(bson_iter_key((const bson_iter_t *)a), bson_iter_key((const bson_iter_t *)b));
+    return strcmp(bson_iter_key(*(const bson_iter_t *const *)a), bson_iter_key(*(const bson_iter_t *const *)b));
 }
 
 /* A test's fields stand as its author wrote them. */
-static const bson_iter_t *list_fields(struct walk *walk, bson_iter_t object, size_t *ret_count)
+static const bson_iter_t **list_fields(struct walk *walk, bson_iter_t object, size_t *ret_count)
 {
-    bson_iter_t *fields = list_items(walk, object, ret_count);
+    const bson_iter_t **fields = list_items(walk, object, ret_count);
     qsort(fields, *ret_count, sizeof *fields, by_key);
     return fields;
 }
@@ -221,12 +231,12 @@ static const bson_iter_t *list_fields(struct walk *walk, bson_iter_t object, siz
 static void compare_objects(struct walk *walk, bson_iter_t left, bson_iter_t right)
 {
     size_t left_count, right_count, l = 0, r = 0;
-    const bson_iter_t *ours = list_fields(walk, left, &left_count);
-    const bson_iter_t *theirs = list_fields(walk, right, &right_count);
+    const bson_iter_t **ours = list_fields(walk, left, &left_count);
+    const bson_iter_t **theirs = list_fields(walk, right, &right_count);
     while (l < left_count || r < right_count) {
         int order = l == left_count ? 1 : r == right_count ? -1 : by_key(&ours[l], &theirs[r]);
-        const bson_iter_t *one = order <= 0 ? &ours[l++] : NULL;
-        const bson_iter_t *other = order >= 0 ? &theirs[r++] : NULL;
+        const bson_iter_t *one = order <= 0 ? ours[l++] : NULL;
+        const bson_iter_t *other = order >= 0 ? theirs[r++] : NULL;
         compare_items(walk, bson_iter_key(one ? one : other), false, one, other);
     }
 }
@@ -247,26 +257,26 @@ static bool is_same(struct walk *walk, const bson_iter_t *left, const bson_iter_
 static void compare_lists(struct walk *walk, bson_iter_t left, bson_iter_t right)
 {
     size_t left_count, right_count, front = 0, back = 0;
-    const bson_iter_t *ours = list_items(walk, left, &left_count);
-    const bson_iter_t *theirs = list_items(walk, right, &right_count);
+    const bson_iter_t **ours = list_items(walk, left, &left_count);
+    const bson_iter_t **theirs = list_items(walk, right, &right_count);
     size_t shorter = left_count < right_count ? left_count : right_count;
     if (walk->probing && left_count != right_count) { /* that is an answer */
         walk->different = true;
         return;
     }
-    while (!walk->probing && front < shorter && is_same(walk, &ours[front], &theirs[front])) {
+    while (!walk->probing && front < shorter && is_same(walk, ours[front], theirs[front])) {
         front++;
     }
     while (left_count != right_count && back < shorter - front &&
-           is_same(walk, &ours[left_count - 1 - back], &theirs[right_count - 1 - back])) {
+           is_same(walk, ours[left_count - 1 - back], theirs[right_count - 1 - back])) {
         back++;
     }
     size_t longer = left_count > right_count ? left_count : right_count;
     for (size_t i = front; i < longer - back; i++) {
         char index[24];
         snprintf(index, sizeof index, "%zu", i);
-        compare_items(walk, index, true, i + back < left_count ? &ours[i] : NULL,
-                      i + back < right_count ? &theirs[i] : NULL);
+        compare_items(walk, index, true, i + back < left_count ? ours[i] : NULL,
+                      i + back < right_count ? theirs[i] : NULL);
     }
 }
 
