@@ -451,6 +451,9 @@ void vf_worker_begin_stop(struct vf_worker *worker, struct vf_reading *reading, 
 {
     struct vf_error store_error;
     bool lost;
+    /* GUARD stop-current: or that its generation is being dropped, of which progress goes last */
+    if (!vf_worker_is_current(worker))
+        return;
     /* GUARD stop: what looks like a gap or a failure may only mean that the store was rewound under this worker */
     if (vf_worker_progress_is_ours(worker, &store_error, &lost))
         begin_stop(worker, reading, offset, aggregate, error, degraded);

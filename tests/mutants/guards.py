@@ -262,7 +262,16 @@ POSITIONS = [
         ],
         [scenario("a_stopped_partition_stays_stopped_and_others_go_on")],
     ),
-    Guard("rewound-registry", [("if (worker->prepare_due) {", "if (false) {")], [PROPERTY]),
+    Guard(
+        "rewound-registry",
+        [("if (worker->prepare_due) {", "if (false) {")],
+        [scenario("an_emptied_store_that_the_log_cannot_fill_says_so")],
+    ),
+    Guard(
+        "stop-current",
+        [("if (!vf_worker_is_current(worker))", "if (false)")],
+        [scenario("nothing_stops_because_the_generation_is_being_dropped")],
+    ),
     Guard(
         "history-gone",
         [

@@ -1,5 +1,6 @@
 /* Situations that chance meets too rarely, each stepped through by hand: a test's name says what holds in it. */
 #include "run/supervisor.h"
+#include "sim/sim_operator.h"
 #include "sim/stage.h"
 
 #include <stdio.h>
@@ -451,6 +452,19 @@ static void an_emptied_store_is_filled_again(void **state)
     assert_int_equal(stage_handled(stage, "c1", "order/o1"), 2);
 }
 
+/* Nothing is written any more, and yet readers and `status` find the view, and why it does not go on. */
+static void an_emptied_store_that_the_log_cannot_fill_says_so(void **state)
+{
+    struct stage *stage = *state;
+    begin_orders(stage, 2);
+    stage_open(stage, 0);
+    stage_run(stage);
+    vf_memory_log_trim(stage->log, (struct vf_partition){"orders", 0}, 1);
+    vf_memory_server_wipe(stage->server);
+    stage_run(stage);
+    assert_stopped(stage, "orders", 0, "begins at offset 1");
+}
+
 static void an_emptied_store_stops_where_its_owner_wants_to_be_asked(void **state)
 {
     struct stage *stage = *state;
@@ -533,6 +547,28 @@ static void a_stopped_partition_is_tried_again_with_the_script_that_was_adopted(
     assert_int_equal(stage_handled(stage, "c2", "customer/c2"), 2);
     assert_int_equal(stage_next(stage, "orders"), 2);
     assert_int_equal(stage_handled(stage, "c1", "order/o1"), 1 + 2);
+}
+
+/* Links and versions go before progress does, so for a moment everything looks as if its beginning were missing. */
+static void nothing_stops_because_the_generation_is_being_dropped(void **state)
+{
+    struct stage *stage = *state;
+    struct sim_operator operator= {.server = stage->server, .view = {"view", 1}, .clock = &stage->clock.clock};
+    stage_send(stage, "orders", "o1", 1, "Created", "\"c1\"");
+    stage_send(stage, "customers", "c2", 1, "Changed", "null");
+    stage_open(stage, 0);
+    stage_run(stage);
+    vf_worker_drop_cache(stage->workers[0]);
+    stage_send(stage, "orders", "o1", 2, "Changed", "null");
+    stage_send(stage, "customers", "c2", 2, "Changed", "null");
+    sim_operator_drop(&operator, 1);
+    assert_false(stage_has(stage, "c2"));
+    assert_int_equal(stage_next(stage, "orders"), 1);
+    stage_run(stage);
+    assert_int_equal(stage_counts(stage, 0).stops, 0);
+    struct vf_worker_report report;
+    vf_worker_report(stage->workers[0], &report);
+    assert_int_equal(report.stopped, 0);
 }
 
 /* emptied: stop would stop it, as the group has committed offsets: but nothing was lost. */
@@ -690,6 +726,7 @@ int main(void)
         SCENARIO(more_partitions_of_a_sequence_go_on),
         SCENARIO(a_kind_whose_numbers_are_no_sequence_comes_from_one_topic),
         SCENARIO(an_emptied_store_is_filled_again),
+        SCENARIO(an_emptied_store_that_the_log_cannot_fill_says_so),
         SCENARIO(an_emptied_store_stops_where_its_owner_wants_to_be_asked),
         SCENARIO(a_worker_runs_the_script_that_the_store_holds),
         SCENARIO(another_script_of_the_same_version_is_refused),
@@ -697,6 +734,7 @@ int main(void)
         SCENARIO(a_stopped_partition_is_tried_again_with_the_script_that_was_adopted),
         SCENARIO(a_dropped_generation_is_made_again_only_by_a_new_start),
         SCENARIO(nothing_is_built_on_what_is_being_dropped),
+        SCENARIO(nothing_stops_because_the_generation_is_being_dropped),
     };
     return cmocka_run_group_tests_name("scenarios", tests, NULL, NULL);
 }

@@ -15,5 +15,5 @@ if(VIEWFOLD_SANITIZE AND TARGET test_property) # sanitizers find what one seed i
 endif()
 
 # Situations that chance meets too rarely.
-vf_test(test_scenarios unit sim/test_scenarios.c sim/stage.c sim/plain_projector.c sim/sim_clock.c
+vf_test(test_scenarios unit sim/test_scenarios.c sim/stage.c sim/sim_operator.c sim/plain_projector.c sim/sim_clock.c
         LIBS vf_run vf_memory vf_core)
