@@ -124,6 +124,27 @@ enum vf_code vf_redis_generations(struct vf_store *store, const char *view, stru
     return VF_OK;
 }
 
+/* Of a dropped generation the progress hash is gone, and so is its field: the entry itself says. */
+static enum vf_code entry_stamp(struct vf_store *store, struct vf_view view, uint64_t *ret_stamp, bool *ret_there,
+                                struct vf_error *error)
+{
+    struct vf_arena *arena = vf_arena_new();
+    struct vf_generation *all;
+    size_t count;
+    bool there = false;
+    enum vf_code code = vf_redis_generations(store, view.name, arena, &all, &count, error);
+    for (size_t i = 0; code == VF_OK && i < count; i++) {
+        if (all[i].number == view.generation) {
+            *ret_stamp = all[i].stamp;
+            there = true;
+        }
+    }
+    if (code == VF_OK)
+        *ret_there = there;
+    vf_arena_free(arena);
+    return code;
+}
+
 enum vf_code vf_redis_generation_stamp(struct vf_store *store, struct vf_view view, uint64_t *ret_stamp,
                                        bool *ret_there, struct vf_error *error)
 {
@@ -144,8 +165,10 @@ enum vf_code vf_redis_generation_stamp(struct vf_store *store, struct vf_view vi
     freeReplyObject(reply);
     if (code != VF_OK)
         return code;
+    if (!there)
+        return entry_stamp(store, view, ret_stamp, ret_there, error);
     *ret_stamp = stamp;
-    *ret_there = there;
+    *ret_there = true;
     return VF_OK;
 }
 

@@ -415,6 +415,11 @@ static void what_was_dropped_is_made_anew_by_a_new_start_only(void **state)
     assert_string_equal(prepare(scene, 5, false, &created).state, VF_GENERATION_DROPPING);
     assert_false(created);
     drop_rest(scene, 77);
+    uint64_t stamp = 0;
+    bool there = false;
+    struct vf_error error = {0};
+    assert_ok(scene->type->generation_stamp(scene->store, scene->view, &stamp, &there, &error));
+    assert_true(there && stamp == 77); /* so that an idle worker sees that it was dropped */
     assert_string_equal(prepare(scene, 6, true, &created).state, VF_GENERATION_DROPPED);
     assert_false(created);
     assert_int_equal(active(scene), 0);
