@@ -185,7 +185,8 @@ static void every_shape_of_compiled_code_is_read(void **state)
         struct vf_projector *projector = try_open(text.data);
         if (assigns) {
             int lines = 1;
-            for (const char *at = text.data; at < strstr(text.data, "\noutside = 1\n") + 1; at++)
+            const char *end = strstr(text.data, "\noutside = 1\n") + 1;
+            for (const char *at = text.data; at < end; at++)
                 lines += *at == '\n';
             assert_null(projector);
             assert_text_has(test_error.text, vf_arena_printf(test_arena, "view.lua:%d: `outside`", lines).data);
