@@ -162,6 +162,14 @@ void vf_cache_drop_since(struct vf_cache *cache, uint64_t batch)
         drop(cache, cache->newest);
 }
 
+void vf_cache_drop_unused(struct vf_cache *cache)
+{
+    bool whole = cache->whole; /* nothing was written to them */
+    while (cache->oldest && cache->oldest->batch == 0)
+        drop(cache, cache->oldest);
+    cache->whole = whole;
+}
+
 void vf_cache_drop_all(struct vf_cache *cache)
 {
     while (cache->oldest)

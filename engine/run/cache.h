@@ -95,6 +95,8 @@ void vf_cache_rest(struct vf_cache *cache, struct vf_cached_document *document, 
 
 /* Drops everything that a batch numbered `batch` or later has used. */
 void vf_cache_drop_since(struct vf_cache *cache, uint64_t batch);
+/* Drops what was read, or taken to be absent, and then not used by any batch: when it is used it would be old. */
+void vf_cache_drop_unused(struct vf_cache *cache);
 void vf_cache_drop_all(struct vf_cache *cache);
 
 /* A cache is whole while it holds everything that is stored, as far as its owner knows: he says so where nothing is, and

@@ -344,8 +344,8 @@ static enum vf_code deal_with(struct vf_fold_state *run, struct vf_fold_row *row
 
 /* --- the fold ----------------------------------------------------------------------------------------------------- */
 
-enum vf_fold_outcome vf_fold_run(struct vf_fold *fold, const struct vf_fold_tools *tools, const struct vf_record *rows,
-                                 size_t row_count, struct vf_counts *loads)
+static enum vf_fold_outcome fold_rows(struct vf_fold *fold, const struct vf_fold_tools *tools,
+                                      const struct vf_record *rows, size_t row_count, struct vf_counts *loads)
 {
     vf_arena_reset(fold->arena);
     *fold = (struct vf_fold){.number = fold->number, .arena = fold->arena, .scratch = fold->scratch};
@@ -378,4 +378,14 @@ enum vf_fold_outcome vf_fold_run(struct vf_fold *fold, const struct vf_fold_tool
         }
     }
     return vf_fold_seal(&run);
+}
+
+enum vf_fold_outcome vf_fold_run(struct vf_fold *fold, const struct vf_fold_tools *tools, const struct vf_record *rows,
+                                 size_t row_count, struct vf_counts *loads)
+{
+    enum vf_fold_outcome outcome = fold_rows(fold, tools, rows, row_count, loads);
+    /* Else an event could fail on something old, and again on the next old thing, and count as failing on fresh ones. */
+    if (outcome != VF_FOLDED || vf_cache_is_whole(tools->cache))
+        vf_cache_drop_unused(tools->cache);
+    return outcome;
 }

@@ -115,10 +115,28 @@ static void what_a_batch_in_hand_has_used_is_not_evicted(void **state)
     vf_cache_free(scene.cache);
 }
 
+static void what_was_read_and_not_used_goes_and_the_rest_stays(void **state)
+{
+    (void)state;
+    struct scene scene;
+    set_up(&scene, 1 << 20);
+    use(&scene, 1);
+    vf_cache_put_document(scene.cache, &(struct vf_document){.id = VF_LITERAL("4c"), .presence = VF_ABSENT});
+    vf_cache_set_whole(scene.cache);
+    vf_cache_drop_unused(scene.cache);
+    assert_null(vf_cache_document(scene.cache, VF_LITERAL("4c")));
+    assert_non_null(vf_cache_document(scene.cache, VF_LITERAL("4b")));
+    assert_true(vf_cache_is_whole(scene.cache));
+    vf_cache_drop_since(scene.cache, 1);
+    assert_false(vf_cache_is_whole(scene.cache));
+    vf_cache_free(scene.cache);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(a_document_that_is_used_once_rests_as_its_bson),
+        cmocka_unit_test(what_was_read_and_not_used_goes_and_the_rest_stays),
         cmocka_unit_test(a_document_that_is_used_time_and_again_stays_warm),
         cmocka_unit_test(a_resting_document_takes_less_room),
         cmocka_unit_test(what_a_batch_in_hand_has_used_is_not_evicted),
