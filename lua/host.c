@@ -18,6 +18,9 @@
  * collect at every allocation; after so many times in one call the answer stays no. */
 #define REFUSALS_MAX 8
 
+/* Chunks of small blocks, which need not be full, may take twice the script's memory and twice this. */
+#define SCATTERED_BYTES ((size_t)512 * 1024)
+
 /* Allocations from this size on are charged to the call's instructions: so every loop in C that makes bytes, and `..`,
  * pays for them, whoever wrote it. */
 #define CHARGED_BYTES 1024
@@ -30,27 +33,20 @@
 /* How many fields or tables of a document the scratch memory keeps room for. */
 #define SCRATCH_KEPT 65536
 
-/* The answer of glibc's malloc to a wish for `size` bytes, which is what the process really grows by. */
-static size_t block_bytes(size_t size)
-{
-    size_t block = (size + 8 + 15) & ~(size_t)15;
-    return block < 32 ? 32 : block;
-}
-
 static void charge(struct vf_projector *projector, size_t new_bytes, size_t more);
 
 /* Lua's allocator: counts, refuses beyond the cap. It must never refuse to shrink or free. */
 static void *allocate(void *self, void *block, size_t old_size, size_t new_size)
 {
     struct vf_projector *projector = self;
-    size_t old_bytes = block ? block_bytes(old_size) : 0;
+    size_t old_bytes = block ? vf_lua_heap_block_bytes(old_size) : 0;
 
     if (new_size == 0) {
-        free(block);
+        vf_lua_heap_free(&projector->heap, block, old_size);
         projector->memory_bytes -= old_bytes;
         return NULL;
     }
-    size_t new_bytes = block_bytes(new_size);
+    size_t new_bytes = vf_lua_heap_block_bytes(new_size);
     if (new_bytes > old_bytes) {
         size_t more = new_bytes - old_bytes;
         /* A refused wish that is not repeated was refused for good: newer Luas (5.4.7) ask once for a larger stack. */
@@ -59,6 +55,8 @@ static void *allocate(void *self, void *block, size_t old_size, size_t new_size)
             projector->allocation_failed = true;
         bool over = new_bytes < new_size || more > projector->limits.memory_bytes_max ||
                     projector->memory_bytes > projector->limits.memory_bytes_max - more;
+        /* A few small blocks left in each chunk, and the process would grow although the script does not. */
+        over = over || projector->heap.chunk_bytes / 2 > projector->limits.memory_bytes_max + SCATTERED_BYTES;
         /* GUARD lua-memory: one script takes the machine's memory */
         if (over || projector->refusals >= REFUSALS_MAX) {
             projector->refusals++;
@@ -73,9 +71,7 @@ static void *allocate(void *self, void *block, size_t old_size, size_t new_size)
         if (more >= CHARGED_BYTES)
             charge(projector, new_bytes, more);
     }
-    void *moved = realloc(block, new_size);
-    if (!moved)
-        return new_size <= old_size ? block : NULL;
+    void *moved = vf_lua_heap_move(&projector->heap, block, old_size, new_size);
     projector->memory_bytes += new_bytes;
     projector->memory_bytes -= old_bytes;
     return moved;
@@ -408,6 +404,7 @@ void vf_lua_host_close(struct vf_projector *projector)
     if (projector->lua)
         lua_close(projector->lua);
     projector->lua = NULL;
+    vf_lua_heap_done(&projector->heap);
 }
 
 enum vf_lua_shape vf_lua_shape(lua_State *L, int index)

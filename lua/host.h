@@ -11,6 +11,7 @@
 #define VF_LUA_HOST_H
 
 #include "core/json.h"
+#include "lua/heap.h"
 #include "projector.h"
 
 #include <lua.h>
@@ -86,6 +87,7 @@ struct vf_projector {
     void *log_self;
 
     /* The allocator's. */
+    struct vf_lua_heap heap;
     size_t memory_bytes;
     unsigned refusals;         /* in the call that runs */
     bool refused_last;         /* the last wish for more was refused: Lua collects and asks again */
