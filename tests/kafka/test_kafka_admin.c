@@ -48,6 +48,17 @@ static void every_partition_has_its_reach(void **state)
     free(many), free(other);
 }
 
+/* The marker of a transaction is written after its commit was answered. */
+static void wait_for_high(struct vf_kafka_admin *admin, struct vf_kafka_reach *row, int64_t high)
+{
+    struct vf_error error;
+    int64_t begin = fixture_now_ms();
+    do {
+        assert_int_equal(vf_kafka_admin_reach(admin, row, 1, LIMIT_MS, &error), VF_OK);
+        assert_true(fixture_now_ms() - begin < FIXTURE_WAIT_MS);
+    } while (row->high != high);
+}
+
 /* The high one is where progress can be, so that a view that has taken in everything has no lag. */
 static void the_reach_is_behind_markers_and_before_an_open_transaction(void **state)
 {
@@ -57,19 +68,33 @@ static void the_reach_is_behind_markers_and_before_an_open_transaction(void **st
     struct vf_kafka_admin *admin = open_admin();
     struct vf_error error;
     struct vf_kafka_reach row = {.partition = {topic, 0}};
-    assert_int_equal(vf_kafka_admin_reach(admin, &row, 1, LIMIT_MS, &error), VF_OK);
-    assert_int_equal(row.high, 4);
+    wait_for_high(admin, &row, 4);
     struct fixture_transaction *transaction = fixture_transaction_begin(topic, 0, 0, 2);
     assert_int_equal(vf_kafka_admin_reach(admin, &row, 1, LIMIT_MS, &error), VF_OK);
     assert_int_equal(row.high, 4);
     fixture_transaction_end(transaction, true);
-    int64_t begin = fixture_now_ms();
-    while (row.high != 7) { /* the marker is written after the commit was answered */
-        assert_int_equal(vf_kafka_admin_reach(admin, &row, 1, LIMIT_MS, &error), VF_OK);
-        assert_true(fixture_now_ms() - begin < FIXTURE_WAIT_MS);
-    }
+    wait_for_high(admin, &row, 7);
     vf_kafka_admin_close(admin);
     free(topic);
+}
+
+/* That a login is refused what it may not read is seen in tests/system/test_lint.py. */
+static void what_may_be_read_is_read_be_it_empty_or_not(void **state)
+{
+    (void)state;
+    char *empty = fixture_topic(2), *full = fixture_topic(1);
+    fixture_produce(full, 0, 0, 5);
+    struct vf_kafka_admin *admin = open_admin();
+    struct vf_error error;
+    for (int i = 0; i < 2; i++) { /* a topic may be tried again */
+        if (vf_kafka_admin_try_read(admin, empty, LIMIT_MS, &error) != VF_OK ||
+            vf_kafka_admin_try_read(admin, full, LIMIT_MS, &error) != VF_OK)
+            fail_msg("%s", error.text);
+    }
+    enum vf_code code = vf_kafka_admin_try_read(admin, "test-no-such-topic", 2000, &error);
+    assert_true(code != VF_OK && code != VF_E_DENIED);
+    vf_kafka_admin_close(admin);
+    free(empty), free(full);
 }
 
 static void what_is_not_there_is_named_within_the_limit(void **state)
@@ -137,6 +162,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(every_partition_has_its_reach),
         cmocka_unit_test(the_reach_is_behind_markers_and_before_an_open_transaction),
+        cmocka_unit_test(what_may_be_read_is_read_be_it_empty_or_not),
         cmocka_unit_test(what_is_not_there_is_named_within_the_limit),
         cmocka_unit_test(members_of_a_group_are_counted),
     };
