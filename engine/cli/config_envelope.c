@@ -12,7 +12,7 @@ struct mapped {
     struct vf_mapping parts[VF_PART_COUNT];
     enum vf_numbers numbers;
     int64_t first;
-    int32_t repeats;
+    int32_t repeats; /* as written: it acts where numbers are offsets */
     enum vf_tombstone tombstone;
     const char *tombstone_type;
     const char *tombstone_source; /* as it was written, for messages */
@@ -31,6 +31,7 @@ struct level {
     const struct vf_node *map;
     struct vf_findings *findings;
     struct mapped *mapped;
+    bool is_override;
 };
 
 static const char *const built_in[] = {"cloudevents",     "axon",         "eventuate-tram",
@@ -267,7 +268,6 @@ static void read_numbers(struct level *level)
     int64_t number;
     if (number_of(numbers, "envelopes.*.version.numbers", &number)) {
         mapped->numbers = choices[number];
-        mapped->repeats = mapped->numbers == VF_NUMBERS_OFFSET ? mapped->repeats : 0;
     } else if (numbers) {
         mapped->is_wrong = true;
         return;
@@ -284,7 +284,8 @@ static void read_numbers(struct level *level)
     if (number_of(repeats, "envelopes.*.repeats", &number)) {
         mapped->repeats = (int32_t)number;
     }
-    if (repeats && mapped->numbers != VF_NUMBERS_OFFSET) {
+    if (repeats && level->is_override &&
+        mapped->numbers != VF_NUMBERS_OFFSET) { /* an envelope's may be for another topic */
         wrong(level, repeats->key_place, "repeats is for numbers: offset; where numbers grow, they tell repeats apart");
     }
     if (has_source(version) && mapped->numbers == VF_NUMBERS_OFFSET) {
@@ -325,6 +326,12 @@ static struct vf_place place_of(const struct level *level, const char *first, co
     return node ? node->key_place : level->map->key_place;
 }
 
+/* How many event ids are remembered: where numbers grow, none. */
+static int32_t repeats_of(const struct mapped *mapped)
+{
+    return mapped->numbers == VF_NUMBERS_OFFSET ? mapped->repeats : 0;
+}
+
 static void check_version(struct level *level)
 {
     struct mapped *mapped = level->mapped;
@@ -343,7 +350,7 @@ static void check_version(struct level *level)
         wrong(level, place_of(level, "version", "event_id"),
               "version: numbers: revision needs event_id: it tells a repeat from another event of the same revision");
     }
-    if (mapped->repeats > 0 && !has_event_id) {
+    if (repeats_of(mapped) > 0 && !has_event_id) {
         wrong(level, place_of(level, "repeats", "version"), "repeats needs event_id: it is what is remembered");
     }
 }
@@ -353,7 +360,7 @@ static void check_tombstone(struct level *level, bool kind_is_fixed)
 {
     const struct mapped *mapped = level->mapped;
     struct vf_place place = place_of(level, "tombstone", "version");
-    bool needs_event_id = mapped->numbers == VF_NUMBERS_REVISION || mapped->repeats > 0;
+    bool needs_event_id = mapped->numbers == VF_NUMBERS_REVISION || repeats_of(mapped) > 0;
     if (mapped->tombstone != VF_TOMBSTONE_TYPE) {
         return;
     }
@@ -508,7 +515,8 @@ struct vf_envelope vf_config_envelope_of(const struct vf_config_envelopes *envel
     struct level level = {.path = vf_arena_printf(arena, "topics.%s.override", topic->key).data,
                           .map = override,
                           .findings = findings,
-                          .mapped = &mapped};
+                          .mapped = &mapped,
+                          .is_override = true};
     if (!find_named(envelopes, topic, findings, &mapped)) {
         return envelope;
     }
@@ -533,7 +541,7 @@ struct vf_envelope vf_config_envelope_of(const struct vf_config_envelopes *envel
     }
     envelope.numbers = mapped.numbers;
     envelope.first = mapped.first;
-    envelope.repeats = mapped.repeats;
+    envelope.repeats = repeats_of(&mapped);
     envelope.tombstone = mapped.tombstone;
     envelope.tombstone_type = mapped.tombstone_type;
     if (mapped.is_mapped) {

@@ -399,6 +399,7 @@ static void add_version(struct vf_buffer *out, unsigned numbers, bool must_say)
         vf_buffer_printf(out, ", first: %s", pick(2) ? "0" : "\"${env:VF_TEST_FIRST}\"");
     }
     vf_buffer_add_text(out, numbers < 2 && pick(2) ? ", gaps: park}, " : "}, ");
+    vf_buffer_add_text(out, !must_say && !pick(4) ? "repeats: 9, " : "");
 }
 
 /* Parts that may be left out anywhere. */

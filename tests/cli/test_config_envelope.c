@@ -307,9 +307,7 @@ static const struct refusal in_envelope[] = {
     {"version: {header: v, gaps: allow}", "4:44: envelopes.e.version.gaps: allow is not built yet"},
     {"version: {header: v, first: -1}",
      "4:45: envelopes.e.version.first: -1 is out of range: 0 to 9223372036854775806"},
-    {"repeats: 4", "4:17: envelopes.e.repeats is for numbers: offset; where numbers grow, they tell repeats apart"},
-    {"repeats: 1025", "4:17: envelopes.e.repeats is for numbers: offset; where numbers grow, they tell repeats apart\n"
-                      "f:4:26: envelopes.e.repeats: 1025 is out of range: 1 to 1024"},
+    {"repeats: 1025", "4:26: envelopes.e.repeats: 1025 is out of range: 1 to 1024"},
     {"version: {numbers: offset}, repeats: 4", "4:45: envelopes.e.repeats needs event_id: it is what is remembered"},
 
     {"tombstone: delete",
@@ -348,6 +346,24 @@ static void what_does_not_go_together_in_an_envelope_is_refused(void **state)
         expect_refusal(text.data, in_envelope[i].wanted);
         vf_buffer_done(&text);
     }
+}
+
+/* An envelope may be for topics whose numbers grow and for some whose don't. */
+static void repeats_act_where_no_number_grows(void **state)
+{
+    (void)state;
+    struct vf_config *config =
+        read_good(OURS "    repeats: 64\n"
+                       "topics:\n"
+                       "  grows: {envelope: ours}\n"
+                       "  ordered: {envelope: ours, override: {version: {numbers: ordered}}}\n"
+                       "  not: {envelope: ours, override: {version: {numbers: offset}}}\n"
+                       "  fewer: {envelope: ours, override: {version: {numbers: offset}, repeats: 3}}\n");
+    assert_int_equal(vf_config_topic(config, "grows").envelope.repeats, 0);
+    assert_int_equal(vf_config_topic(config, "ordered").envelope.repeats, 0);
+    assert_int_equal(vf_config_topic(config, "not").envelope.repeats, 64);
+    assert_int_equal(vf_config_topic(config, "fewer").envelope.repeats, 3);
+    vf_config_free(config);
 }
 
 #define GOOD "envelopes: {ours: {id: {key: utf8}, version: {header: v}, type: {header: t}, data: {value: \"\"}}}\n"
@@ -478,6 +494,7 @@ int main(void)
         cmocka_unit_test(an_override_replaces_whole_parts_and_only_those),
         cmocka_unit_test(an_override_of_numbers_keeps_the_place_and_drops_what_no_longer_fits),
         cmocka_unit_test(what_does_not_go_together_in_an_envelope_is_refused),
+        cmocka_unit_test(repeats_act_where_no_number_grows),
         cmocka_unit_test(what_does_not_go_together_elsewhere_is_refused),
         cmocka_unit_test(envelopes_that_will_be_built_in_are_refused_by_name),
         cmocka_unit_test(a_faulty_envelope_is_told_once_however_many_topics_use_it),
