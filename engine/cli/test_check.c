@@ -95,8 +95,8 @@ static const char *find_strangers(struct check *check)
 /* --- the given order, in one batch -------------------------------------------------------------------------------- */
 
 static const char sequences[] =
-    "In a test the numbers of each aggregate are 1, 2, 3 and so on without holes, whatever numbers its topic has. An event "
-    "that is given twice, with one number, is a repeat.";
+    "In a test integer versions are 1, 2, 3 and so on without holes, whatever integers the topic has. An event that is given "
+    "twice, with one number, is a repeat.";
 
 static enum vf_code run_plain(struct check *check)
 {
