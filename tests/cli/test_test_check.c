@@ -30,7 +30,7 @@ enum fault {
 
 static enum fault fault;
 
-#define DOCUMENTS 8
+#define DOCUMENTS 1000 /* that a run may warm */
 
 struct document {
     int64_t n;
@@ -246,7 +246,7 @@ static int tear_down(void **state)
     return 0;
 }
 
-static void check(struct scene *scene, enum fault which, const char *rest)
+static void check_orders(struct scene *scene, enum fault which, const char *rest, int64_t interleavings)
 {
     char path[] = "/tmp/viewfold-test-XXXXXX";
     struct vf_findings *findings = vf_findings_new(path);
@@ -260,8 +260,14 @@ static void check(struct scene *scene, enum fault which, const char *rest)
     assert_int_equal(code, VF_OK);
     vf_findings_free(findings);
     fault = which;
-    assert_int_equal(vf_test_check(&scene->subject, &scene->file->cases[0], 200, scene->arena, &scene->outcome, &error),
-                     VF_OK);
+    assert_int_equal(
+        vf_test_check(&scene->subject, &scene->file->cases[0], interleavings, scene->arena, &scene->outcome, &error),
+        VF_OK);
+}
+
+static void check(struct scene *scene, enum fault which, const char *rest)
+{
+    check_orders(scene, which, rest, 200);
 }
 
 static void assert_found_by(const struct scene *scene, const char *label, const char *what)
@@ -326,6 +332,27 @@ static void another_order_finds_what_came_last(void **state)
     assert_int_equal(scene->outcome.failure->order[1], 3);
 }
 
+static void a_long_test_is_run_in_fewer_ways(void **state)
+{
+    struct scene *scene = *state;
+    struct vf_buffer text;
+    vf_buffer_init(&text);
+    vf_buffer_add_text(&text, "  given:\n");
+    for (int i = 1; i <= 200; i++) {
+        vf_buffer_printf(&text, "  - thing/a@%d Added\n  - thing/b@%d Nothing\n", i, i);
+    }
+    vf_buffer_add_text(&text, "  expect: {all: {n: 200}}\n");
+    check_orders(scene, FAULTLESS, text.data, VF_TEST_ORDERS_UNSAID);
+    assert_null(scene->outcome.failure);
+    /* 400 events: 25 places deliver 10,000 in all, 50 orders 20,000. */
+    assert_int_equal(scene->outcome.interleavings, 50);
+    assert_int_equal(scene->outcome.runs, 1 + 2 + 3 * (25 + 1) + 50);
+    vf_test_file_free(scene->file);
+    check_orders(scene, FAULTLESS, text.data, 70); /* who says how many, gets them */
+    assert_int_equal(scene->outcome.interleavings, 70);
+    vf_buffer_done(&text);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -336,6 +363,7 @@ int main(void)
         cmocka_unit_test_setup_teardown(a_cold_cache_finds_what_reading_changes, set_up, tear_down),
         cmocka_unit_test_setup_teardown(a_restart_finds_what_is_kept_elsewhere, set_up, tear_down),
         cmocka_unit_test_setup_teardown(another_order_finds_what_came_last, set_up, tear_down),
+        cmocka_unit_test_setup_teardown(a_long_test_is_run_in_fewer_ways, set_up, tear_down),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
