@@ -80,7 +80,7 @@ carry_settings() {
 carry_sources() {
     mkdir -p "$root$inside"
     find "$root$inside" -mindepth 1 -maxdepth 1 ! -name build ! -name .dev -exec rm -rf {} +
-    git -C "$checkout" archive HEAD | tar -x -m -C "$root$inside"
+    git -C "$checkout" archive "$commit" | tar -x -m -C "$root$inside"
     [[ -z $(git -C "$checkout" status --porcelain) ]] || warn "note: what is not committed does not come along"
 }
 
@@ -119,7 +119,7 @@ within() {
 
 # --- steps ------------------------------------------------------------------------------------------------------------
 
-root='' child='' keep='' times=''
+root='' child='' keep='' times='' commit=''
 
 clean_up() {
     local code=$?
@@ -150,7 +150,7 @@ step() {
     fi
 }
 
-summary() { printf -- '--- Debian %s, %s: %s\n%s' "$release" "$codename" "$(git -C "$checkout" log -1 --format='%h %s')" "$times"; }
+summary() { printf -- '--- Debian %s, %s: %s\n%s' "$release" "$codename" "$(git -C "$checkout" log -1 --format='%h %s' "$commit")" "$times"; }
 
 install_debian() {
     local log=$root.log options=(--variant=minbase)
@@ -184,6 +184,7 @@ main() {
     ((EUID == 0)) || die "installing a Debian in a folder needs root: sudo ./dev bare"
     if [[ $release == 12 && ${#filter[@]} == 0 ]]; then demo=yes; else test=yes; fi
     need_packages debootstrap:debootstrap git:git
+    commit=$(git -C "$checkout" rev-parse HEAD) || die "the sources of HEAD are what is tried, and $checkout is no git checkout"
     read_archives
 
     root=${TMPDIR:-/var/tmp}/viewfold-bare-$release-$(cksum <<<"$checkout" | cut -d' ' -f1)
@@ -206,4 +207,5 @@ main() {
     [[ -z $keep ]] || say "left for --again: $root"
 }
 
-main "$@"
+# On one line: who edits this file while it runs does no harm.
+main "$@"; exit
