@@ -460,6 +460,103 @@ static void a_faulty_envelope_is_told_once_however_many_topics_use_it(void **sta
                    "4:17: envelopes.e.id: one of key, header and value is wanted");
 }
 
+/* --- everything that was decided --- */
+
+/* A configuration with every key that there will be: what this build does not take is refused by name, and nothing else. */
+static const char whole[] =
+    "kafka:\n"
+    "  brokers: [kafka-1:9093, kafka-2:9093]\n"
+    "  group: shop\n"
+    "  instance: host-1\n"
+    "  properties:\n"
+    "    security.protocol: SASL_SSL\n"
+    "    sasl.mechanism: SCRAM-SHA-512\n"
+    "    sasl.username: viewfold\n"
+    "    sasl.password: secret\n"
+    "stores:\n"
+    "  cache:\n"
+    "    redis: rediss://redis-1:6380/0\n"
+    "    username: viewfold\n"
+    "    password: secret\n"
+    "    prefix: \"shop:\"\n"
+    "    emptied: rebuild\n"
+    "  documents:\n"
+    "    mongodb: mongodb://mongo-1,mongo-2/shop?replicaSet=rs0&tls=true\n"
+    "    username: viewfold\n"
+    "    password: secret\n"
+    "envelopes:\n"
+    "  ours:\n"
+    "    kind:     {value: /kind}\n"
+    "    id:       {key: utf8}\n"
+    "    version:  {header: aggregate-version, as: int, numbers: sequence, first: 1, gaps: park}\n"
+    "    event_id: {header: event-id}\n"
+    "    type:     {header: event-type}\n"
+    "    schema:   {header: event-schema, as: int, missing: 1}\n"
+    "    time:     {header: event-time, as: rfc3339, missing: timestamp}\n"
+    "    data:     {value: \"\"}\n"
+    "    tombstone: delete\n"
+    "    unreadable: park\n"
+    "    repeats: 64\n"
+    "topics:\n"
+    "  customers: {topic: shop.customers.v1, kind: customer, envelope: ours}\n"
+    "  orders:\n"
+    "    topic: shop.orders.v1\n"
+    "    kind: order\n"
+    "    envelope: ours\n"
+    "    history: complete\n"
+    "    override:\n"
+    "      version:  {value: /revision, as: int, numbers: revision}\n"
+    "      event_id: {value: /eventId}\n"
+    "      data:     {value: /data}\n"
+    "  accounts: {topic: bank.accounts, kind: account, envelope: cloudevents}\n"
+    "  loans:    {topic: outbox.event.loan, kind: loan, envelope: debezium-outbox}\n"
+    "  cards:    {topic: bank.cards, envelope: eventuate-tram}\n"
+    "projections:\n"
+    "  - script: projections/customer_orders.lua\n"
+    "    stores: [cache, documents]\n"
+    "    workers: 2\n"
+    "  - script: projections/customer_bank_view.lua\n"
+    "    stores: [documents]\n"
+    "    names: {documents: bank_portal}\n"
+    "    errors: {retries: 5, backoff: 200ms, then: park}\n"
+    "  - {script: projections/recent_customers.lua, stores: [cache, documents]}\n"
+    "defaults:\n"
+    "  workers: 1\n"
+    "  errors: {retries: 3, backoff: 100ms, then: park}\n"
+    "  batch:  {events: 1000, bytes: 4MiB, written: 4MiB, wait: 5ms}\n"
+    "  cache:  64MiB\n"
+    "  limits: {document: 8MiB, lua_memory: 64MiB, lua_instructions: 10000000, handler: 2s, aside: 100000, aside_bytes: 1GiB}\n"
+    "  drain:  20s\n"
+    "  forget: never\n"
+    "admin: {listen: \"127.0.0.1:9180\"}\n"
+    "serve:\n"
+    "  listen: 0.0.0.0:8480\n"
+    "  tls: {certificate: /etc/viewfold/tls.crt, key: /etc/viewfold/tls.key}\n"
+    "  bearer_token: secret\n"
+    "  store: {customer_orders: cache}\n"
+    "  wait:  {default: 0s, max: 10s, readers: 5000}\n"
+    "log: {level: info, format: logfmt}\n";
+
+static void of_all_that_was_decided_only_what_is_not_built_is_refused(void **state)
+{
+    (void)state;
+    struct vf_buffer found;
+    struct vf_config *config = read_text(whole, &found);
+    assert_null(config);
+    size_t count = 0;
+    for (const char *at = found.data; *at; count++) {
+        size_t size = strcspn(at, "\n");
+        char line[512];
+        snprintf(line, sizeof line, "%.*s", (int)size, at);
+        if (!strstr(line, " is not built yet")) {
+            fail_msg("%s", line);
+        }
+        at += size + 1;
+    }
+    assert_int_equal(count, 8);
+    vf_buffer_done(&found);
+}
+
 /* --- the docs --------------------------------------------------------------------------------------------------------- */
 
 static void every_envelope_in_the_page_is_taken(void **state)
@@ -498,6 +595,7 @@ int main(void)
         cmocka_unit_test(what_does_not_go_together_elsewhere_is_refused),
         cmocka_unit_test(envelopes_that_will_be_built_in_are_refused_by_name),
         cmocka_unit_test(a_faulty_envelope_is_told_once_however_many_topics_use_it),
+        cmocka_unit_test(of_all_that_was_decided_only_what_is_not_built_is_refused),
         cmocka_unit_test(every_envelope_in_the_page_is_taken),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
