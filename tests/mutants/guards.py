@@ -36,7 +36,7 @@ FOLD = [
         [PROPERTY],
     ),
     Guard("rule-offset", [("if (last->exists && event->version <= last->version)", "if (false)")], ["test_core_versions"]),
-    Guard("rule-window", [("if (is_in_window(event, last))", "if (false)")], [PROPERTY]),
+    Guard("rule-window", [("if (is_in_window(event, last))", "if (is_in_window(event, last) && event->repeats < 0)")], [PROPERTY]),
     Guard(
         "rule-form",
         [("if (last->exists && (event->version_text.size > 0) != has_text(last))", "if (false)")],

@@ -8,7 +8,7 @@ import proxy
 from harness import Fleet, World, check
 from harness import generate
 
-ROUNDS = 12
+ROUNDS = 8
 
 
 def lose_replies(store, marker, target, settings_of, dark):
