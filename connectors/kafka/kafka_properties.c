@@ -103,8 +103,7 @@ enum vf_code vf_kafka_conf_make(const struct vf_source_property *properties, siz
     enum vf_code code = VF_OK;
     for (size_t i = 0; code == VF_OK && i < sizeof defaults / sizeof *defaults; i++)
         code = vf_kafka_conf_own(conf, defaults[i].name, defaults[i].value, error);
-    /* A full queue is looked at again after a second at most, which limits a member to about queue_bytes_max a second; from
-     * 2.2 on that wait can be set. */
+    /* How soon a full queue is looked at again; before 2.2 see kafka_prefetch.h. */
     if (code == VF_OK && rd_kafka_version() >= 0x02020000)
         code = vf_kafka_conf_own(conf, "fetch.queue.backoff.ms", "10", error);
     for (size_t i = 0; code == VF_OK && i < count; i++)

@@ -19,6 +19,7 @@
 
 #include "connectors/kafka/kafka_client.h"
 #include "connectors/kafka/kafka_commits.h"
+#include "connectors/kafka/kafka_prefetch.h"
 #include "connectors/kafka/kafka_rows.h"
 
 #include <assert.h>
@@ -80,6 +81,8 @@ struct vf_source {
     int64_t fault_said_ms;
 
     struct vf_kafka_commits commits;
+
+    struct vf_kafka_prefetch prefetch;
 
     bool subscribed;
     size_t lent; /* polled and not released */
@@ -225,6 +228,7 @@ static enum vf_code source_open(const struct vf_source_config *config, struct vf
     if (code != VF_OK)
         goto out;
     vf_kafka_commits_init(&source->commits, source->client.rk);
+    vf_kafka_prefetch_init(&source->prefetch, source->client.rk, config->queue_bytes_max);
     source->client.down = RD_KAFKA_RESP_ERR_NO_ERROR; /* some broker of the list did answer */
     code = subscribe(source, error);
 
@@ -281,6 +285,7 @@ static void end_source(void *memory)
         rd_kafka_topic_partition_list_destroy(source->noted);
     bool left = leave(source);
     vf_kafka_commits_done(&source->commits);
+    vf_kafka_prefetch_done(&source->prefetch);
     rd_kafka_destroy_flags(source->client.rk, left ? 0 : RD_KAFKA_DESTROY_F_NO_CONSUMER_CLOSE);
 }
 
@@ -568,6 +573,9 @@ static enum vf_code source_poll(struct vf_source *source, const struct vf_poll_l
     else
         rows = vf_kafka_rows_new();
     gather(source, rows, limits);
+    if (rows->row_count > 0 && !source->noted && !source->trouble)
+        vf_kafka_prefetch_turn(&source->prefetch, source->client.rk, rows->row_count, rows->bytes,
+                               &rows->rows[rows->row_count - 1]);
     source->last_poll_ms = vf_kafka_now_ms();
     if (source->noted) {
         take_rebalance(source, rows);
