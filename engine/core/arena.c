@@ -24,7 +24,9 @@
 
 #define ALIGNMENT      alignof(max_align_t)
 #define BLOCK_BYTES    ((size_t)64 * 1024)
-#define KEPT_BYTES_MAX ((size_t)1024 * 1024) /* what a reset keeps for the next batch */
+#define KEPT_BYTES_MAX ((size_t)4 * 1024 * 1024) /* what a reset keeps for the next batch */
+
+#define LARGER_MAX 2 /* times as large as wanted may a kept block be */
 
 struct block {
     struct block *next;
@@ -35,7 +37,7 @@ struct block {
 struct vf_arena {
     struct block *current; /* the newest first; only the first one is filled */
     size_t filled;         /* of the current block */
-    struct block *spare;   /* kept from before the last reset, all of BLOCK_BYTES */
+    struct block *spare;   /* kept from before the last reset */
     size_t used;
 };
 
@@ -68,16 +70,26 @@ void vf_arena_free(struct vf_arena *arena)
     free(arena);
 }
 
+/* Large blocks are kept too: given back after each batch, they would leave holes in which what lives longer settles, and the
+ * next batch's would have to be taken from the system again. Those that the last batch had no use for go. */
 void vf_arena_reset(struct vf_arena *arena)
 {
     size_t kept = 0;
-    for (struct block *block = arena->spare; block; block = block->next)
-        kept += block->capacity;
+    for (struct block **at = &arena->spare; *at;) {
+        struct block *block = *at;
+        if (block->capacity == BLOCK_BYTES) {
+            kept += block->capacity;
+            at = &block->next;
+        } else {
+            *at = block->next;
+            free_block(block);
+        }
+    }
 
     struct block *block = arena->current;
     while (block) {
         struct block *next = block->next;
-        if (block->capacity == BLOCK_BYTES && kept + BLOCK_BYTES <= KEPT_BYTES_MAX) {
+        if (kept + block->capacity <= KEPT_BYTES_MAX) {
             ASAN_POISON_MEMORY_REGION(block->data, block->capacity);
             block->next = arena->spare;
             arena->spare = block;
@@ -94,11 +106,16 @@ void vf_arena_reset(struct vf_arena *arena)
 
 static struct block *new_block(struct vf_arena *arena, size_t capacity)
 {
-    struct block *block = arena->spare;
-    if (capacity == BLOCK_BYTES && block) {
-        arena->spare = block->next;
-        return block;
+    struct block *block;
+    for (struct block **at = &arena->spare; (block = *at); at = &block->next) {
+        if (block->capacity == capacity ||
+            (capacity > BLOCK_BYTES && block->capacity > capacity && block->capacity / LARGER_MAX <= capacity)) {
+            *at = block->next;
+            return block;
+        }
     }
+    if (capacity > BLOCK_BYTES)
+        capacity += capacity / 4; /* the next batch may want a little more */
     block = vf_alloc(sizeof *block + capacity);
     block->capacity = capacity;
     ASAN_POISON_MEMORY_REGION(block->data, block->capacity);
