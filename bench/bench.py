@@ -434,7 +434,7 @@ class Bench:
 
     def memory_steps(self):
         """What is resident while a backlog of 20 times the budget is worked off. docs/performance.md says what the budget is."""
-        cache, queue, batch = 16, 8, 4  # MiB; the last is batch.bytes, and batch.written
+        cache, queue, batch = 16, 4, 4  # MiB; the last is batch.bytes, and batch.written
         budget = cache + queue + 2 * (batch + batch)
         backlog = 20 * budget * self.options.scale
         events = int(backlog * 2**20 / 250)

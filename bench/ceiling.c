@@ -325,6 +325,7 @@ static void open_store(struct worker *worker, const struct vf_store_config *conf
                                      .format = VF_FORMAT};
     struct vf_generation generation;
     bool created;
+    /* The generation's stamp stays 0, as the commits have it: the store tests it all the same. */
     if (worker->type->open(config, &worker->store, &error))
         stop("open", &error);
     if (worker->type->prepare(worker->store, worker->workload->name, &proposed, arena, &generation, &created, &error))

@@ -1,6 +1,6 @@
 /*
- * bench-consume: the ceiling. librdkafka reads topics to their ends and drops what it gets, with the settings that viewfold's
- * Kafka source uses.
+ * bench-consume: the ceiling. librdkafka reads topics to their ends and drops what it gets, as viewfold's Kafka source
+ * reads them, but with a queue that is never full.
  *
  *     bench-consume BROKERS GROUP RECORDS TOPIC...
  *
@@ -42,7 +42,7 @@ int main(int count, char **arguments)
     set(conf, "enable.auto.commit", "false");
     set(conf, "isolation.level", "read_committed");
     set(conf, "queued.min.messages", "1000000");
-    set(conf, "queued.max.messages.kbytes", "16384");
+    set(conf, "queued.max.messages.kbytes", "1000000");
     char text[256];
     rd_kafka_t *consumer = rd_kafka_new(RD_KAFKA_CONSUMER, conf, text, sizeof text);
     if (!consumer) {
