@@ -9,6 +9,8 @@ import shutil
 import socket
 import subprocess
 import tempfile
+import threading
+from concurrent.futures import ThreadPoolExecutor
 
 import pymongo
 import redis
@@ -57,6 +59,62 @@ def an_unreachable_server_is_named():
             ["documents", nobody, "stores.documents.mongodb"],
             with_store(world, "mongodb", {"documents": {"mongodb": f"mongodb://{nobody}/shop"}}),
         )
+
+
+@contextlib.contextmanager
+def a_server_that_answers(answer):
+    """To whatever it is sent, with these bytes; its port. It ends with the process."""
+    with socket.socket() as listener:
+        listener.bind(("127.0.0.1", 0))
+        listener.listen(50)
+
+        def talk(connection):
+            with contextlib.suppress(OSError), connection:
+                while connection.recv(65536):
+                    connection.sendall(answer)
+
+        def accept():
+            with contextlib.suppress(OSError):
+                while True:
+                    threading.Thread(target=talk, args=(listener.accept()[0],), daemon=True).start()
+
+        threading.Thread(target=accept, daemon=True).start()
+        yield f"127.0.0.1:{listener.getsockname()[1]}"
+        listener.shutdown(socket.SHUT_RDWR)
+
+
+def a_server_that_announces_a_gigabyte_is_named():
+    gigabyte = 1 << 30
+    with (
+        World("giant", workers=1) as world,
+        a_server_that_answers(gigabyte.to_bytes(4, "big") + b"\0" * 100) as kafka,
+        a_server_that_answers(b"$1073741824\r\nabc") as cache,
+        a_server_that_answers(gigabyte.to_bytes(4, "little") + b"\0" * 100) as documents,
+        ThreadPoolExecutor() as pool,  # two of them are waited for as long as there might be another answer
+    ):
+        settings = {"kafka": {"brokers": [kafka], "group": "g"}}
+        ends = [
+            pool.submit(
+                ends_with,
+                69,
+                ["kafka", kafka, str(gigabyte), "receive.message.max.bytes"],
+                world.write_config("kafka.yaml", settings=settings),
+            ),
+            pool.submit(
+                ends_with,
+                69,
+                ["cache", cache, "stores.cache.redis"],
+                with_store(world, "redis", {"cache": {"redis": f"redis://{cache}/0"}}),
+            ),
+            pool.submit(
+                ends_with,
+                69,
+                ["documents", documents, "stores.documents.mongodb"],
+                with_store(world, "mongodb", {"documents": {"mongodb": f"mongodb://{documents}/shop"}}),
+            ),
+        ]
+        for end in ends:
+            end.result()
 
 
 def a_redis_that_refuses_or_would_evict_is_refused():
@@ -183,6 +241,7 @@ def write(path, text):
 if __name__ == "__main__":
     harness.main(
         an_unreachable_server_is_named,
+        a_server_that_announces_a_gigabyte_is_named,
         a_redis_that_refuses_or_would_evict_is_refused,
         a_standalone_mongod_is_refused,
         a_url_of_mongodb_without_a_database_is_refused,
