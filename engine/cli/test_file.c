@@ -70,6 +70,78 @@ static void check_first(const struct vf_test_reading *reading, const struct vf_t
     }
 }
 
+/* The same value; a map's fields in any order. */
+static bool same_value(const struct vf_node *a, const struct vf_node *b)
+{
+    if (!a || !b || a->kind != b->kind) {
+        return (!a || vf_test_yaml_is_null(a)) && (!b || vf_test_yaml_is_null(b));
+    }
+    if (a->kind == VF_NODE_SCALAR) {
+        struct vf_findings *told = vf_findings_new(""); /* already, when the event was written */
+        struct vf_buffer left, right;
+        vf_buffer_init(&left);
+        vf_buffer_init(&right);
+        vf_test_yaml_json(a, told, &left);
+        vf_test_yaml_json(b, told, &right);
+        bool same = vf_bytes_equal(vf_bytes(left.data, left.size), vf_bytes(right.data, right.size));
+        vf_buffer_done(&left);
+        vf_buffer_done(&right);
+        vf_findings_free(told);
+        return same;
+    }
+    const struct vf_node *other = b->first;
+    for (const struct vf_node *item = a->first; item; item = item->next) {
+        const struct vf_node *match = a->kind == VF_NODE_MAP ? vf_node_member(b, item->key) : other;
+        if (!match || !same_value(item, match)) {
+            return false;
+        }
+        other = other ? other->next : NULL;
+    }
+    return !other;
+}
+
+static bool same_text(const char *a, const char *b)
+{
+    return a && b ? strcmp(a, b) == 0 : a == b;
+}
+
+static bool same_event(const struct vf_test_event *a, const struct vf_test_event *b)
+{
+    return strcmp(a->type, b->type) == 0 && same_text(a->event_id, b->event_id) && same_value(a->data, b->data);
+}
+
+static bool same_number(const struct vf_test_event *a, const struct vf_test_event *b)
+{
+    int64_t left, right;
+    if (a->numbers == VF_NUMBERS_ORDERED || b->numbers == VF_NUMBERS_ORDERED) {
+        return vf_bytes_equal(a->version, b->version);
+    }
+    return vf_test_event_number(a, &left) && vf_test_event_number(b, &right) && left == right &&
+           (a->numbers != VF_NUMBERS_REVISION || same_text(a->event_id, b->event_id));
+}
+
+/* The engine tells events by their numbers, so the second of two with one number is dropped as a repeat. Where they are not
+ * the same event, the author has forgotten to count on, and would only see that something is missing. */
+static void check_repeat(const struct vf_test_reading *reading, const struct vf_test_event *events, size_t index)
+{
+    const struct vf_test_event *event = &events[index];
+    for (size_t i = 0; i < index && reading->projection->versions != VF_VERSIONS_NONE; i++) {
+        if (events[i].aggregate == event->aggregate && same_number(&events[i], event) &&
+            !same_event(&events[i], event)) {
+            vf_findings_add(reading->findings, event->place,
+                            "%s has the version%s that %s (line %d, column %d) has, and is another event: it would be "
+                            "dropped as a repeat. Give it %s, or write the same type, data and id where a "
+                            "repeat is meant",
+                            event->notation, event->numbers == VF_NUMBERS_REVISION ? " and the id" : "",
+                            events[i].notation, (int)events[i].place.line, (int)events[i].place.column,
+                            event->numbers == VF_NUMBERS_REVISION ? "an id of its own"
+                            : event->event_id                     ? "a version of its own (of one revision: @1~its-id)"
+                                                                  : "a version of its own");
+            return;
+        }
+    }
+}
+
 /* What a topic's numbers are is seen in how they are written. */
 static void number_events(const struct vf_test_reading *reading, struct vf_test_event *events, size_t count)
 {
@@ -123,6 +195,7 @@ static void read_given(const struct vf_test_reading *reading, const struct vf_no
     for (size_t i = 0; i < read; i++) {
         if (vf_test_event_write(reading, &events[i])) {
             check_first(reading, events, i);
+            check_repeat(reading, events, i);
         }
     }
     test->events = events;

@@ -25,6 +25,11 @@ struct vf_test_report {
     size_t files, tests, failed, wrong, runs;
 };
 
+static const char *plural(size_t count)
+{
+    return count == 1 ? "" : "s";
+}
+
 struct vf_test_report *vf_test_report_new(struct vf_cli *cli, enum vf_test_format format)
 {
     struct vf_test_report *report = vf_calloc(1, sizeof *report);
@@ -78,7 +83,8 @@ static void text_test(struct vf_test_report *report, const struct vf_test_subjec
     } else {
         struct vf_buffer cost;
         vf_buffer_init(&cost);
-        vf_buffer_printf(&cost, "  %zu runs, %zu orders%s, %lld ms", outcome->runs, outcome->interleavings,
+        vf_buffer_printf(&cost, "  %zu run%s, %zu order%s%s, %lld ms", outcome->runs, plural(outcome->runs),
+                         outcome->interleavings, plural(outcome->interleavings),
                          outcome->all_orders && outcome->interleavings ? " (all)" : "", (long long)ms);
         vf_output_add(&out, color, VF_COLOR_DIM, cost.data);
         vf_buffer_add_char(&out, '\n');
@@ -422,11 +428,6 @@ void vf_test_report_wrong(struct vf_test_report *report, const char *path, const
     vf_buffer_done(&message);
 }
 
-static const char *plural(size_t count)
-{
-    return count == 1 ? "" : "s";
-}
-
 void vf_test_report_end(struct vf_test_report *report, int64_t ms)
 {
     struct vf_buffer line, out;
@@ -437,7 +438,7 @@ void vf_test_report_end(struct vf_test_report *report, int64_t ms)
     if (report->wrong) {
         vf_buffer_printf(&line, ", %zu file%s could not be run", report->wrong, plural(report->wrong));
     }
-    vf_buffer_printf(&line, " (%zu runs, ", report->runs);
+    vf_buffer_printf(&line, " (%zu run%s, ", report->runs, plural(report->runs));
     add_seconds(&line, ms);
     vf_buffer_add_text(&line, " s)");
     if (report->format == VF_TEST_TEXT) {

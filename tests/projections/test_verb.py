@@ -157,6 +157,11 @@ def a_script_that_is_refused_is_no_reason_to_leave_out_the_others():
 
 
 @case
+def another_event_with_a_version_that_is_taken_is_no_repeat():
+    output("bad_repeats.txt", 78, os.path.join("..", "bad", "repeats.test.yaml"))
+
+
+@case
 def a_bad_test_file_is_told_line_by_line():
     output("bad.txt", 78, os.path.join("..", "bad", "reports.test.yaml"))
     output("bad_values.txt", 78, os.path.join("..", "bad", "values.test.yaml"))
