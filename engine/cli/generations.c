@@ -40,7 +40,22 @@ static bool is_view_name(const char *name)
            strlen(name) < 200;
 }
 
-/* A view whose projection has left the configuration is still in its stores, and has to be got rid of. */
+/* Views whose script cannot be read, where the configuration names them. */
+static void add_unread(struct vf_generations *generations)
+{
+    for (size_t i = 0; i < generations->views->unread_count; i++) {
+        const struct vf_projection_entry *configured = generations->views->unread[i].configured;
+        for (size_t j = 0; j < configured->store_count; j++) {
+            const struct vf_projection_store *made = &configured->stores[j];
+            if (made->view_name && (!generations->only || generations->only == made->store)) {
+                add_target(generations, (struct vf_generations_target){.view = made->view_name, .store = made->store});
+            }
+        }
+    }
+}
+
+/* A view whose projection has left the configuration (or whose script cannot be read, so that nobody knows) is still in its
+ * stores, and has to be got rid of. */
 static void add_left(struct vf_generations *generations, const char *name)
 {
     const struct vf_config *config = generations->config;
@@ -94,7 +109,7 @@ static enum vf_code fail_unknown(const struct vf_generations *generations, const
                              : "none",
             near ? "?" : "");
     vf_buffer_done(&known);
-    return VF_E_NOT_FOUND;
+    return vf_views_doubt(views, "", error);
 }
 
 static enum vf_code choose_targets(struct vf_generations *generations, const char *name, struct vf_error *error)
@@ -107,6 +122,9 @@ static enum vf_code choose_targets(struct vf_generations *generations, const cha
         }
     }
     add_configured(generations, name, true);
+    if (!name) {
+        add_unread(generations);
+    }
     if (generations->target_count == 0 && name) {
         add_configured(generations, name, false);
     }
@@ -116,9 +134,13 @@ static enum vf_code choose_targets(struct vf_generations *generations, const cha
     if (generations->target_count > 0 || generations->code != VF_OK) {
         return VF_OK; /* what could not be asked was said */
     }
-    return name ? fail_unknown(generations, name, error)
-                : vf_fail(error, VF_E_NOT_FOUND, "%s has no projection in the store %s", generations->config->path,
-                          store);
+    if (name) {
+        return fail_unknown(generations, name, error);
+    }
+    if (generations->views->unread_count > 0) {
+        return VF_OK; /* says which they are */
+    }
+    return vf_fail(error, VF_E_NOT_FOUND, "%s has no projection in the store %s", generations->config->path, store);
 }
 
 /* --- shared with generations_change.c ----------------------------------------------------------------------------- */
@@ -200,6 +222,21 @@ static void list_target(struct vf_generations *generations, const struct vf_gene
     }
 }
 
+/* What the list may lack, behind it: each script that cannot be read. */
+static void say_unread(struct vf_generations *generations)
+{
+    for (size_t i = 0; i < generations->views->unread_count; i++) {
+        struct vf_error error;
+        vf_fail(&error, VF_E_CONFIG, "%s; its views are not listed, unless `names` names them",
+                generations->views->unread[i].why);
+        int status = vf_cli_fail(generations->cli, &error);
+        if (generations->code == VF_OK) {
+            generations->code = error.code;
+            generations->status = status;
+        }
+    }
+}
+
 static void list(struct vf_generations *generations)
 {
     struct vf_cli *cli = generations->cli;
@@ -217,6 +254,10 @@ static void list(struct vf_generations *generations)
     fwrite(out.data, 1, out.size, cli->out);
     vf_buffer_done(&out);
     free(rows.items);
+    if (!generations->named) {
+        fflush(cli->out);
+        say_unread(generations);
+    }
 }
 
 /* --- the verb ----------------------------------------------------------------------------------------------------- */
@@ -290,8 +331,9 @@ static enum vf_code read_arguments(struct vf_generations *generations, const str
 static int run_deed(struct vf_generations *generations, const struct deed *deed, const char *name)
 {
     struct vf_error error;
-    enum vf_code code = vf_views_open(generations->cli, generations->config, &generations->views, &error);
+    enum vf_code code = vf_views_look(generations->cli, generations->config, &generations->views, &error);
     generations->open = vf_calloc(generations->config->store_count, sizeof *generations->open);
+    generations->named = name != NULL;
     if (code == VF_OK) {
         code = choose_targets(generations, name, &error);
     }

@@ -293,8 +293,9 @@ static enum vf_code adopt_target(struct vf_generations *generations, struct adop
     const struct vf_generations_target *target = adoption->chosen.target;
     struct vf_projector_limits limits = vf_projector_limits_of(generations->config);
     if (!target->entry) {
-        return vf_fail(error, VF_E_NOT_FOUND, "%s has no projection of that name, so there is no script to adopt",
-                       generations->config->path);
+        vf_fail(error, VF_E_NOT_FOUND, "%s has no projection of that name, so there is no script to adopt",
+                generations->config->path);
+        return vf_views_doubt(generations->views, "", error);
     }
     enum vf_code code = vf_generation_propose(target->entry->configured, registry->projector, &limits,
                                               registry->clock->wall_ms(registry->clock->self), &adoption->projector,
@@ -355,6 +356,16 @@ static void add_lost(struct vf_generations *generations, const struct vf_view_en
     generations->cli->registry->cluster->close(cluster);
 }
 
+/* Where a script cannot be read, its topics are not known, and so not whether they still begin at their beginning. */
+static const char *doubt_log(const struct vf_generations *generations)
+{
+    bool known = generations->views->unread_count == 0;
+    for (size_t i = 0; i < generations->target_count && !known; i++) {
+        known = generations->targets[i].entry != NULL;
+    }
+    return known ? "" : " (whether the log still has one is not known, as its script cannot be read here)";
+}
+
 /* Removing what readers see is never done by a slip. */
 static enum vf_code confirm(struct vf_generations *generations, const struct chosen *all, size_t count,
                             struct vf_error *error)
@@ -383,9 +394,9 @@ static enum vf_code confirm(struct vf_generations *generations, const struct cho
     if (is_served) {
         vf_fail(error, VF_E_USAGE,
                 "this removes %s: all documents and all progress. Readers miss the view until `viewfold run` has built "
-                "it again from the log's beginning%s%s%s. Nothing was done; if it is what you want, say --yes",
+                "it again from the log's beginning%s%s%s%s. Nothing was done; if it is what you want, say --yes",
                 what.data, lost.size > 0 ? "; and that is gone, for good: " : "", lost.size > 0 ? lost.data : "",
-                lost.size > 0 ? " now" : "");
+                lost.size > 0 ? " now" : "", doubt_log(generations));
     }
     vf_buffer_done(&lost);
     vf_buffer_done(&what);

@@ -12,7 +12,8 @@
 struct vf_generations_target {
     const char *view;
     const struct vf_store_entry *store;
-    const struct vf_view_entry *entry; /* NULL: the configuration has no projection of it (any more) */
+    const struct vf_view_entry
+        *entry; /* NULL: the configuration has no projection of it (any more), or none whose script can be read */
 };
 
 /* One of the configuration's stores. */
@@ -29,6 +30,7 @@ struct vf_generations {
     struct vf_arena *arena;
     struct vf_generations_open *open;  /* of each of the configuration's stores */
     const struct vf_store_entry *only; /* --store, or NULL */
+    bool named;                        /* PROJECTION was said */
     int32_t number;                    /* G, or 0 */
     struct vf_generations_target *targets;
     size_t target_count;

@@ -94,6 +94,37 @@ static enum vf_code named_store(struct get *get, const struct vf_config *config,
     return unknown(config, "store", name, near, error);
 }
 
+/* The first store that has the view, or NULL. */
+static const struct vf_store_entry *store_of(const struct vf_views *views, const char *view)
+{
+    for (size_t i = 0; i < views->count; i++) {
+        if (strcmp(views->entries[i].view, view) == 0) {
+            return views->entries[i].store;
+        }
+    }
+    for (size_t i = 0; i < views->unread_count; i++) {
+        const struct vf_projection_entry *configured = views->unread[i].configured;
+        for (size_t j = 0; j < configured->store_count; j++) {
+            const struct vf_projection_store *made = &configured->stores[j];
+            if (made->view_name && strcmp(made->view_name, view) == 0) {
+                return made->store;
+            }
+        }
+    }
+    return NULL;
+}
+
+static enum vf_code fail_no_view(const struct get *get, const struct vf_config *config, const struct vf_views *views,
+                                 struct vf_error *error)
+{
+    const char *near = NULL;
+    for (size_t i = 0; i < views->count; i++) {
+        vf_suggest_offer(get->view, views->entries[i].view, &near);
+    }
+    unknown(config, "projection that makes a view", get->view, near, error);
+    return vf_views_doubt(views, "; with --store none is needed", error);
+}
+
 /* --store, or the only one, or the first that the projection of that name writes to (this opens the scripts). */
 static enum vf_code choose_store(struct get *get, const struct vf_config *config, struct vf_error *error)
 {
@@ -106,17 +137,13 @@ static enum vf_code choose_store(struct get *get, const struct vf_config *config
         return VF_OK;
     }
     struct vf_views *views = NULL;
-    enum vf_code code = vf_views_open(get->cli, config, &views, error);
+    enum vf_code code = vf_views_look(get->cli, config, &views, error);
     if (code != VF_OK) {
         return code;
     }
-    const char *near = NULL;
-    for (size_t i = 0; i < views->count && !get->entry; i++) {
-        get->entry = strcmp(views->entries[i].view, get->view) == 0 ? views->entries[i].store : NULL;
-        vf_suggest_offer(get->view, views->entries[i].view, &near);
-    }
+    get->entry = store_of(views, get->view);
     if (!get->entry) {
-        code = unknown(config, "projection that makes a view", get->view, near, error);
+        code = fail_no_view(get, config, views, error);
     }
     vf_views_free(views);
     return code;

@@ -220,8 +220,8 @@ static void gather_row(struct status *status, struct vf_status_row *row, bool *t
 {
     struct vf_progress_row *rows = NULL;
     size_t count = 0;
-    row->store_known = ask_store(status, row, tried, &rows, &count);
-    row->kafka_known = ask_kafka(status, row);
+    row->store_known = row->entry->view && ask_store(status, row, tried, &rows, &count);
+    row->kafka_known = !row->unread && ask_kafka(status, row);
     merge_progress(status, row, rows, count);
     qsort(row->partitions, row->partition_count, sizeof *row->partitions, compare_partitions);
     for (size_t i = 0; i < row->partition_count; i++) {
@@ -234,10 +234,37 @@ static void gather_row(struct status *status, struct vf_status_row *row, bool *t
     row->state = vf_status_state(row);
 }
 
-static struct vf_status_row *gather(struct status *status)
+/* The rows of all views, those whose script cannot be read behind the others. */
+static struct vf_status_row *make_rows(struct status *status, size_t *ret_count)
+{
+    const struct vf_views *views = status->views;
+    size_t count = views->count;
+    for (size_t i = 0; i < views->unread_count; i++) {
+        count += views->unread[i].configured->store_count;
+    }
+    struct vf_status_row *rows = vf_arena_calloc(status->arena, count, sizeof *rows);
+    struct vf_view_entry *unread = vf_arena_calloc(status->arena, count - views->count, sizeof *unread);
+    struct vf_status_row *row = rows;
+    for (size_t i = 0; i < views->count; i++) {
+        (row++)->entry = &views->entries[i];
+    }
+    for (size_t i = 0; i < views->unread_count; i++) {
+        const struct vf_projection_entry *configured = views->unread[i].configured;
+        for (size_t j = 0; j < configured->store_count; j++, unread++, row++) {
+            unread->configured = configured;
+            unread->view = configured->stores[j].view_name;
+            unread->store = configured->stores[j].store;
+            *row = (struct vf_status_row){.entry = unread, .unread = views->unread[i].why};
+        }
+    }
+    *ret_count = count;
+    return rows;
+}
+
+static struct vf_status_row *gather(struct status *status, size_t *ret_count)
 {
     struct vf_cli *cli = status->cli;
-    struct vf_status_row *rows = vf_arena_calloc(status->arena, status->views->count, sizeof *rows);
+    struct vf_status_row *rows = make_rows(status, ret_count);
     bool *tried = vf_arena_calloc(status->arena, status->config->store_count, sizeof *tried);
     struct vf_error error;
     status->code = VF_OK;
@@ -246,8 +273,7 @@ static struct vf_status_row *gather(struct status *status)
         status->cluster = NULL;
         note_failure(status, &error);
     }
-    for (size_t i = 0; i < status->views->count; i++) {
-        rows[i].entry = &status->views->entries[i];
+    for (size_t i = 0; i < *ret_count; i++) {
         gather_row(status, &rows[i], tried);
     }
     return rows;
@@ -260,8 +286,8 @@ static int show_once(struct status *status)
     struct vf_cli *cli = status->cli;
     struct vf_buffer out;
     vf_arena_reset(status->arena);
-    const struct vf_status_row *rows = gather(status);
-    size_t count = status->views->count;
+    size_t count;
+    const struct vf_status_row *rows = gather(status, &count);
     vf_buffer_init(&out);
     if (cli->json) {
         vf_status_print_json(rows, count, &out);
@@ -315,7 +341,7 @@ int vf_verb_status(struct vf_cli *cli)
     if (!config) {
         return result;
     }
-    if (vf_views_open(cli, config, &views, &error) != VF_OK) {
+    if (vf_views_look(cli, config, &views, &error) != VF_OK) {
         vf_config_free(config);
         return vf_cli_fail(cli, &error);
     }

@@ -21,7 +21,9 @@ struct vf_status_partition {
 };
 
 struct vf_status_row {
-    const struct vf_view_entry *entry;
+    const struct vf_view_entry
+        *entry;         /* where the script cannot be read: no projection, and no view but one that is configured */
+    const char *unread; /* why the script cannot be read, or NULL */
     const char *state;
     bool store_known; /* the store could be asked */
     bool kafka_known;
@@ -41,7 +43,7 @@ size_t vf_status_idle(const struct vf_status_row *row);
 /* How many records are still to come: from progress, or without it from the log's beginning. False: unknown. */
 bool vf_status_lag(const struct vf_status_partition *partition, int64_t *ret_lag);
 
-/* Its state: degraded and stopped where a partition is; frozen; waiting where its store or Kafka could not be asked;
+/* Its state: degraded and stopped where a partition is; frozen; unknown where its script cannot be read; waiting where its store or Kafka could not be asked;
  * stopped where its group has no member; starting before the view is there; else running. */
 const char *vf_status_state(const struct vf_status_row *row);
 

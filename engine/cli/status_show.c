@@ -10,6 +10,12 @@ size_t vf_status_idle(const struct vf_status_row *row)
     return row->members > row->partitions_most ? row->members - row->partitions_most : 0;
 }
 
+/* A view whose script cannot be read goes by its file, where nothing else names it. */
+static const char *name_of(const struct vf_status_row *row)
+{
+    return row->entry->view ? row->entry->view : row->entry->configured->script_name;
+}
+
 /* Only its entry is left, or not even that is settled. */
 static bool is_dropped(const struct vf_status_row *row)
 {
@@ -43,6 +49,9 @@ const char *vf_status_state(const struct vf_status_row *row)
     if (row->frozen) {
         return "frozen";
     }
+    if (row->unread) {
+        return "unknown";
+    }
     if (!row->store_known || !row->kafka_known) {
         return "waiting";
     }
@@ -70,7 +79,11 @@ static void add_number(struct vf_buffer *out, const char *key, bool known, int64
 static void add_text(struct vf_buffer *out, const char *key, const char *text)
 {
     vf_buffer_printf(out, "\"%s\":", key);
-    vf_json_print_string(out, vf_bytes_from(text));
+    if (text) {
+        vf_json_print_string(out, vf_bytes_from(text));
+    } else {
+        vf_buffer_add_text(out, "null");
+    }
 }
 
 static void add_partition(struct vf_buffer *out, const struct vf_status_partition *partition)
@@ -134,12 +147,10 @@ static void add_row(struct vf_buffer *out, const struct vf_status_row *row)
     }
     vf_buffer_add_text(out, "],");
     add_text(out, "projection", row->entry->projection);
-    vf_buffer_add_text(out, ",\"script_hash\":");
-    if (row->generation > 0 && row->registered) {
-        vf_json_print_string(out, vf_bytes_from(row->registered->script_hash));
-    } else {
-        vf_buffer_add_text(out, "null");
-    }
+    vf_buffer_add_char(out, ',');
+    add_text(out, "script_error", row->unread);
+    vf_buffer_add_char(out, ',');
+    add_text(out, "script_hash", row->generation > 0 && row->registered ? row->registered->script_hash : NULL);
     vf_buffer_add_char(out, ',');
     add_text(out, "state", row->state);
     vf_buffer_add_char(out, ',');
@@ -205,6 +216,13 @@ static void add_why(struct vf_buffer *out, const struct vf_status_partition *par
     vf_output_plain(out, first, WHY_BYTES_MAX, false);
 }
 
+/* The workers that run do not mind: theirs is what the store holds. The next `run` does. */
+static void add_unread(struct vf_buffer *out, const struct vf_status_row *row)
+{
+    vf_buffer_add_text(out, "its script cannot be read: ");
+    vf_output_plain(out, vf_bytes_from(row->unread), VF_ERROR_TEXT_BYTES, false);
+}
+
 static void add_partition_line(struct vf_buffer *out, bool color, bool store_known,
                                const struct vf_status_partition *partition)
 {
@@ -231,6 +249,20 @@ static void add_partition_line(struct vf_buffer *out, bool color, bool store_kno
     vf_buffer_add_char(out, '\n');
 }
 
+static void add_unread_line(struct vf_buffer *out, bool color, const struct vf_status_row *row)
+{
+    struct vf_buffer text;
+    if (!row->unread) {
+        return;
+    }
+    vf_buffer_init(&text);
+    add_unread(&text, row);
+    vf_buffer_add_text(out, "  ");
+    vf_output_add(out, color, VF_COLOR_RED, text.data);
+    vf_buffer_add_char(out, '\n');
+    vf_buffer_done(&text);
+}
+
 static void add_registered_line(struct vf_buffer *out, const struct vf_status_row *row)
 {
     const struct vf_adoption *adoption = row->registered ? vf_adoption_last(row->registered) : NULL;
@@ -252,7 +284,7 @@ static int widest(const struct vf_status_row *rows, size_t count, const char *ti
 {
     size_t width = strlen(title);
     for (size_t i = 0; i < count; i++) {
-        size_t size = strlen(store ? rows[i].entry->store->name : rows[i].entry->view);
+        size_t size = strlen(store ? rows[i].entry->store->name : name_of(&rows[i]));
         width = size > width ? size : width;
     }
     return (int)width;
@@ -286,13 +318,14 @@ void vf_status_print_table(const struct vf_status_row *rows, size_t count, bool 
         if (row->generation > 0) {
             snprintf(generation, sizeof generation, "%d", (int)row->generation);
         }
-        vf_buffer_printf(out, "%-*s  %-*s  %3s  ", view_width, row->entry->view, store_width, row->entry->store->name,
+        vf_buffer_printf(out, "%-*s  %-*s  %3s  ", view_width, name_of(row), store_width, row->entry->store->name,
                          generation);
         vf_output_add(out, color, color_of(row->state), state);
         vf_buffer_printf(out, "  %7s  %10zu  %10s\n", members, row->partition_count, lag);
         if (row->kafka_known && vf_status_idle(row) > 0) {
             vf_buffer_printf(out, "  %zu idle: more members than partitions\n", vf_status_idle(row));
         }
+        add_unread_line(out, color, row);
         add_registered_line(out, row);
         for (size_t p = 0; p < row->partition_count; p++) {
             const struct vf_status_partition *partition = &row->partitions[p];
@@ -309,9 +342,14 @@ void vf_status_check(const struct vf_status_row *rows, size_t count, int64_t lag
 {
     for (size_t i = 0; i < count; i++) {
         const struct vf_status_row *row = &rows[i];
-        const char *view = row->entry->view;
+        const char *view = name_of(row);
         const char *store = row->entry->store->name;
         bool said = false;
+        if (row->unread) {
+            vf_buffer_printf(out, "%s in %s: ", view, store);
+            add_unread(out, row);
+            vf_buffer_add_char(out, '\n');
+        }
         for (size_t p = 0; p < row->partition_count; p++) {
             const struct vf_status_partition *partition = &row->partitions[p];
             const char *topic = partition->partition.topic;
@@ -321,7 +359,7 @@ void vf_status_check(const struct vf_status_row *rows, size_t count, int64_t lag
                 add_why(out, partition);
                 vf_buffer_add_char(out, '\n');
                 said = true;
-            } else if (!partition->lag_known || partition->lag > lag_max) {
+            } else if (!row->unread && (!partition->lag_known || partition->lag > lag_max)) {
                 vf_buffer_printf(out, "%s in %s: %s/%d ", view, store, topic, number);
                 if (partition->lag_known) {
                     vf_buffer_printf(out, "lags %lld behind, %lld allowed\n", (long long)partition->lag,

@@ -447,6 +447,66 @@ static void what_is_left_of_a_projection_can_be_listed_and_dropped(void **state)
     assert_false(has_document(scene, scene->redis, "c1"));
 }
 
+/* --- a script that cannot be read --------------------------------------------------------------------------------- */
+
+#define BROKEN_BESIDE                               \
+    "kafka: {brokers: k, group: shop}\n"            \
+    "stores: {cache: {redis: \"redis://r:1/0\"}}\n" \
+    "projections: [{script: q.lua}, {script: p.lua}]\n"
+
+static void a_script_that_cannot_be_read_keeps_nobody_from_another_view(void **state)
+{
+    struct scene *scene = furnish(state);
+    char wanted[512];
+    scene_write(scene, "q.lua", "!");
+    scene_write(scene, "viewfold.yaml", BROKEN_BESIDE);
+    assert_int_equal(scene_run(scene, "generations list customer_orders"), 0);
+    assert_string_equal(scene->err, "");
+    snprintf(wanted, sizeof wanted,
+             "viewfold: %s/viewfold.yaml:3:24: %s/q.lua:1: that is no projection; its views are not listed, unless "
+             "`names` names them\n",
+             scene->folder, scene->folder);
+    assert_int_equal(scene_run(scene, "generations list"), 78);
+    assert_string_equal(scene->err, wanted);
+    assert_non_null(strstr(scene->out, "customer_orders  cache    1  active "));
+    snprintf(wanted, sizeof wanted,
+             "viewfold: %s/viewfold.yaml has no projection daily; it has customer_orders; but not every script can be "
+             "read: %s/viewfold.yaml:3:24: %s/q.lua:1: that is no projection\n",
+             scene->folder, scene->folder, scene->folder);
+    expect_refusal(scene, "generations list daily", 78, wanted);
+    assert_int_equal(scene_run(scene, "generations adopt customer_orders"), 0);
+    assert_int_equal(scene_run(scene, "generations drop customer_orders --yes"), 0);
+    assert_false(has_document(scene, scene->redis, "c1"));
+}
+
+/* Listing and dropping need no script; what it would have told is said to be unknown. */
+static void a_view_is_listed_and_dropped_without_its_script(void **state)
+{
+    struct scene *scene = furnish(state);
+    scene_write(scene, "p.lua", "!");
+    assert_int_equal(scene_run(scene, "generations list customer_orders"), 0);
+    assert_non_null(strstr(scene->out, "customer_orders  cache    1  active "));
+    expect_refusal(scene, "generations drop customer_orders", 64,
+                   "viewfold: this removes customer_orders in cache, generation 1: all documents and all progress. "
+                   "Readers miss the view until `viewfold run` has built it again from the log's beginning (whether "
+                   "the log still has one is not known, as its script cannot be read here). Nothing was done; if it is "
+                   "what you want, say --yes\n");
+    assert_int_equal(scene_run(scene, "generations drop customer_orders --yes"), 0);
+    assert_false(has_document(scene, scene->redis, "c1"));
+}
+
+static void a_view_that_the_configuration_names_is_listed_without_its_script(void **state)
+{
+    struct scene *scene = furnish(state);
+    scene_write(scene, "p.lua", "!");
+    scene_write(scene, "viewfold.yaml",
+                "kafka: {brokers: k}\nstores: {cache: {redis: \"redis://r:1/0\"}}\n"
+                "projections: [{script: p.lua, names: {cache: customer_orders}}]\n");
+    assert_int_equal(scene_run(scene, "generations list"), 78);
+    assert_non_null(strstr(scene->out, "customer_orders  cache    1  active "));
+    assert_non_null(strstr(scene->err, "p.lua:1: that is no projection"));
+}
+
 /* --- the command line --------------------------------------------------------------------------------------------- */
 
 static void what_is_wrong_with_the_command_line_is_said(void **state)
@@ -567,6 +627,9 @@ int main(void)
         SCENE_TEST(a_drop_that_was_taken_over_says_so),
         SCENE_TEST(what_is_left_of_a_projection_can_be_listed_and_dropped),
         SCENE_TEST(what_is_wrong_with_the_command_line_is_said),
+        SCENE_TEST(a_script_that_cannot_be_read_keeps_nobody_from_another_view),
+        SCENE_TEST(a_view_is_listed_and_dropped_without_its_script),
+        SCENE_TEST(a_view_that_the_configuration_names_is_listed_without_its_script),
         SCENE_TEST(an_unknown_projection_is_said_with_what_there_is),
         SCENE_TEST(run_refuses_another_script_and_names_the_three_ways),
     };

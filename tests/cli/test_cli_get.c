@@ -99,6 +99,38 @@ static void a_wrong_call_is_64_and_a_wrong_file_78(void **state)
     assert_int_equal(scene_run(scene, "get customer_orders 4b --json --store cache"), 0); /* needs no script */
 }
 
+static void a_script_that_cannot_be_read_keeps_nobody_from_another_view(void **state)
+{
+    struct scene *scene = furnish(state);
+    scene_write(scene, "q.lua", "!");
+    scene_write(scene, "viewfold.yaml",
+                "kafka: {brokers: k}\n"
+                "stores:\n  cache: {redis: \"redis://r:1/0\"}\n  docs: {mongodb: \"mongodb://m/d\"}\n"
+                "projections:\n  - {script: q.lua, stores: [cache]}\n  - {script: p.lua, stores: [docs]}\n");
+    assert_int_equal(scene_run(scene, "get customer_orders 4b --json"), 0);
+    assert_non_null(strstr(scene->out, "\"store\":\"docs\""));
+    char wanted[512];
+    snprintf(wanted, sizeof wanted,
+             "viewfold: %s/viewfold.yaml has no projection that makes a view daily; but not every script can be read: "
+             "%s/viewfold.yaml:6:14: %s/q.lua:1: that is no projection; with --store none is needed\n",
+             scene->folder, scene->folder, scene->folder);
+    assert_int_equal(scene_run(scene, "get daily 4b"), 78);
+    assert_string_equal(scene->err, wanted);
+}
+
+/* Where the configuration names a view, its store is known without the script. */
+static void a_view_that_the_configuration_names_needs_no_script(void **state)
+{
+    struct scene *scene = furnish(state);
+    scene_write(scene, "p.lua", "!");
+    scene_write(scene, "viewfold.yaml",
+                "kafka: {brokers: k}\n"
+                "stores:\n  cache: {redis: \"redis://r:1/0\"}\n  docs: {mongodb: \"mongodb://m/d\"}\n"
+                "projections: [{script: p.lua, stores: [docs], names: {docs: customer_orders}}]\n");
+    assert_int_equal(scene_run(scene, "get customer_orders 4b --json"), 0);
+    assert_non_null(strstr(scene->out, "\"store\":\"docs\""));
+}
+
 /* --- freshness ---------------------------------------------------------------------------------------------------- */
 
 static void a_version_token_is_fresh_where_the_last_version_has_reached_it(void **state)
@@ -347,6 +379,8 @@ int main(void)
         SCENE_TEST(what_is_not_there_is_said_after_the_others),
         SCENE_TEST(an_unreachable_store_is_69),
         SCENE_TEST(a_wrong_call_is_64_and_a_wrong_file_78),
+        SCENE_TEST(a_script_that_cannot_be_read_keeps_nobody_from_another_view),
+        SCENE_TEST(a_view_that_the_configuration_names_needs_no_script),
         SCENE_TEST(a_version_token_is_fresh_where_the_last_version_has_reached_it),
         SCENE_TEST(a_revisions_token_is_fresh_with_its_event_or_beyond_it),
         SCENE_TEST(versions_that_are_strings_have_tokens),

@@ -94,13 +94,13 @@ static void without_it_they_are_text(void **state)
     assert_non_null(strstr(scene->err, "p.lua:1: that is no projection\n"));
 }
 
-/* `status` and `get` are asked by people, whatever the workers' log is. */
+/* `status`, `generations` and `get` are asked by people, whatever the workers' log is. */
 static void a_verb_for_people_speaks_to_people(void **state)
 {
     struct scene *scene = *state;
     scene_write(scene, "viewfold.yaml", JSON_LOG);
     scene_write(scene, "p.lua", "!");
-    assert_int_equal(scene_run(scene, "status"), 78);
+    assert_int_equal(scene_run(scene, "generations list"), 78);
     assert_int_equal(strncmp(scene->err, "viewfold: ", 10), 0);
 }
 

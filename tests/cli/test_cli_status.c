@@ -44,7 +44,7 @@ static void json_has_the_shape_of_CONFIG_md(void **state)
         "{\"projections\":[{\"adopted\":null,\"dropped\":null,\"generation\":1,\"held\":0,\"idle\":0,\"members\":1,\"parked\":0,\"partitions\":["
         "{\"end\":10,\"error\":null,\"lag\":0,\"partition\":0,\"progress\":10,\"topic\":\"orders\"},"
         "{\"end\":5,\"error\":null,\"lag\":2,\"partition\":1,\"progress\":3,\"topic\":\"orders\"}],"
-        "\"projection\":\"customer_orders\",\"script_hash\":"
+        "\"projection\":\"customer_orders\",\"script_error\":null,\"script_hash\":"
         "\"aaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaa\",\"state\":\"running\",\"store\":\"cache\",\"view\":\"customer_orders\"}]}\n");
     assert_string_equal(scene->kafka_group, "shop.customer_orders.cache.g1");
 }
@@ -203,23 +203,63 @@ static void two_that_would_be_one_view_are_refused(void **state)
     assert_non_null(strstr(scene->err, "the projection customer_orders stands twice for the store cache\n"));
 }
 
-static void a_script_that_is_missing_is_named_with_its_place(void **state)
+/* Workers run what the store holds: a file on disk hides no view but its own. */
+static void a_script_that_cannot_be_read_is_said_and_the_other_views_are_shown(void **state)
 {
-    struct scene *scene = *state;
+    struct scene *scene = furnish(state);
+    scene_put_progress(scene, scene->redis, 1, 5);
+    scene_write(scene, "q.lua", "!");
     scene_write(scene, "viewfold.yaml",
                 "kafka: {brokers: k}\nstores: {cache: {redis: \"redis://r:1/0\"}}\n"
-                "projections:\n  - script: nosuch.lua\n");
-    assert_int_equal(scene_run(scene, "status"), 78);
-    assert_non_null(strstr(scene->err, "viewfold.yaml:4:13: "));
-    assert_non_null(strstr(scene->err, "nosuch.lua: No such file or directory\n"));
+                "projections:\n  - script: nosuch.lua\n  - script: q.lua\n  - script: p.lua\n");
+    char wanted[1024];
+    snprintf(wanted, sizeof wanted,
+             "view             store  gen  state       members  partitions         lag\n"
+             "customer_orders  cache    1  running           1           2           0\n"
+             "nosuch.lua       cache    -  unknown           ?           0           ?\n"
+             "  its script cannot be read: %s/viewfold.yaml:4:13: %s/nosuch.lua: No such file or directory\n"
+             "q.lua            cache    -  unknown           ?           0           ?\n"
+             "  its script cannot be read: %s/viewfold.yaml:5:13: %s/q.lua:1: that is no projection\n",
+             scene->folder, scene->folder, scene->folder, scene->folder);
+    assert_int_equal(scene_run(scene, "status"), 0);
+    assert_string_equal(scene->out, wanted);
+    assert_string_equal(scene->err, "");
+    assert_int_equal(scene_run(scene, "status --json"), 0);
+    snprintf(
+        wanted, sizeof wanted,
+        "{\"adopted\":null,\"dropped\":null,\"generation\":null,\"held\":0,\"idle\":null,\"members\":null,\"parked\":0,"
+        "\"partitions\":[],\"projection\":null,\"script_error\":\"%s/viewfold.yaml:5:13: %s/q.lua:1: that is no "
+        "projection\",\"script_hash\":null,\"state\":\"unknown\",\"store\":\"cache\",\"view\":null}]}\n",
+        scene->folder, scene->folder);
+    assert_non_null(strstr(scene->out, wanted));
+    assert_non_null(strstr(scene->out, "\"state\":\"running\",\"store\":\"cache\",\"view\":\"customer_orders\"}"));
+    assert_int_equal(scene_run(scene, "status --check"), 1);
+    snprintf(wanted, sizeof wanted,
+             "nosuch.lua in cache: its script cannot be read: %s/viewfold.yaml:4:13: %s/nosuch.lua: No such file or "
+             "directory\nq.lua in cache: its script cannot be read: %s/viewfold.yaml:5:13: %s/q.lua:1: that is no "
+             "projection\n",
+             scene->folder, scene->folder, scene->folder, scene->folder);
+    assert_string_equal(scene->err, wanted);
+}
+
+/* Where the configuration names the view, its store can be asked without the script. */
+static void a_view_that_the_configuration_names_is_shown_without_its_script(void **state)
+{
+    struct scene *scene = furnish(state);
+    scene_stop(scene, scene->redis, 1, STOPPED);
     scene_write(scene, "p.lua", "!");
     scene_write(scene, "viewfold.yaml",
-                "kafka: {brokers: k}\nstores: {cache: {redis: \"redis://r:1/0\"}}\nprojections: [{script: p.lua}]\n");
-    assert_int_equal(scene_run(scene, "status"), 78);
-    char wanted[256];
-    snprintf(wanted, sizeof wanted, "viewfold: %s/viewfold.yaml:3:24: %s/p.lua:1: that is no projection\n",
-             scene->folder, scene->folder);
-    assert_string_equal(scene->err, wanted);
+                "kafka: {brokers: k}\nstores: {cache: {redis: \"redis://r:1/0\"}}\n"
+                "projections: [{script: p.lua, names: {cache: customer_orders}}]\n");
+    assert_int_equal(scene_run(scene, "status --json"), 0);
+    assert_non_null(strstr(scene->out, "\"generation\":1,"));
+    assert_non_null(
+        strstr(scene->out, "{\"end\":null,\"error\":" STOPPED ",\"lag\":null,\"partition\":1,\"progress\":3,"));
+    assert_non_null(strstr(scene->out, "\"state\":\"stopped\",\"store\":\"cache\",\"view\":\"customer_orders\"}"));
+    assert_int_equal(scene_run(scene, "status --check"), 1);
+    assert_non_null(strstr(scene->err, "customer_orders in cache: its script cannot be read: "));
+    assert_non_null(
+        strstr(scene->err, "customer_orders in cache: orders/1 stopped at orders/1@5, order/42: p.lua:3: boom\n"));
 }
 
 static void an_adoption_is_shown(void **state)
@@ -281,7 +321,8 @@ int main(void)
         SCENE_TEST(a_coordinator_that_is_just_being_appointed_is_asked_again),
         SCENE_TEST(a_topic_that_is_not_there_is_66),
         SCENE_TEST(two_that_would_be_one_view_are_refused),
-        SCENE_TEST(a_script_that_is_missing_is_named_with_its_place),
+        SCENE_TEST(a_script_that_cannot_be_read_is_said_and_the_other_views_are_shown),
+        SCENE_TEST(a_view_that_the_configuration_names_is_shown_without_its_script),
         SCENE_TEST(an_adoption_is_shown),
         SCENE_TEST(a_view_that_was_dropped_is_shown),
         SCENE_TEST(watch_and_check_exclude_each_other),

@@ -150,6 +150,21 @@ def refuse_run(world, *words):
         check(word in done.stderr, f"run's refusal does not say {word!r}: {done.stderr}")
 
 
+def look_without_the_script(world):
+    """A script that cannot be read here hides nothing that its stores can tell by a name."""
+    save(world, "B", lambda text: text[: len(text) // 2])
+    for one in status_of(world).values():
+        check(one["state"] == "unknown" and ".lua:" in one["script_error"], f"status of a broken script: {one}")
+    done = run_viewfold("status", "--check", "-c", world.config)
+    check(done.returncode == 1 and "cannot be read" in done.stderr, f"--check: {done.returncode}: {done.stderr}")
+    found = json.loads(generations(world, "list", VIEW, "--json").stdout)["generations"]
+    check([one["generation"] for one in found] == [1, 1], f"list of a view whose script is broken: {found}")
+    check(".lua:" in generations(world, "list", status=78).stderr, "list names no broken script")
+    for store in STORES:
+        done = run_viewfold("get", VIEW, "o1", "--store", store, "-c", world.config)
+        check(done.returncode == 0, f"get in {store} ended with {done.returncode}: {done.stderr}")
+
+
 def an_edited_script_is_refused_then_adopted_then_dropped():
     with world_of("changing") as world:
         fleet, orders = Fleet(world), Orders(world, 30)
@@ -183,6 +198,8 @@ def an_edited_script_is_refused_then_adopted_then_dropped():
         counts = compare(world, "AB")
         check(all(one == {"A": 150, "B": 150} for one in counts.values()), f"not half and half: {counts}")
 
+        look_without_the_script(world)
+        save(world, "B")
         done = generations(world, "drop", VIEW, status=64)
         check("--yes" in done.stderr and compare(world, "AB"), "drop without --yes")
         generations(world, "drop", VIEW, "--yes")
