@@ -44,7 +44,7 @@ LETTERS = {"a": "order_documents", "b": "customer_join", "c": "hot_accounts"}
 SIZES = {
     "order_documents": (1_000_000, 100_000, 0),
     "customer_join": (300_000, 30_000, 10_000),
-    "hot_accounts": (1_000_000, 100, 0),
+    "hot_accounts": (600_000, 100, 0),
 }
 BATCH = 1000
 SHARES = [0.25, 0.5, 0.75]
@@ -574,8 +574,8 @@ def options():
     parser.add_argument("--workers", type=several(int, [1, 2, 4]), default=[1, 2], metavar="1,2")
     parser.add_argument("--runs", type=int, default=5, help="runs of each, in turn; medians are shown (default 5)")
     parser.add_argument("--scale", type=float, default=1.0, help="of the workloads' sizes (default 1)")
-    parser.add_argument("--latency-seconds", type=float, default=5, help="of each load, in five windows (default 5)")
-    parser.add_argument("--warm-seconds", type=float, default=2, help="before these (default 2)")
+    parser.add_argument("--latency-seconds", type=float, default=4, help="of each load, in five windows (default 4)")
+    parser.add_argument("--warm-seconds", type=float, default=1.5, help="before these (default 1.5)")
     parser.add_argument("--shares", type=several(float), default=SHARES, help="of the peak, for latency (default 0.25,0.5,0.75)")
     parser.add_argument("--no-latency", dest="latency", action="store_false")
     parser.add_argument("--no-memory", dest="memory", action="store_false")
