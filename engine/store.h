@@ -177,6 +177,10 @@ struct vf_store_type {
      * warm copies then have that base. A store that touches without saying so costs its callers a conflict each. */
     bool touches;
 
+    /* Whether a URL is one that open can go by, as far as can be told without connecting to anything. `name` is the store's.
+     * VF_E_CONFIG with what is wrong and what to do; the text shows nothing of a URL that may be a secret. NULL: all are. */
+    VF_MUSTCHECK enum vf_code (*check_url)(const char *name, const char *url, struct vf_error *error);
+
     /* Connects, logs in, and checks that the server can serve (Redis: maxmemory-policy noeviction, no cluster mode,
      * functions; MongoDB: a replica set with a primary; versions). Loads what the connector needs on the server.
      * VF_E_UNAVAILABLE: not reached (retriable); VF_E_DENIED: login or right refused; VF_E_CONFIG: the server cannot

@@ -20,6 +20,12 @@ const char *vf_kafka_property_refusal(const char *name);
  * take. VF_E_CONFIG with the reason. */
 VF_MUSTCHECK enum vf_code vf_kafka_property_check(const char *name, const char *value, struct vf_error *error);
 
+/* Checks the text of kafka.brokers without any server: addresses host[:port] or PROTOCOL://host[:port], with commas between
+ * them. The user's properties say which protocol it is. VF_E_CONFIG with what is wrong; a password that somebody put there is
+ * not shown. */
+VF_MUSTCHECK enum vf_code vf_kafka_brokers_check(const char *brokers, const struct vf_source_property *properties,
+                                                 size_t count, struct vf_error *error);
+
 /* librdkafka's version as it runs, "2.0.2". */
 const char *vf_kafka_library_version(void);
 

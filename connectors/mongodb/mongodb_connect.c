@@ -5,10 +5,17 @@
 #include <stdio.h>
 #include <stdlib.h>
 
-static void start_library(void)
+static void start(void)
 {
     vf_mongodb_uri_start(); /* takes the library's log too: libraries return, they don't print */
     mongoc_init();
+}
+
+static void start_library(void)
+{
+    static pthread_once_t once = PTHREAD_ONCE_INIT;
+
+    pthread_once(&once, start);
 }
 
 static bool has(const bson_t *hello, const char *key)
@@ -161,14 +168,13 @@ static int64_t limit_of(int64_t configured_ms)
 
 enum vf_code vf_mongodb_open(const struct vf_store_config *config, struct vf_store **ret_store, struct vf_error *error)
 {
-    static pthread_once_t once = PTHREAD_ONCE_INIT;
     struct vf_store *store = vf_calloc(1, sizeof(*store));
     mongoc_apm_callbacks_t *callbacks = NULL;
     mongoc_uri_t *uri = NULL;
     bson_error_t failure;
     enum vf_code code;
 
-    pthread_once(&once, start_library);
+    start_library();
     store->name = vf_strdup(config->name);
     store->connect_timeout_ms = limit_of(config->connect_timeout_ms);
     store->command_timeout_ms = limit_of(config->command_timeout_ms);
@@ -201,6 +207,25 @@ out:
         *ret_store = store;
     else
         vf_mongodb_close(store);
+    return code;
+}
+
+enum vf_code vf_mongodb_check_url(const char *name, const char *url, struct vf_error *error)
+{
+    struct vf_store_config config = {.name = name, .url = url};
+    struct vf_store *store = vf_calloc(1, sizeof(*store));
+    mongoc_uri_t *uri = NULL;
+    enum vf_code code;
+
+    start_library();
+    store->name = vf_strdup(name);
+    store->connect_timeout_ms = store->command_timeout_ms = 1; /* no client is made of it */
+    code = vf_mongodb_uri_make(store, &config, &uri, error);
+    if (code == VF_OK) {
+        code = name_hosts(store, uri, error);
+        mongoc_uri_destroy(uri);
+    }
+    vf_mongodb_close(store);
     return code;
 }
 

@@ -82,6 +82,7 @@ VF_MUSTCHECK enum vf_code vf_mongodb_uri_make(struct vf_store *store, const stru
 /* mongodb_connect.c */
 
 enum vf_mongodb_verdict vf_mongodb_judge_hello(const bson_t *hello, const char *replica_set);
+VF_MUSTCHECK enum vf_code vf_mongodb_check_url(const char *name, const char *url, struct vf_error *error);
 VF_MUSTCHECK enum vf_code vf_mongodb_open(const struct vf_store_config *config, struct vf_store **ret_store,
                                           struct vf_error *error);
 void vf_mongodb_close(struct vf_store *store);

@@ -5,6 +5,7 @@
 const struct vf_store_type vf_mongodb_store_type = {
     .name = "mongodb",
     .touches = true,
+    .check_url = vf_mongodb_check_url,
     .open = vf_mongodb_open,
     .close = vf_mongodb_close,
     .prepare = vf_mongodb_prepare,

@@ -48,6 +48,15 @@ static bool has_stray_at(const char *url)
     return at && (at > authority + strcspn(authority, "/?") || strchr(at + 1, '@'));
 }
 
+/* libmongoc takes a blank within a host's name, and looks for it with the name server. */
+static bool has_blank_host(const mongoc_uri_t *uri)
+{
+    for (const mongoc_host_list_t *host = mongoc_uri_get_hosts(uri); host; host = host->next)
+        if (strpbrk(host->host, " \t\r\n"))
+            return true;
+    return false;
+}
+
 static enum vf_code read_url(const struct vf_store_config *config, mongoc_uri_t **ret_uri, struct vf_error *error)
 {
     const char *mechanism;
@@ -64,6 +73,8 @@ static enum vf_code read_url(const struct vf_store_config *config, mongoc_uri_t 
     mechanism = *ret_uri ? mongoc_uri_get_auth_mechanism(*ret_uri) : NULL;
     if (mechanism && !knows_mechanism(mechanism))
         snprintf(unsupported, sizeof(unsupported), "Unknown authMechanism \"%.64s\"", mechanism);
+    if (*ret_uri && has_blank_host(*ret_uri))
+        snprintf(unsupported, sizeof(unsupported), "a host's name has a blank");
     if (*ret_uri && unsupported[0]) {
         mongoc_uri_destroy(*ret_uri);
         *ret_uri = NULL;

@@ -318,9 +318,19 @@ static enum vf_code redis_open(const struct vf_store_config *config, struct vf_s
     return code;
 }
 
+static enum vf_code check_url(const char *name, const char *url, struct vf_error *error)
+{
+    struct vf_redis_address address;
+    enum vf_code code = vf_redis_address_parse(name, url, &address, error);
+    if (code == VF_OK)
+        vf_redis_address_done(&address);
+    return code;
+}
+
 const struct vf_store_type vf_redis_store_type = {
     .name = "redis",
     .touches = false, /* a condition on what was only read is tested in the same call that writes */
+    .check_url = check_url,
     .open = redis_open,
     .close = store_free,
     .prepare = vf_redis_prepare,

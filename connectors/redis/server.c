@@ -75,6 +75,9 @@ static bool parse_host(const char *text, size_t size, struct vf_redis_address *a
     }
     if (host_size == 0 || host_size >= sizeof(address->host))
         return false;
+    for (size_t i = 0; i < host_size; i++)
+        if ((unsigned char)host[i] <= ' ')
+            return false;
     memcpy(address->host, host, host_size);
     address->host[host_size] = '\0';
     address->port = PORT_DEFAULT;

@@ -111,7 +111,7 @@ struct vf_config *vf_cli_config(struct vf_cli *cli, int *ret_status)
         return NULL;
     }
     struct vf_findings *findings = vf_findings_new(path);
-    config = vf_config_look(path, text, &cli->registry->properties, findings);
+    config = vf_config_look(path, text, &cli->registry->rules, findings);
     set_up_log(cli, config->log_level,
                config->log_format); /* what the file says of it holds for what is wrong in the file, too */
     if (vf_findings_count(findings) > 0) {

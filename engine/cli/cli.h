@@ -23,7 +23,7 @@ struct vf_registry {
     const struct vf_projector_type *projector;
     const struct vf_cluster_type *cluster;
     const struct vf_rehearsal_type *rehearsal;
-    struct vf_property_rules properties;
+    struct vf_config_rules rules;        /* what the connectors know about their keys */
     const char *(*source_library)(void); /* librdkafka's version, "2.0.2", or NULL */
     const struct vf_clock *clock;
 };

@@ -12,7 +12,7 @@ struct reading {
     const char *folder; /* the file's */
     struct vf_arena *arena;
     struct vf_findings *findings;
-    const struct vf_property_rules *rules;
+    const struct vf_config_rules *rules;
     struct vf_config *config;
 };
 
@@ -96,16 +96,16 @@ bool vf_view_name_is_valid(const char *name)
 
 static void check_property(struct reading *reading, const struct vf_node *node)
 {
-    const struct vf_property_rules *rules = reading->rules;
-    const char *reason = rules->refusal ? rules->refusal(node->key) : NULL;
+    const struct vf_config_rules *rules = reading->rules;
+    const char *reason = rules->property_refusal ? rules->property_refusal(node->key) : NULL;
     struct vf_error error;
     if (reason) {
         vf_findings_add(reading->findings, node->key_place, "kafka.properties.%s is not yours to set: %s", node->key,
                         reason);
-    } else if (rules->check && !node->bad && node->kind == VF_NODE_SCALAR &&
-               rules->check(node->key, node->text, &error) != VF_OK) {
+    } else if (rules->property_check && !node->bad && node->kind == VF_NODE_SCALAR &&
+               rules->property_check(node->key, node->text, &error) != VF_OK) {
         /* The reason may quote the value, and one that was put in may be secret: then it is asked about what is written. */
-        if (strstr(node->source, "${") && rules->check(node->key, node->source, &error) == VF_OK) {
+        if (strstr(node->source, "${") && rules->property_check(node->key, node->source, &error) == VF_OK) {
             vf_fail(&error, VF_E_CONFIG, "kafka.properties: %s: librdkafka does not take the value of %s", node->key,
                     node->source);
         }
@@ -113,35 +113,52 @@ static void check_property(struct reading *reading, const struct vf_node *node)
     }
 }
 
+static void check_brokers(struct reading *reading, const struct vf_node *item)
+{
+    const struct vf_kafka_config *kafka = &reading->config->kafka;
+    struct vf_error error;
+    if (!reading->rules->brokers_check || item->kind != VF_NODE_SCALAR || item->bad || item->text[0] == 0 ||
+        reading->rules->brokers_check(item->text, kafka->properties, kafka->property_count, &error) == VF_OK) {
+        return;
+    }
+    if (strstr(item->source, "${")) { /* the reason may quote what was put in */
+        vf_fail(&error, VF_E_CONFIG,
+                "kafka.brokers: %s stands for no list of brokers: host:port is wanted, with commas between several",
+                strchr(item->source, '@') ? "${...}" : item->source);
+    }
+    vf_findings_add(reading->findings, item->place, "%s", error.text);
+}
+
+static void read_properties(struct reading *reading, const struct vf_node *list)
+{
+    struct vf_source_property *properties = vf_arena_calloc(reading->arena, count_of(list), sizeof *properties);
+    size_t count = 0;
+    for (const struct vf_node *node = list && list->kind == VF_NODE_MAP ? list->first : NULL; node; node = node->next) {
+        check_property(reading, node);
+        properties[count++] = (struct vf_source_property){.name = node->key, .value = node->text};
+    }
+    reading->config->kafka.properties = properties;
+    reading->config->kafka.property_count = count;
+}
+
 static void read_kafka(struct reading *reading, const struct vf_node *kafka)
 {
     struct vf_kafka_config *config = &reading->config->kafka;
     const struct vf_node *brokers = vf_node_member(kafka, "brokers");
     struct vf_buffer joined;
+    read_properties(reading, vf_node_member(kafka, "properties"));
     vf_buffer_init(&joined);
     vf_buffer_add_text(&joined, "");
     for (const struct vf_node *item = items_of(brokers); item; item = item_after(brokers, item)) {
         vf_buffer_add_text(&joined, joined.size > 0 ? "," : "");
         vf_buffer_add_text(&joined, item->text);
+        check_brokers(reading, item);
     }
     config->brokers = vf_arena_bytes(reading->arena, joined.data, joined.size).data;
     vf_buffer_done(&joined);
 
     config->group = text_or(kafka, "group", vf_key_find("kafka.group")->standard);
     config->instance = text_or(kafka, "instance", NULL);
-
-    const struct vf_node *list = vf_node_member(kafka, "properties");
-    if (!list || list->kind != VF_NODE_MAP) {
-        return;
-    }
-    struct vf_source_property *properties = vf_arena_calloc(reading->arena, count_of(list), sizeof *properties);
-    size_t count = 0;
-    for (const struct vf_node *node = list->first; node; node = node->next) {
-        check_property(reading, node);
-        properties[count++] = (struct vf_source_property){.name = node->key, .value = node->text};
-    }
-    config->properties = properties;
-    config->property_count = count;
 }
 
 #define ADDRESS_HIDDEN "..."
@@ -162,9 +179,24 @@ static const char *address_of(struct reading *reading, const char *url)
     return vf_arena_bytes(reading->arena, host, (size_t)(begin + size - host)).data;
 }
 
+/* What its connector would refuse before it connects. */
+static void check_by_connector(struct reading *reading, const struct vf_node *node, const char *store,
+                               const char *type_name)
+{
+    const struct vf_store_type *const *type = reading->rules->stores;
+    struct vf_error error;
+    while (type && *type && strcmp((*type)->name, type_name) != 0) {
+        type++;
+    }
+    if (type && *type && (*type)->check_url && (*type)->check_url(store, node->text, &error) != VF_OK) {
+        vf_findings_add(reading->findings, node->place, "%s", error.text);
+    }
+}
+
 static void check_url(struct reading *reading, const struct vf_node *node, const char *store, bool redis)
 {
     const char *url = node->text;
+    size_t before = vf_findings_count(reading->findings);
     if (node->kind != VF_NODE_SCALAR || node->bad || url[0] == 0) {
         return;
     }
@@ -183,6 +215,9 @@ static void check_url(struct reading *reading, const struct vf_node *node, const
             vf_findings_add(reading->findings, node->place,
                             "stores.%s.mongodb: the URL names no database: mongodb://hosts/DATABASE?...", store);
         }
+    }
+    if (vf_findings_count(reading->findings) == before) {
+        check_by_connector(reading, node, store, redis ? "redis" : "mongodb");
     }
 }
 
@@ -429,7 +464,7 @@ const struct vf_node *vf_config_tree_read(const char *path, struct vf_bytes text
     return vf_config_tree_parse(text, folder_of(arena, path), arena, findings);
 }
 
-struct vf_config *vf_config_look(const char *path, struct vf_bytes text, const struct vf_property_rules *rules,
+struct vf_config *vf_config_look(const char *path, struct vf_bytes text, const struct vf_config_rules *rules,
                                  struct vf_findings *findings)
 {
     struct vf_config *config = vf_calloc(1, sizeof *config);
@@ -454,7 +489,7 @@ struct vf_config *vf_config_look(const char *path, struct vf_bytes text, const s
     return config;
 }
 
-enum vf_code vf_config_read_text(const char *path, struct vf_bytes text, const struct vf_property_rules *rules,
+enum vf_code vf_config_read_text(const char *path, struct vf_bytes text, const struct vf_config_rules *rules,
                                  struct vf_findings *findings, struct vf_config **ret_config, struct vf_error *error)
 {
     struct vf_config *config = vf_config_look(path, text, rules, findings);

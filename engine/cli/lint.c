@@ -90,7 +90,7 @@ static enum vf_code lint_config(struct vf_lint *lint, const char *path, struct v
         return code;
     }
     struct vf_findings *findings = vf_findings_new(path);
-    struct vf_config *config = vf_config_look(path, text, &lint->cli->registry->properties, findings);
+    struct vf_config *config = vf_config_look(path, text, &lint->cli->registry->rules, findings);
     vf_findings_copy(lint->findings, findings);
     lint->configurations++;
     struct vf_projector **projectors = vf_arena_calloc(arena, config->projection_count + 1, sizeof *projectors);

@@ -108,7 +108,10 @@ int main(int argc, char **argv)
         .projector = &vf_lua_projector_type,
         .cluster = &kafka_cluster_type,
         .rehearsal = &vf_memory_rehearsal_type,
-        .properties = {.refusal = vf_kafka_property_refusal, .check = vf_kafka_property_check},
+        .rules = {.property_refusal = vf_kafka_property_refusal,
+                  .property_check = vf_kafka_property_check,
+                  .brokers_check = vf_kafka_brokers_check,
+                  .stores = store_types},
         .source_library = vf_kafka_library_version,
         .clock = vf_clock_system(),
     };

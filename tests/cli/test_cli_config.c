@@ -25,7 +25,28 @@ static enum vf_code check_numbers(const char *name, const char *value, struct vf
     return wrong ? vf_fail(error, VF_E_CONFIG, "kafka.properties: %s: \"%s\" is no number", name, value) : VF_OK;
 }
 
-static const struct vf_property_rules rules = {.refusal = refuse_group_id, .check = check_numbers};
+/* A source that takes no blanks, with one property no "!", and quotes what it refuses. */
+static enum vf_code check_letters(const char *brokers, const struct vf_source_property *properties, size_t count,
+                                  struct vf_error *error)
+{
+    bool upper = count > 0 && strcmp(properties[0].name, "security.protocol") == 0 && strchr(brokers, '!');
+    return strchr(brokers, ' ') || upper ? vf_fail(error, VF_E_CONFIG, "kafka.brokers: %s is no address", brokers)
+                                         : VF_OK;
+}
+
+/* A connector that cannot take one host. */
+static enum vf_code check_url(const char *name, const char *url, struct vf_error *error)
+{
+    return strstr(url, "wrong.host") ? vf_fail(error, VF_E_CONFIG, "store %s: this host is wrong", name) : VF_OK;
+}
+
+static const struct vf_store_type redis_type = {.name = "redis", .check_url = check_url};
+static const struct vf_store_type mongodb_type = {.name = "mongodb"};
+static const struct vf_store_type *const types[] = {&mongodb_type, &redis_type, NULL};
+static const struct vf_config_rules rules = {.property_refusal = refuse_group_id,
+                                             .property_check = check_numbers,
+                                             .brokers_check = check_letters,
+                                             .stores = types};
 
 /* The configuration that the text makes; NULL with what was found in *findings_text, which the caller frees. */
 static struct vf_config *read_text(const char *text, char **findings_text)
@@ -451,6 +472,30 @@ static void stores_are_checked(void **state)
         "/etc/vf/viewfold.yaml:14:34: names.pre: a view's name is [a-z][a-z0-9_]*, and viewfold is taken\n");
 }
 
+/* What the connectors know of their own keys is asked while the file is read, so its place is known. */
+static void addresses_that_a_connector_refuses_have_a_place(void **state)
+{
+    (void)state;
+    setenv("VF_TEST_BROKERS", "hunter2 secret", 1);
+    expect_findings("kafka: {brokers: [k, \"a b\", \"${env:VF_TEST_BROKERS}\", \"u:hunter2@${env:VF_TEST_BROKERS}\"]}\n"
+                    "stores:\n"
+                    "  c: {redis: \"redis://u:secret@wrong.host\"}\n"
+                    "  d: {redis: \"http://wrong.host\"}\n"
+                    "  e: {mongodb: \"mongodb://wrong.host/d\"}\n"
+                    "projections: [{script: a.lua, stores: [c]}]\n",
+                    "/etc/vf/viewfold.yaml:1:22: kafka.brokers: a b is no address\n"
+                    "/etc/vf/viewfold.yaml:1:29: kafka.brokers: ${env:VF_TEST_BROKERS} stands for no list of brokers: "
+                    "host:port is wanted, with commas between several\n"
+                    "/etc/vf/viewfold.yaml:1:55: kafka.brokers: ${...} stands for no list of brokers: "
+                    "host:port is wanted, with commas between several\n"
+                    "/etc/vf/viewfold.yaml:3:14: store c: this host is wrong\n"
+                    "/etc/vf/viewfold.yaml:4:14: stores.d.redis: a URL redis://host:port/database is wanted\n");
+    expect_findings("kafka: {brokers: \"k!\", properties: {security.protocol: ssl}}\n"
+                    "stores: {c: {redis: \"redis://r/0\"}}\n"
+                    "projections: [{script: a.lua}]\n",
+                    "/etc/vf/viewfold.yaml:1:18: kafka.brokers: k! is no address\n");
+}
+
 static void a_property_that_viewfold_owns_is_refused_with_the_reason(void **state)
 {
     (void)state;
@@ -725,6 +770,7 @@ int main(void)
         cmocka_unit_test(each_key_refuses_a_value_of_the_wrong_kind),
         cmocka_unit_test(what_is_missing_is_named),
         cmocka_unit_test(stores_are_checked),
+        cmocka_unit_test(addresses_that_a_connector_refuses_have_a_place),
         cmocka_unit_test(a_property_that_viewfold_owns_is_refused_with_the_reason),
         cmocka_unit_test(a_property_that_librdkafka_refuses_has_its_place),
         cmocka_unit_test(twenty_findings_are_shown_and_the_rest_counted),

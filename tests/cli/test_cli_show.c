@@ -9,7 +9,7 @@
 
 #include <cmocka.h>
 
-static const struct vf_property_rules no_rules;
+static const struct vf_config_rules no_rules;
 
 /* What `config` prints for a text; the caller frees it. */
 static char *show(const char *text, bool defaults, bool json)

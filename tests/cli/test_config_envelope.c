@@ -18,7 +18,7 @@ static struct vf_config *read_text(const char *text, struct vf_buffer *found)
     struct vf_findings *findings = vf_findings_new("f");
     struct vf_config *config = NULL;
     struct vf_error error;
-    (void)!vf_config_read_text("f", vf_bytes_from(text), &(struct vf_property_rules){0}, findings, &config, &error);
+    (void)!vf_config_read_text("f", vf_bytes_from(text), &(struct vf_config_rules){0}, findings, &config, &error);
     vf_buffer_init(found);
     vf_buffer_add_text(found, "");
     vf_findings_print(findings, 20, false, found);

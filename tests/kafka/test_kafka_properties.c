@@ -114,6 +114,73 @@ static void a_wrong_property_stops_opening(void **state)
     vf_kafka_source_type.close(NULL);
 }
 
+static void addresses_as_librdkafka_reads_them_pass(void **state)
+{
+    (void)state;
+    static const char *const lists[] = {
+        "kafka-1",   "kafka-1:9092",       "k_1.shop.example:9092,k2:1", "k1:9092, k2:65535,", "10.0.0.1:9092",
+        "[::1]",     "[2001:db8::1]:9092", "[fe80::1%eth0]:9092",        "PLAINTEXT://k:9092", "plaintext://[::1]:1",
+        "k:0009092",
+    };
+    for (size_t i = 0; i < sizeof lists / sizeof *lists; i++) {
+        struct vf_error error = {0};
+        if (vf_kafka_brokers_check(lists[i], NULL, 0, &error) != VF_OK)
+            fail_msg("%s: %s", lists[i], error.text);
+    }
+}
+
+static void what_is_no_address_is_refused_with_what_is_wanted(void **state)
+{
+    (void)state;
+    static const char *const cases[][2] = {
+        {"127.0.0.1:99999", "127.0.0.1:99999: a port is a number from 1 to 65535"},
+        {"k:4294967297", "a port is a number from 1 to 65535"},
+        {"k1:9092,k2:0", " k2:0: a port is"},
+        {"k:", "k:: a port is"},
+        {"k:x", "k:x: a port is"},
+        {"k:9092 ", "a port is"},
+        {"k:-1", "a port is"},
+        {"http://127.0.0.1:1", "http://127.0.0.1:1 is no address of a broker: host:port is wanted, as in kafka-1:9092"},
+        {"://k:1", "is no address"},
+        {"PLAINTEXT://", "is no address"},
+        {"PLAINTEXT://k:1/x", "a port is"},
+        {"PLAINTEXT://k/x", "is no address"},
+        {"a b:1", "kafka.brokers: a b:1 is no address of a broker"},
+        {"k1 k2", "is no address"},
+        {"k1;k2", "is no address"},
+        {":9", "kafka.brokers: :9 is no address of a broker"},
+        {"::1", "is no address"},
+        {"2001:db8::1", "an IPv6 address stands in brackets, as in [2001:db8::1]:9092"},
+        {"[::1", "is no address"},
+        {"[]:1", "is no address"},
+        {"[::1]9092", "is no address"},
+        {"k\xc3\xa9:1", "is no address"},
+        {" , ", "no address"},
+        {"ssl://k:1", "ssl://k:1 is for SSL, and security.protocol under kafka.properties is not"},
+        {"u:secret@k:1", "sasl.username"},
+        {"secret@k:1", "an address holds an '@': a login is sasl.username and sasl.password"},
+        {"PLAINTEXT://u:secret@k:1", "sasl.username"},
+        {"http://u:secret@k:1", "sasl.username"},
+    };
+    for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
+        struct vf_error error = {0};
+        if (vf_kafka_brokers_check(cases[i][0], NULL, 0, &error) != VF_E_CONFIG)
+            fail_msg("%s is taken", cases[i][0]);
+        if (!strstr(error.text, cases[i][1]) || strstr(error.text, "secret"))
+            fail_msg("%s: not \"%s\": %s", cases[i][0], cases[i][1], error.text);
+    }
+}
+
+static void an_addresss_protocol_is_that_of_the_properties(void **state)
+{
+    (void)state;
+    struct vf_source_property properties[] = {{"client.rack", "x"}, {"security.protocol", "SASL_ssl"}};
+    struct vf_error error = {0};
+    assert_int_equal(vf_kafka_brokers_check("sasl_ssl://k:1,k:2", properties, 2, &error), VF_OK);
+    assert_int_equal(vf_kafka_brokers_check("k:2,PLAINTEXT://k:1", properties, 2, &error), VF_E_CONFIG);
+    assert_non_null(strstr(error.text, "PLAINTEXT://k:1 is for PLAINTEXT"));
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -122,6 +189,9 @@ int main(void)
         cmocka_unit_test(an_unknown_name_is_refused_by_name),
         cmocka_unit_test(a_wrong_value_is_refused_with_librdkafkas_reason),
         cmocka_unit_test(a_wrong_property_stops_opening),
+        cmocka_unit_test(addresses_as_librdkafka_reads_them_pass),
+        cmocka_unit_test(what_is_no_address_is_refused_with_what_is_wanted),
+        cmocka_unit_test(an_addresss_protocol_is_that_of_the_properties),
     };
     return cmocka_run_group_tests_name("kafka properties", tests, NULL, NULL);
 }

@@ -111,6 +111,35 @@ static void nobody_there_says_what_to_check(void **state)
     assert_null(strstr(error.text, "TryOnce"));
 }
 
+static void a_url_is_judged_without_connecting(void **state)
+{
+    (void)state;
+    static const char *const fine[] = {
+        "mongodb://h/d",
+        "mongodb://u:p%40w@h1:27017,h2/d?replicaSet=rs0&tls=true",
+        "mongodb://[::1]:1/d?authSource=admin",
+        "mongodb+srv://a.b.c/d",
+    };
+    static const char *const wrong[][2] = {
+        {"mongodb://h/d b", "cannot be read: Invalid database name"},
+        {"mongodb://h/d?foo=1", "\"foo\""},
+        {"mongodb://h:99999/d", "cannot be read"},
+        {"mongodb://u:secret@h:99999/d", "cannot be read"},
+        {"mongodb://a secret/d", "a host's name has a blank"},
+        {"mongodb://h", "names no database"},
+        {"mongodb://h/?replicaSet=rs0", "names no database"},
+    };
+    struct vf_error error = {0};
+    for (size_t i = 0; i < sizeof fine / sizeof *fine; i++)
+        if (vf_mongodb_store_type.check_url("documents", fine[i], &error) != VF_OK)
+            fail_msg("%s: %s", fine[i], error.text);
+    for (size_t i = 0; i < sizeof wrong / sizeof *wrong; i++) {
+        assert_int_equal(vf_mongodb_store_type.check_url("documents", wrong[i][0], &error), VF_E_CONFIG);
+        if (!strstr(error.text, wrong[i][1]) || !strstr(error.text, "documents") || strstr(error.text, "secret"))
+            fail_msg("%s: %s", wrong[i][0], error.text);
+    }
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -119,6 +148,7 @@ int main(void)
         cmocka_unit_test(a_password_with_a_raw_at_is_refused_and_not_shown),
         cmocka_unit_test(an_option_that_is_not_known_is_refused_by_name),
         cmocka_unit_test(nobody_there_says_what_to_check),
+        cmocka_unit_test(a_url_is_judged_without_connecting),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -2,6 +2,7 @@
  * What the connector understands of addresses, of INFO and of refusals, without a server.
  */
 #include "connectors/redis/library.h"
+#include "connectors/redis/redis_store.h"
 #include "connectors/redis/server.h"
 
 #include <setjmp.h>
@@ -34,6 +35,7 @@ static void an_address_is_read(void **state)
     for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {
         struct vf_redis_address address;
         struct vf_error error;
+        assert_int_equal(vf_redis_store_type.check_url("cache", cases[i].url, &error), VF_OK);
         assert_int_equal(vf_redis_address_parse("cache", cases[i].url, &address, &error), VF_OK);
         assert_string_equal(address.host, cases[i].host);
         assert_int_equal(address.port, cases[i].port);
@@ -69,10 +71,12 @@ static void a_wrong_address_is_refused_without_showing_it(void **state)
         "redis://me:1/secret@h",
         "redis://me:1/0@secret@h/0",
         "redis://secret@/0",
+        "redis://a secret:1/0",
     };
     for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {
         struct vf_redis_address address;
         struct vf_error error;
+        assert_int_equal(vf_redis_store_type.check_url("cache", cases[i], &error), VF_E_CONFIG);
         assert_int_equal(vf_redis_address_parse("cache", cases[i], &address, &error), VF_E_CONFIG);
         assert_non_null(strstr(error.text, "cache"));
         assert_null(strstr(error.text, "secret"));
