@@ -132,10 +132,7 @@ static void check_against(struct vf_lint *lint, const struct vf_config *config, 
     }
     if (projection->name && vf_config_check_topics(config, projection->name, projection->topics,
                                                    projection->topic_count, &error) != VF_OK) {
-        const char *text = error.text; /* begins with the configuration's path, which stands elsewhere here */
-        size_t size = strlen(config->path);
-        text += strncmp(text, config->path, size) == 0 && strncmp(text + size, ": ", 2) == 0 ? size + 2 : 0;
-        vf_lint_say(lint, path, place_in(lint, projector, "topics", ""), VF_FINDING_ERROR, NULL, "%s", text);
+        vf_lint_say(lint, path, place_in(lint, projector, "topics", ""), VF_FINDING_ERROR, NULL, "%s", error.text);
     }
 }
 

@@ -48,6 +48,7 @@ static enum vf_code open_script(const struct vf_cli *cli, const struct vf_config
     const struct vf_projection *projection = type->describe(*ret_projector);
     code = vf_config_check_topics(config, projection->name, projection->topics, projection->topic_count, error);
     if (code != VF_OK) {
+        vf_error_prefix(error, "%s:%d:%d", config->path, (int)entry->place.line, (int)entry->place.column);
         type->close(*ret_projector);
     }
     return code;

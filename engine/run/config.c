@@ -26,17 +26,16 @@ struct vf_topic_entry vf_config_topic(const struct vf_config *config, const char
     };
 }
 
-static enum vf_code check_names(const struct vf_config *config, const char *projection,
-                                const struct vf_topic_entry *earlier, const struct vf_topic_entry *later,
-                                struct vf_error *error)
+static enum vf_code check_names(const char *projection, const struct vf_topic_entry *earlier,
+                                const struct vf_topic_entry *later, struct vf_error *error)
 {
     if (strcmp(earlier->topic, later->topic) != 0) {
         return VF_OK;
     }
     return vf_fail(error, VF_E_CONFIG,
-                   "%s: projection %s reads the Kafka topic %s under two names, %s and %s: progress and tokens "
+                   "projection %s reads the Kafka topic %s under two names, %s and %s: progress and tokens "
                    "go by the topic's own name, so name it once",
-                   config->path, projection, later->topic, earlier->name, later->name);
+                   projection, later->topic, earlier->name, later->name);
 }
 
 static const char *numbers_name(enum vf_numbers numbers)
@@ -58,20 +57,18 @@ static bool may_mix(const struct vf_envelope *one, const struct vf_envelope *oth
     return strcmp(one->kind, other->kind) == 0;
 }
 
-static enum vf_code check_kinds(const struct vf_config *config, const char *projection,
-                                const struct vf_topic_entry *one, const struct vf_topic_entry *other,
-                                struct vf_error *error)
+static enum vf_code check_kinds(const char *projection, const struct vf_topic_entry *one,
+                                const struct vf_topic_entry *other, struct vf_error *error)
 {
     /* GUARD one-topic: offsets of one topic are taken for those of another, and what is lower for a duplicate */
     if (!may_mix(&one->envelope, &other->envelope)) {
         return VF_OK;
     }
-    return vf_fail(
-        error, VF_E_CONFIG,
-        "%s: %s reads %s, whose numbers are %s, and %s, which %s hold the same kind: such a kind comes from one "
-        "topic only. Say the `kind` of each topic, and let them differ",
-        config->path, projection, one->topic, numbers_name(one->envelope.numbers), other->topic,
-        one->envelope.kind && other->envelope.kind ? "does" : "may");
+    return vf_fail(error, VF_E_CONFIG,
+                   "%s reads %s, whose numbers are %s, and %s, which %s hold the same kind: such a kind comes from one "
+                   "topic only. Say the `kind` of each topic, and let them differ",
+                   projection, one->topic, numbers_name(one->envelope.numbers), other->topic,
+                   one->envelope.kind && other->envelope.kind ? "does" : "may");
 }
 
 enum vf_code vf_config_check_topics(const struct vf_config *config, const char *projection, const char *const *names,
@@ -82,12 +79,12 @@ enum vf_code vf_config_check_topics(const struct vf_config *config, const char *
         struct vf_topic_entry later = vf_config_topic(config, names[i]);
         for (size_t j = 0; j < i && !code; j++) {
             struct vf_topic_entry earlier = vf_config_topic(config, names[j]);
-            code = check_names(config, projection, &earlier, &later, error);
+            code = check_names(projection, &earlier, &later, error);
             if (!code) {
-                code = check_kinds(config, projection, &earlier, &later, error);
+                code = check_kinds(projection, &earlier, &later, error);
             }
             if (!code) {
-                code = check_kinds(config, projection, &later, &earlier, error);
+                code = check_kinds(projection, &later, &earlier, error);
             }
         }
     }

@@ -119,8 +119,8 @@ void vf_config_free(struct vf_config *config); /* NULL is fine */
 struct vf_topic_entry vf_config_topic(const struct vf_config *config, const char *name);
 
 /* Refuses what a projection's topics cannot be together: two names for one Kafka topic (progress and tokens go by the topic's
- * own name), and two topics that share a kind whose numbers are no sequence. VF_E_CONFIG, with the file, the projection and
- * both names. */
+ * own name), and two topics that share a kind whose numbers are no sequence. VF_E_CONFIG, with the projection and both
+ * names; the caller knows where it stands. */
 VF_MUSTCHECK enum vf_code vf_config_check_topics(const struct vf_config *config, const char *projection,
                                                  const char *const *names, size_t name_count, struct vf_error *error);
 

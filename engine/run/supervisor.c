@@ -113,17 +113,19 @@ static enum vf_code propose(struct supervisor *supervisor, size_t index, struct 
 {
     const struct vf_supervisor_setup *setup = supervisor->setup;
     struct instance *instance = &supervisor->instances[index];
+    const struct vf_projection_entry *entry = &setup->config->projections[index];
     struct vf_projector_limits limits = vf_projector_limits_of(setup->config);
-    enum vf_code code = vf_generation_propose(&setup->config->projections[index], setup->projector_type, &limits,
-                                              setup->clock->wall_ms(setup->clock->self), &instance->projector,
-                                              &instance->proposed, error);
+    enum vf_code code =
+        vf_generation_propose(entry, setup->projector_type, &limits, setup->clock->wall_ms(setup->clock->self),
+                              &instance->projector, &instance->proposed, error);
     if (code)
         return code;
     instance->proposed.stamp = setup->clock->random(setup->clock->self);
     const struct vf_projection *projection = setup->projector_type->describe(instance->projector);
     code = vf_config_check_topics(setup->config, projection->name, projection->topics, projection->topic_count, error);
     if (code)
-        return code;
+        return vf_error_prefix(error, "%s:%d:%d", setup->config->path, (int)entry->place.line,
+                               (int)entry->place.column);
     instance->topic_count = projection->topic_count;
     instance->topics = vf_arena_calloc(supervisor->arena, projection->topic_count, sizeof *instance->topics);
     instance->topic_names = vf_arena_calloc(supervisor->arena, projection->topic_count, sizeof *instance->topic_names);

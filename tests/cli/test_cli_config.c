@@ -673,7 +673,7 @@ static void two_names_for_one_topic_in_one_projection_are_refused(void **state)
     assert_int_equal(vf_config_check_topics(config, "p", apart, 2, &error), VF_OK);
     assert_int_equal(vf_config_check_topics(config, "p", twice, 3, &error), VF_E_CONFIG);
     assert_string_equal(error.text,
-                        "/etc/vf/viewfold.yaml: projection p reads the Kafka topic shop.orders under two names, "
+                        "projection p reads the Kafka topic shop.orders under two names, "
                         "orders and shop.orders: progress and tokens go by the topic's own name, so name it once");
     vf_config_free(config);
 }

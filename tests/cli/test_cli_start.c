@@ -56,6 +56,17 @@ static void with_json_a_wrong_configuration_is_lines_of_the_log(void **state)
     assert_json_lines(scene->err, "defaults.workers: no is no whole number");
 }
 
+static void topics_that_cannot_go_together_are_named_with_the_projections_place(void **state)
+{
+    struct scene *scene = *state;
+    scene_write(scene, "viewfold.yaml", SCENE_CONFIG "topics: {shop: {topic: orders}}\n");
+    scene_write(scene, "p.lua", "customer_orders document orders shop key:customer");
+    assert_int_equal(scene_run(scene, "run"), 78);
+    assert_non_null(strstr(scene->err,
+                           "viewfold.yaml:5:24: projection customer_orders reads the Kafka topic orders under "
+                           "two names, orders and shop"));
+}
+
 /* --json says it before the file is read, so nothing is left that is no JSON. */
 static void with_the_flag_everything_that_keeps_run_from_starting_is_json(void **state)
 {
@@ -107,6 +118,7 @@ static void a_verb_for_people_speaks_to_people(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
+        SCENE_TEST(topics_that_cannot_go_together_are_named_with_the_projections_place),
         SCENE_TEST(with_json_a_start_that_fails_is_a_line_of_the_log),
         SCENE_TEST(with_json_a_wrong_configuration_is_lines_of_the_log),
         SCENE_TEST(with_the_flag_everything_that_keeps_run_from_starting_is_json),
