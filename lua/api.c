@@ -104,6 +104,28 @@ static int api_date(lua_State *L)
     return 1;
 }
 
+/* Adds the text on the stack and takes it away. Whoever shows the line would end at a NUL: it is written \0. */
+static void add_without_nul(lua_State *L, luaL_Buffer *line)
+{
+    size_t size;
+    const char *text = lua_tolstring(L, -1, &size);
+    if (!memchr(text, '\0', size)) {
+        luaL_addvalue(line);
+        return;
+    }
+    luaL_Buffer shown;
+    luaL_buffinit(L, &shown);
+    for (size_t i = 0; i < size && i < LOG_LINE_BYTES_MAX; i++) { /* what is behind it is left out anyway */
+        if (text[i])
+            luaL_addchar(&shown, text[i]);
+        else
+            luaL_addlstring(&shown, "\\0", 2);
+    }
+    luaL_pushresult(&shown);
+    lua_remove(L, -2);
+    luaL_addvalue(line);
+}
+
 static int api_log(lua_State *L)
 {
     struct vf_projector *projector = vf_lua_projector(L);
@@ -117,7 +139,7 @@ static int api_log(lua_State *L)
         if (i > 1)
             luaL_addchar(&line, ' ');
         vf_lua_push_text(L, i);
-        luaL_addvalue(&line);
+        add_without_nul(L, &line);
     }
     luaL_pushresult(&line);
     struct vf_bytes text;

@@ -279,7 +279,12 @@ static void describe_error(lua_State *L, struct vf_projector *projector)
     if (lua_type(L, 1) == LUA_TSTRING) {
         size_t size;
         const char *text = lua_tolstring(L, 1, &size);
-        failure_add(projector, "%.*s", size > 3000 ? 3000 : (int)size, text);
+        size = size > 3000 ? 3000 : size;
+        for (const char *end = text + size; text <= end; text++) { /* a NUL would end the message: it is shown */
+            int part = (int)strnlen(text, (size_t)(end - text));
+            failure_add(projector, "%.*s%s", part, text, text + part < end ? "\\0" : "");
+            text += part;
+        }
         return;
     }
     if (script_position(L, &frame))

@@ -67,6 +67,9 @@ static void push_required(lua_State *L, int table, const char *name, int type, c
     int found = push_field(L, table, name);
     if (found == LUA_TNIL)
         wrong(L, name, "`%s` is missing: %s", name, what);
+    if (found == LUA_TLIGHTUSERDATA && lua_touserdata(L, -1) == &vf_lua_projector(L)->own_token)
+        wrong(L, name, "`%s` is own, which is the route of one kind, and a %s is wanted: %s", name,
+              lua_typename(L, type), what);
     if (found != type)
         wrong(L, name, "`%s` is a %s, and a %s is wanted: %s", name, lua_typename(L, found), lua_typename(L, type),
               what);

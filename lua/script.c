@@ -77,7 +77,12 @@ void vf_lua_run_main(lua_State *L)
     int before = lua_gettop(L);
     push_chunk(L, file);
     lua_call(L, 0, LUA_MULTRET);
-    if (lua_gettop(L) != before + 1 || lua_type(L, -1) != LUA_TTABLE)
+    int returned = lua_gettop(L) - before;
+    if (returned > 1)
+        vf_lua_raise(
+            L, "%s: the file returns %d values: it ends with return { name = ..., key = ..., on = ... }, one table",
+            projector->main_name, returned);
+    if (returned == 0 || lua_type(L, -1) != LUA_TTABLE)
         vf_lua_raise(L, "%s: the file returns no table: it ends with return { name = ..., key = ..., on = ... }",
                      projector->main_name);
 }

@@ -205,6 +205,7 @@ static void an_error_has_file_line_and_one_traceback(void **state)
     assert_fails("error(nil)", VF_E_SCRIPT, "the error is no text but a nil");
     assert_fails("error(null)", VF_E_SCRIPT, "the error is no text but a userdata");
     assert_fails("error(12)", VF_E_SCRIPT, "12");
+    assert_fails("error('a\\0b\\0')", VF_E_SCRIPT, ": a\\0b\\0\nstack traceback:");
     assert_fails("assert(false)", VF_E_SCRIPT, "assertion failed!");
     assert_fails("assert(nil, 'because')", VF_E_SCRIPT, "because");
     assert_fails("local t <const> = {} ; t.x.y = 1", VF_E_SCRIPT, "field 'x'");
@@ -223,6 +224,10 @@ static void log_shows_a_line(void **state)
     assert_int_equal(happen(projector, "{}", &document), VF_OK);
     assert_int_equal(test_log.lines, 1);
     assert_string_equal(test_log.text, "total 12 1.5 nil true table null 2026-03-01T10:00:00.123Z event own");
+    LUA->close(projector);
+    projector = open_handler("log('a\\0', 'b', '\\0')");
+    assert_int_equal(happen(projector, "{}", &document), VF_OK);
+    assert_string_equal(test_log.text, "a\\0 b \\0");
     LUA->close(projector);
 }
 

@@ -118,6 +118,10 @@ static void each_field_is_checked(void **state)
             "view.lua:2: key.a: a route is own");
     refused("return {" PLAIN "key = {\na = link {} }, on = {} }", "view.lua:2: `link` names no event type");
     refused("return {" PLAIN "key = { a = own } }", "`on` is missing");
+    refused(
+        "return {" PLAIN "key = own, on = {} }",
+        "`key` is own, which is the route of one kind, and a table is wanted: which document each kind's events go to, "
+        "as in key = { customer = own }");
     refused("return {" PLAIN "key = { a = own }, on = {\nX = 3 } }",
             "view.lua:2: on.X is a number: a handler is a function");
     refused("return {" PLAIN "key = { a = own }, on = {}, \ninitial = array {} }", "view.lua:2: `initial` is a table");
@@ -135,6 +139,8 @@ static void a_file_that_does_not_load_says_where(void **state)
     refused("\n\nreturn {", "view.lua:3:");
     refused("return 7", "view.lua: the file returns no table");
     refused("local x = 1", "view.lua: the file returns no table");
+    refused("return {}, {}", "view.lua: the file returns 2 values: it ends with return {");
+    refused("return {}, nil", "view.lua: the file returns 2 values");
     refused("\nlocal x = nil + 1\nreturn {}", "view.lua:2: attempt to perform arithmetic on a nil value");
     refused("\nwhile true do end", "view.lua:2: the call took more than 10000000 instructions");
     refused("\nlocal function f() error('no') end\nf()", "view.lua:2: no\nstack traceback:\n\tview.lua:2: in ");
