@@ -199,8 +199,9 @@ static enum vf_code subscribe(struct vf_source *source, struct vf_error *error)
 
 static void source_close(struct vf_source *source);
 
-static enum vf_code source_open(const struct vf_source_config *config, struct vf_source **ret_source,
-                                struct vf_error *error)
+/* A client that knows the topics, and is in no group yet. */
+static enum vf_code connect_source(const struct vf_source_config *config, struct vf_source **ret_source,
+                                   struct vf_error *error)
 {
     rd_kafka_conf_t *conf;
     enum vf_code code = vf_kafka_conf_make(config->properties, config->property_count, &conf, error);
@@ -230,13 +231,34 @@ static enum vf_code source_open(const struct vf_source_config *config, struct vf
     vf_kafka_commits_init(&source->commits, source->client.rk);
     vf_kafka_prefetch_init(&source->prefetch, source->client.rk, config->queue_bytes_max);
     source->client.down = RD_KAFKA_RESP_ERR_NO_ERROR; /* some broker of the list did answer */
-    code = subscribe(source, error);
 
 out:
     if (code == VF_OK)
         *ret_source = source;
     else
         source_close(source);
+    return code;
+}
+
+static enum vf_code source_open(const struct vf_source_config *config, struct vf_source **ret_source,
+                                struct vf_error *error)
+{
+    struct vf_source *source = NULL;
+    enum vf_code code = connect_source(config, &source, error);
+    if (code == VF_OK)
+        code = subscribe(source, error);
+    if (code == VF_OK)
+        *ret_source = source;
+    else
+        source_close(source);
+    return code;
+}
+
+static enum vf_code source_look(const struct vf_source_config *config, struct vf_error *error)
+{
+    struct vf_source *source = NULL;
+    enum vf_code code = connect_source(config, &source, error);
+    source_close(source);
     return code;
 }
 
@@ -715,6 +737,7 @@ const struct vf_source_type vf_kafka_source_type = {
     .name = "kafka",
     .open = source_open,
     .close = source_close,
+    .look = source_look,
     .poll = source_poll,
     .release = source_release,
     .assign = source_assign,

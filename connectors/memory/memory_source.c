@@ -19,20 +19,37 @@ static enum vf_code begin_call(struct vf_memory_log *log, const char *what, stru
 
 /* ---- joining and leaving ---- */
 
-static enum vf_code source_open(const struct vf_source_config *config, struct vf_source **ret_source,
-                                struct vf_error *error)
+static enum vf_code find_log(const struct vf_source_config *config, const char *what, struct vf_memory_log **ret_log,
+                             struct vf_error *error)
 {
     void *address = NULL;
     if (!config->brokers || sscanf(config->brokers, "memory:%p", &address) != 1)
         return vf_fail(error, VF_E_CONFIG, "a memory log's brokers are what vf_memory_log_brokers says");
     struct vf_memory_log *log = address;
-    enum vf_code code = begin_call(log, "open", error);
+    enum vf_code code = begin_call(log, what, error);
     if (code != VF_OK)
         return code;
     for (size_t i = 0; i < config->topic_count; i++) {
         if (!vf_memory_log_topic(log, config->topics[i]))
             return vf_fail(error, VF_E_NOT_FOUND, "memory log: there is no topic %s", config->topics[i]);
     }
+    *ret_log = log;
+    return VF_OK;
+}
+
+static enum vf_code source_look(const struct vf_source_config *config, struct vf_error *error)
+{
+    struct vf_memory_log *log = NULL;
+    return find_log(config, "look", &log, error);
+}
+
+static enum vf_code source_open(const struct vf_source_config *config, struct vf_source **ret_source,
+                                struct vf_error *error)
+{
+    struct vf_memory_log *log = NULL;
+    enum vf_code code = find_log(config, "open", &log, error);
+    if (code != VF_OK)
+        return code;
     struct vf_source *source = vf_calloc(1, sizeof(*source));
     source->log = log;
     source->group = vf_memory_log_group(log, config->group);
@@ -369,6 +386,7 @@ const struct vf_source_type vf_memory_source_type = {
     .name = "memory",
     .open = source_open,
     .close = source_close,
+    .look = source_look,
     .poll = source_poll,
     .release = source_release,
     .assign = source_assign,

@@ -393,12 +393,36 @@ static enum vf_code try_stores(struct supervisor *supervisor, struct vf_error *e
     return VF_OK;
 }
 
+/* Are all topics there? Asked before a store is told of any generation: what could not begin leaves nothing behind, and a
+ * script that is mended next is not another one than a store's. */
+static enum vf_code try_topics(struct supervisor *supervisor, struct vf_error *error)
+{
+    size_t count = 0;
+    for (size_t i = 0; i < supervisor->member_count; i++)
+        count += supervisor->members[i].setup.source.topic_count;
+    if (count == 0)
+        return VF_OK;
+    struct vf_source_config all = supervisor->members[0].setup.source;
+    const char **topics = vf_arena_calloc(supervisor->arena, count, sizeof *topics);
+    all.topics = topics;
+    all.topic_count = 0;
+    for (size_t i = 0; i < supervisor->member_count; i++) {
+        const struct vf_source_config *source = &supervisor->members[i].setup.source;
+        bool tried = i > 0 && supervisor->members[i - 1].setup.source.topics == source->topics;
+        for (size_t t = 0; t < source->topic_count && !tried; t++)
+            topics[all.topic_count++] = source->topics[t];
+    }
+    return supervisor->setup->source_type->look(&all, error);
+}
+
 static enum vf_code open_workers(struct supervisor *supervisor, bool *ret_interrupted, struct vf_error *error)
 {
     /* Stores and brokers that do not answer are waited for here, and a signal ends that at once. From the first worker on
      * there are members of a group, who leave it properly. */
     take_signals(end_at_once, SIG_UNBLOCK);
     enum vf_code code = try_stores(supervisor, error);
+    if (!code)
+        code = try_topics(supervisor, error);
     for (size_t i = 0; i < supervisor->member_count && !code; i++) {
         struct member *member = &supervisor->members[i];
         if (i > 0 && wait_signal(0)) {

@@ -435,6 +435,20 @@ static void rows_from_before_an_assign_carry_the_older_number(void **state)
     type->release(source, polled);
 }
 
+static void who_only_looks_is_told_what_opening_would_tell(void **state)
+{
+    struct place *place = *state;
+    const char *topics[] = {"orders", "none"};
+    struct vf_source_config config = {
+        .brokers = vf_memory_log_brokers(place->log), .group = "looked", .topics = topics, .topic_count = 1};
+    assert_int_equal(type->look(&config, &place->error), VF_OK);
+    config.topic_count = 2;
+    assert_int_equal(type->look(&config, &place->error), VF_E_NOT_FOUND);
+    assert_string_equal(place->error.text, "memory log: there is no topic none");
+    vf_memory_log_fail_call(place->log, 1);
+    assert_int_equal(type->look(&config, &place->error), VF_E_UNAVAILABLE);
+}
+
 static void the_nth_call_fails(void **state)
 {
     struct place *place = *state;
@@ -502,6 +516,7 @@ int main(void)
         SOURCE_TEST(who_leaves_is_left_out),
         SOURCE_TEST(committed_offsets_outlive_their_members),
         SOURCE_TEST(rows_from_before_an_assign_carry_the_older_number),
+        SOURCE_TEST(who_only_looks_is_told_what_opening_would_tell),
         SOURCE_TEST(the_nth_call_fails),
         cmocka_unit_test(a_seed_repeats_its_deliveries),
     };

@@ -1,4 +1,5 @@
 /* The Kafka source against a real broker: what one member reads, from where, and what it says of a log's ends. */
+#include "connectors/kafka/kafka_admin.h"
 #include "kafka_fixture.h"
 
 #include <stdio.h>
@@ -442,8 +443,10 @@ static enum vf_code open_at(const char *brokers, const char *topic, int64_t time
         .connect_timeout_ms = timeout_ms,
     };
     struct vf_source *source = NULL;
+    struct vf_error looked;
     enum vf_code code = kafka->open(&config, &source, error);
     assert_null(source);
+    assert_int_equal(kafka->look(&config, &looked), code); /* who only looks is told the same */
     return code;
 }
 
@@ -470,6 +473,29 @@ static void a_missing_topic_is_named(void **state)
     assert_int_equal(open_at(fixture_brokers(), topic, 10000, &error), VF_E_NOT_FOUND);
     assert_non_null(strstr(error.text, topic));
     assert_non_null(strstr(error.text, "--create"));
+    free(topic);
+}
+
+static void looking_finds_a_topic_and_leaves_no_member(void **state)
+{
+    (void)state;
+    char *topic = fixture_topic(1);
+    const struct vf_source_config config = {
+        .brokers = fixture_brokers(),
+        .group = topic,
+        .topics = (const char *const[]){topic},
+        .topic_count = 1,
+        .queue_bytes_max = 1 << 20,
+        .connect_timeout_ms = 10000,
+    };
+    struct vf_error error;
+    assert_int_equal(kafka->look(&config, &error), VF_OK);
+    struct vf_kafka_admin *admin = NULL;
+    size_t members = 99;
+    assert_int_equal(vf_kafka_admin_open(fixture_brokers(), NULL, 0, 10000, &admin, &error), VF_OK);
+    assert_int_equal(vf_kafka_admin_members(admin, topic, 10000, &members, &error), VF_OK);
+    assert_int_equal(members, 0);
+    vf_kafka_admin_close(admin);
     free(topic);
 }
 
@@ -512,6 +538,7 @@ int main(void)
         cmocka_unit_test(an_offset_must_be_said),
         cmocka_unit_test(a_wrong_address_fails_with_what_and_where),
         cmocka_unit_test(a_missing_topic_is_named),
+        cmocka_unit_test(looking_finds_a_topic_and_leaves_no_member),
         cmocka_unit_test(partitions_are_counted),
     };
     return cmocka_run_group_tests_name("kafka source", tests, NULL, NULL);

@@ -176,7 +176,11 @@ def a_url_of_mongodb_without_a_database_is_refused():
 def a_missing_topic_is_named():
     with World("no-topic", workers=1) as world:
         topics = {"customers": {"topic": f"{world.name}.nowhere", "kind": "customer"}}
-        ends_with(66, [f"{world.name}.nowhere", "topic"], world.write_config("topic.yaml", settings={"topics": topics}))
+        config = world.write_config("topic.yaml", settings={"topics": topics})
+        ends_with(66, [f"{world.name}.nowhere", "topic"], config)
+        # Nothing was begun, so that a script that is mended next is not another one than some store's.
+        done = harness.run_viewfold("generations", "list", "--json", "-c", config)
+        check(done.stdout == '{"generations":[]}\n', f"a run that could not begin left a generation: {done.stdout}")
 
 
 def a_script_that_is_missing_or_wrong_is_named_with_its_line():
