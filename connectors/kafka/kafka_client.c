@@ -61,6 +61,12 @@ static void on_error(rd_kafka_t *rk, int err, const char *text, void *opaque)
         return;
     }
     vf_kafka_client_note(client, text);
+    if (err == RD_KAFKA_RESP_ERR__BAD_MSG) {
+        /* A broker's answer that is none, as one that announces a gigabyte. Its connection is made anew and the same asked
+         * again, for ever: without this nobody would hear of it. */
+        client->garbled = err;
+        rd_kafka_yield(rk);
+    }
     if (vf_kafka_code(err) == VF_E_DENIED) {
         client->denied = err;
         rd_kafka_yield(rk);

@@ -24,8 +24,9 @@ struct vf_kafka_client {
     char last_error[512];
 
     /* Noted by the error callback, which only the owning thread's polls call. */
-    rd_kafka_resp_err_t denied; /* the login was refused */
-    rd_kafka_resp_err_t down;   /* no broker is left; 0 when that was taken notice of */
+    rd_kafka_resp_err_t denied;  /* the login was refused */
+    rd_kafka_resp_err_t down;    /* no broker is left; 0 when that was taken notice of */
+    rd_kafka_resp_err_t garbled; /* an answer could not be read; 0 when that was taken notice of */
 };
 
 int64_t vf_kafka_now_ms(void);

@@ -385,6 +385,13 @@ static void note_callbacks(struct vf_source *source)
         note_fault(source, source->client.down, text);
         source->client.down = RD_KAFKA_RESP_ERR_NO_ERROR;
     }
+    if (source->client.garbled) {
+        struct vf_kafka_words words = vf_kafka_client_last_words(&source->client);
+        char text[700];
+        snprintf(text, sizeof text, "a broker's answer cannot be read%s", words.text);
+        note_fault(source, source->client.garbled, text);
+        source->client.garbled = RD_KAFKA_RESP_ERR_NO_ERROR;
+    }
 }
 
 static enum vf_code say_fault(struct vf_source *source, struct vf_error *error)
@@ -550,7 +557,7 @@ static void gather(struct vf_source *source, struct vf_kafka_rows *rows, const s
         rd_kafka_message_t *message = rd_kafka_consumer_poll(source->client.rk, left > 0 ? (int)left : 0);
         if (message)
             take(source, rows, message);
-        if (source->client.down || source->client.denied)
+        if (source->client.down || source->client.denied || source->client.garbled)
             note_callbacks(source);
         if (source->noted || source->trouble)
             return;
