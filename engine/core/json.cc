@@ -65,6 +65,25 @@ extern "C" void vf_json_parser_free(struct vf_json_parser *parser)
     delete parser;
 }
 
+/* simdjson's own words are of its insides; it does not say where. */
+static const char *reason(simdjson::error_code code) noexcept
+{
+    switch (code) {
+    case simdjson::TAPE_ERROR:
+        return "a comma, brace, quote or value is missing or too much (NaN and Infinity are no JSON)";
+    case simdjson::STRING_ERROR:
+        return "a text in it holds a \\ with what cannot follow it, or half a surrogate pair (\\ud800 to \\udfff alone)";
+    case simdjson::T_ATOM_ERROR:
+    case simdjson::F_ATOM_ERROR:
+    case simdjson::N_ATOM_ERROR: return "a word in it is not true, false or null, and texts stand in quotes";
+    case simdjson::UTF8_ERROR: return "a byte in it is not UTF-8";
+    case simdjson::EMPTY: return "it holds nothing but spaces";
+    case simdjson::UNESCAPED_CHARS: return "a text in it holds a control character as it is (write \\n, \\t, \\u0000)";
+    case simdjson::UNCLOSED_STRING: return "the closing quote of a text is missing";
+    default: return simdjson::error_message(code);
+    }
+}
+
 extern "C" enum vf_code vf_json_parse(struct vf_json_parser *parser, struct vf_bytes text, struct vf_json *ret_root,
                                       struct vf_error *error)
 {
@@ -88,14 +107,12 @@ extern "C" enum vf_code vf_json_parse(struct vf_json_parser *parser, struct vf_b
     if (code == simdjson::CAPACITY)
         return vf_fail(error, VF_E_DATA, "%zu bytes are more than a JSON text may have", text.size);
     if (code == simdjson::NUMBER_ERROR)
-        return vf_fail(error, VF_E_DATA,
-                       "not JSON that viewfold takes: a number in it is malformed, an integer beyond 64 bits, or beyond "
-                       "a double (1e400)");
-    if (code == simdjson::TAPE_ERROR)
-        return vf_fail(error, VF_E_DATA,
-                       "not JSON: a comma, brace, quote or value is missing or too much (NaN and Infinity are no JSON)");
+        return vf_fail(
+            error, VF_E_DATA,
+            "not JSON that viewfold takes: a number in it is malformed, an integer beyond 64 bits, or beyond "
+            "a double (1e400)");
     if (code)
-        return vf_fail(error, VF_E_DATA, "not JSON: %s", simdjson::error_message(code));
+        return vf_fail(error, VF_E_DATA, "not JSON: %s", reason(code));
 
     *ret_root = vf_json{&parser->dom.doc, 1};
     return VF_OK;

@@ -45,7 +45,7 @@ struct vf_json_iterator {
 struct vf_json_parser *vf_json_parser_new(void);
 void vf_json_parser_free(struct vf_json_parser *parser);
 
-/* Parses one text (copied into the parser's own padded buffer). VF_E_DATA with simdjson's reason where it is not JSON. */
+/* Parses one text (copied into the parser's own padded buffer). VF_E_DATA with the reason where it is not JSON. */
 VF_MUSTCHECK enum vf_code vf_json_parse(struct vf_json_parser *parser, struct vf_bytes text, struct vf_json *ret_root,
                                         struct vf_error *error);
 

@@ -217,6 +217,25 @@ static void what_is_no_json_is_refused(void **state)
     refuse_bytes(vf_bytes(NULL, 0), "empty");
 }
 
+static void what_is_wrong_is_said_in_plain_words(void **state)
+{
+    (void)state;
+    static const char *const texts[][2] = {
+        {"{\"a\":\"\\ud800\"}", "half a surrogate pair"},
+        {"\"\\x\"", "a \\ with what cannot follow it"},
+        {"nonsense", "a word in it is not true, false or null"},
+        {"{\"a\":tru}", "a word in it is not true, false or null"},
+        {"[fals]", "a word in it is not true, false or null"},
+        {"\"\xff\"", "a byte in it is not UTF-8"},
+        {"  ", "it holds nothing but spaces"},
+        {"\"a\tb\"", "a control character"},
+        {"{\"a\":\"b}", "the closing quote of a text is missing"},
+        {"[1,]", "a comma, brace, quote or value"},
+    };
+    for (size_t i = 0; i < COUNT_OF(texts); i++)
+        refuse_bytes(vf_bytes_from(texts[i][0]), texts[i][1]);
+}
+
 static void a_byte_order_mark_in_front_is_passed_over(void **state)
 {
     (void)state;
@@ -343,6 +362,7 @@ int main(void)
         cmocka_unit_test(what_is_no_utf8_is_refused),
         cmocka_unit_test(lone_surrogates_are_refused),
         cmocka_unit_test(what_is_no_json_is_refused),
+        cmocka_unit_test(what_is_wrong_is_said_in_plain_words),
         cmocka_unit_test(a_byte_order_mark_in_front_is_passed_over),
         cmocka_unit_test(nesting_is_limited),
         cmocka_unit_test(a_value_of_8_mb_is_read_and_small_ones_after_it),
