@@ -143,7 +143,7 @@ const struct vf_key vf_keys[] = {
     {.path = "admin", .type = VF_KEY_UNBUILT},
     {.path = "serve", .type = VF_KEY_UNBUILT},
 
-    {.path = "log", .type = VF_KEY_MAP, .help = "lines on stderr"},
+    {.path = "log", .type = VF_KEY_MAP, .help = "the level and the format of what is logged to stderr"},
     {.path = "log.level", .type = VF_KEY_CHOICE, .standard = "info", .choices = "debug|info|warn|error", .help = "the least"},
     {.path = "log.format", .type = VF_KEY_CHOICE, .standard = "logfmt", .choices = "logfmt|json", .help = "how"},
 };

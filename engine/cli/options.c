@@ -262,7 +262,11 @@ static enum vf_code read_flag(struct vf_options *options, int argc, char *const 
     }
     if (!flag) {
         return vf_fail(error, VF_E_USAGE, "viewfold%s%s has no flag %s%s%s%s", verb[0] ? " " : "", verb, given,
-                       near ? "; did you mean --" : "", near ? near : "", near ? "?" : "");
+                       near ? "; did you mean --" : "", near ? near : "",
+                       near ? "?"
+                       : options->verb && options->verb->arguments_min > 0
+                           ? "; an argument that begins with '-' stands behind --"
+                           : "");
     }
     if (flag->type == VF_FLAG_UNBUILT) {
         return vf_fail(error, VF_E_USAGE, "viewfold %s --%s: not built yet", verb, flag->name);

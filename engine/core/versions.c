@@ -167,6 +167,13 @@ static enum vf_code fail_gap(const struct vf_event *event, const struct vf_last 
             "holes. If they may have holes, map them as what they are (%s) and build the view anew. %s",
             (int)event->aggregate.size, event->aggregate.data, (long long)event->version, (long long)last->version,
             name, instead, later);
+    if (event->version < 0)
+        return vf_fail(
+            error, VF_E_DATA,
+            "%.*s: a gap: its first version here is %lld, and the first number of a %s is %lld; no number is "
+            "negative. Look at the mapping of the version, or at who sends it",
+            (int)event->aggregate.size, event->aggregate.data, (long long)event->version, name,
+            (long long)event->first);
     return vf_fail(
         error, VF_E_DATA,
         "%.*s: a gap: its first version here is %lld, and the first number of a %s is %lld. Where numbers "

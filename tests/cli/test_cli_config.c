@@ -300,7 +300,7 @@ static const struct refusal refusals[] = {
     {"# \xc3\xa9\n\xff\n", "5:1: the byte 0xff is no UTF-8, which this file has to be"},
     {"log: {level: info\n", "5:1: this is not YAML: did not find expected ',' or '}', while parsing a flow mapping"},
     {"log: [\"${env:VF_TEST_UNSET}\", 1]\n",
-     "4:6: log: a map is wanted: lines on stderr\n"
+     "4:6: log: a map is wanted: the level and the format of what is logged to stderr\n"
      "/etc/vf/viewfold.yaml:4:7: the environment variable VF_TEST_UNSET is not set"},
 };
 

@@ -78,6 +78,7 @@ static void what_is_wrong_is_said_with_the_nearest_right_thing(void **state)
     expect_refusal("frobnicate", "there is no verb frobnicate; `viewfold --help` lists them");
     expect_refusal("run --onec", "viewfold run has no flag --onec; did you mean --once?");
     expect_refusal("run -x", "viewfold run has no flag -x");
+    expect_refusal("get v -4", "viewfold get has no flag -4; an argument that begins with '-' stands behind --");
     expect_refusal("run --min v:a/b@1", "viewfold run has no flag --min");
     expect_refusal("--workers 2 run", "viewfold has no flag --workers");
     expect_refusal("run --workers", "--workers wants a value: N");

@@ -148,6 +148,10 @@ static void a_gap_says_which_numbers_and_what_to_do(void **state)
          {"a/1: a gap: its first version here is 5", "the first number of a sequence is 1", "`first`",
           "`history: partial`"}},
         {REVISION, 7, 9, {"a/1: a gap: version 9 came after 7", "as a revision", "`numbers: offset` with an event_id"}},
+        {SEQUENCE,
+         NONE,
+         -1,
+         {"its first version here is -1", "the first number of a sequence is 1", "no number is negative"}},
         {REVISION, NONE, 2, {"its first version here is 2", "the first number of a revision is 1"}},
     };
     for (size_t i = 0; i < COUNT_OF(gaps); i++) {
