@@ -17,6 +17,9 @@ static void add_time(struct vf_buffer *out, int64_t unix_ms)
     vf_buffer_add_text(out, text);
 }
 
+/* Of more partitions than this the rest is counted: a line of a thousand says no more. JSON has them all. */
+#define POSITIONS_SHOWN 8
+
 /* --- adoptions ---------------------------------------------------------------------------------------------------- */
 
 void vf_adoption_print_positions(const struct vf_adoption *adoption, struct vf_buffer *out)
@@ -24,10 +27,14 @@ void vf_adoption_print_positions(const struct vf_adoption *adoption, struct vf_b
     if (adoption->position_count == 0) {
         vf_buffer_add_text(out, "the beginning");
     }
-    for (size_t i = 0; i < adoption->position_count; i++) {
+    size_t shown = adoption->position_count < POSITIONS_SHOWN ? adoption->position_count : POSITIONS_SHOWN;
+    for (size_t i = 0; i < shown; i++) {
         const struct vf_reached *reached = &adoption->positions[i];
         vf_buffer_printf(out, "%s%s/%d@%lld", i > 0 ? ", " : "", reached->partition.topic,
                          (int)reached->partition.partition, (long long)reached->next);
+    }
+    if (shown < adoption->position_count) {
+        vf_buffer_printf(out, " and %zu more (--json: all)", adoption->position_count - shown);
     }
 }
 

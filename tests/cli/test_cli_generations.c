@@ -1,5 +1,6 @@
 /* `viewfold generations`: what it shows, what adopting and dropping do, each refusal; and what `run` says of another script. */
 #include "cli/cli_scene.h"
+#include "cli/generations.h"
 #include "run/generation.h"
 
 #include <stdlib.h>
@@ -163,6 +164,27 @@ static void list_shows_the_other_store_when_one_cannot_be_asked(void **state)
 }
 
 /* --- adopt -------------------------------------------------------------------------------------------------------- */
+
+static void of_many_positions_a_few_are_shown(void **state)
+{
+    (void)state;
+    struct vf_reached positions[1000];
+    struct vf_adoption adoption = {.positions = positions};
+    struct vf_buffer out;
+    for (int i = 0; i < 1000; i++) {
+        positions[i] = (struct vf_reached){.partition = {.topic = "t", .partition = i}, .next = i};
+    }
+    vf_buffer_init(&out);
+    adoption.position_count = 8;
+    vf_adoption_print_positions(&adoption, &out);
+    assert_string_equal(out.data, "t/0@0, t/1@1, t/2@2, t/3@3, t/4@4, t/5@5, t/6@6, t/7@7");
+    vf_buffer_done(&out);
+    vf_buffer_init(&out);
+    adoption.position_count = 1000;
+    vf_adoption_print_positions(&adoption, &out);
+    assert_string_equal(out.data, "t/0@0, t/1@1, t/2@2, t/3@3, t/4@4, t/5@5, t/6@6, t/7@7 and 992 more (--json: all)");
+    vf_buffer_done(&out);
+}
 
 static void adopt_goes_on_with_the_script_on_disk(void **state)
 {
@@ -610,6 +632,7 @@ int main(void)
         SCENE_TEST(list_shows_each_generation_with_its_script),
         SCENE_TEST(list_says_where_there_is_none_yet),
         SCENE_TEST(list_shows_the_other_store_when_one_cannot_be_asked),
+        SCENE_TEST(of_many_positions_a_few_are_shown),
         SCENE_TEST(adopt_goes_on_with_the_script_on_disk),
         SCENE_TEST(adopt_again_changes_nothing),
         SCENE_TEST(adopt_says_that_running_workers_take_it_over),
