@@ -91,8 +91,9 @@ struct vf_generation {
 enum vf_intent {
     VF_WRITE,   /* the condition on its base, then the new value */
     VF_CONSULT, /* the condition on its base, no new value; a store that would not notice a write by another touches it */
-    VF_CONSULT_OWN, /* an aggregate record with nothing set aside that was only read: it changes only under its own
-                       partition's progress, which the same commit tests, so a store may leave it alone */
+    VF_CONSULT_OWN, /* an aggregate record with nothing set aside that was only followed, not relied on to leave an event
+                       out: it changes only under its own partition's progress, which the same commit tests, so a store
+                       may leave it alone (docs/decisions/0004) */
 };
 
 struct vf_document_change {
@@ -264,8 +265,9 @@ struct vf_store_type {
 
     /* Freezes a generation: commits get VF_FROZEN. `duration_ms` is a limit in the server's time where the store can
      * (Redis), after which it ends by itself; 0 unfreezes. `partitions` are those the view reads. */
-    VF_MUSTCHECK enum vf_code (*freeze)(struct vf_store *store, struct vf_view view, const struct vf_partition *partitions,
-                                        size_t partition_count, int64_t duration_ms, struct vf_error *error);
+    VF_MUSTCHECK enum vf_code (*freeze)(struct vf_store *store, struct vf_view view,
+                                        const struct vf_partition *partitions, size_t partition_count,
+                                        int64_t duration_ms, struct vf_error *error);
 
     /* Whether this login may do what a worker does to views (open needs less), as far as the server tells without anything
      * being changed. VF_E_DENIED says which right is missing. NULL: the connector cannot tell. */

@@ -78,6 +78,7 @@ bool vf_cache_use(struct vf_cache *cache, struct vf_cached *entry, uint64_t batc
     entry->before = entry->batch;
     entry->batch = batch;
     entry->changed = false;
+    entry->relied_on = false;
     if (cache->newest != entry) {
         unlink_entry(cache, entry);
         link_newest(cache, entry);

@@ -26,6 +26,7 @@ struct vf_cached {
     uint64_t batch;      /* number of the last batch that consulted it */
     uint64_t before;     /* of the one before that; 0: none */
     bool changed;        /* that batch has changed it */
+    bool relied_on;      /* that batch has left something out because of what it holds */
     uint64_t base_stamp; /* what the store holds, or will once the commit in flight has taken hold */
     size_t bytes;        /* estimate of what it takes */
 };

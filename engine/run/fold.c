@@ -166,6 +166,15 @@ static enum vf_code find_last(struct vf_fold_state *run, struct vf_fold_row *row
     return code;
 }
 
+/* Something is left out because the record says that it was done. Then the record must be in the condition like anything
+ * else: a store that was rewound between two reads has progress from before the event, and no longer what was read. */
+static void rely_on(struct vf_cached_aggregate *aggregate)
+{
+    /* GUARD relied-on: an event is passed as a duplicate by a record that the store has lost */
+    if (aggregate)
+        aggregate->head.relied_on = true;
+}
+
 /* Follows or makes the aggregate's link. *ret_none: its events go nowhere. */
 static enum vf_code follow_link(struct vf_fold_state *run, struct vf_fold_row *row,
                                 struct vf_cached_aggregate *aggregate, bool *ret_none, struct vf_error *error)
@@ -180,6 +189,8 @@ static enum vf_code follow_link(struct vf_fold_state *run, struct vf_fold_row *r
                            (int)event->aggregate.size, event->aggregate.data, row->routed.count);
         bool none = row->routed.count == 0;
         struct vf_bytes link = none ? (struct vf_bytes){0} : row->routed.ids[0];
+        if (aggregate->has_link)
+            rely_on(aggregate); /* it is not written again */
         if (!aggregate->has_link) {
             vf_cached_set_link(aggregate, link, none);
             aggregate->exists = aggregate->head.changed = true;
@@ -223,6 +234,7 @@ static enum vf_code apply(struct vf_fold_state *run, struct vf_fold_row *row, st
         /* GUARD duplicate: what was taken in before would be taken in again */
         /* GUARD duplicate-before-route: a repeat of an old link event would be followed, or fail */
         if (order == VF_DUPLICATE) {
+            rely_on(aggregate);
             counts->duplicates++;
             return VF_OK;
         }

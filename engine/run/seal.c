@@ -52,7 +52,9 @@ static void seal_aggregate(struct vf_fold_state *run, const struct vf_cached_agg
                            struct vf_aggregate_change *change)
 {
     *change = (struct vf_aggregate_change){
-        .intent = aggregate->head.changed ? VF_WRITE : VF_CONSULT_OWN,
+        .intent = aggregate->head.changed     ? VF_WRITE
+                  : aggregate->head.relied_on ? VF_CONSULT
+                                              : VF_CONSULT_OWN,
         .base_exists = aggregate->base_exists,
         .base_stamp = aggregate->head.base_stamp,
         .next = {.aggregate = aggregate->head.key},
@@ -113,6 +115,8 @@ static void rebase(struct vf_fold_state *run)
         struct vf_cached_aggregate *aggregate = run->aggregates.items[i];
         if (aggregate->head.changed) {
             aggregate->base_exists = true;
+            aggregate->head.base_stamp = stamp;
+        } else if (aggregate->head.relied_on && run->tools->store_type->touches) {
             aggregate->head.base_stamp = stamp;
         }
         vf_cache_weigh(run->tools->cache, &aggregate->head);

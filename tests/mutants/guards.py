@@ -143,6 +143,11 @@ FOLD = [
         [PROPERTY],
     ),
     Guard(
+        "relied-on",
+        [("    if (aggregate)", "    if (aggregate && aggregate->head.bytes == SIZE_MAX)")],
+        [scenario("what_is_left_out_because_of_a_record_is_left_out_where_the_record_is")],
+    ),
+    Guard(
         "consulted",
         [("document_count++;", "document_count += documents[document_count].intent == VF_WRITE;")],
         [scenario("what_a_batch_only_read_is_in_its_condition")],

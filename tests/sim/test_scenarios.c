@@ -55,6 +55,40 @@ static void what_a_batch_only_read_is_in_its_condition(void **state)
     assert_int_equal(stage->conditions, 1);
 }
 
+/* A store that is rewound between two reads: progress is read before an event, the record after it, and what is written to
+ * has not seen it. MongoDB does not look at records that are only followed. */
+static void what_is_left_out_because_of_a_record_is_left_out_where_the_record_is(void **state)
+{
+    struct stage *stage = *state;
+    stage_use_records(stage);
+    vf_memory_server_set_touch(stage->server, true);
+    stage_send(stage, "orders", "o1", 1, "Created", "\"c1\"");
+    stage_open(stage, 0);
+    stage_run(stage);
+    struct vf_memory_snapshot *before = vf_memory_server_snapshot(stage->server);
+    stage_send(stage, "orders", "o1", 2, "Changed", "null");
+    stage_run(stage);
+    struct vf_memory_snapshot *after = vf_memory_server_snapshot(stage->server);
+    stage_close(stage, 0);
+
+    vf_memory_server_restore(stage->server, before);
+    stage_open(stage, 1);
+    while (stage_counts(stage, 1).positionings == 0)
+        stage_turn(stage, 1);
+    vf_memory_server_restore(stage->server, after);
+    vf_memory_server_fault_commit(stage->server, VF_MEMORY_AT_WAIT);
+    while (stage_counts(stage, 1).loads == 0)
+        stage_turn(stage, 1);
+    stage_turn(stage, 1); /* sent, and not there yet */
+    vf_memory_server_restore(stage->server, before);
+    stage_run(stage);
+    assert_true(stage_counts(stage, 1).conflicts > 0);
+    assert_int_equal(stage_next(stage, "orders"), 2);
+    assert_int_equal(stage_handled(stage, "c1", "order/o1"), 2);
+    vf_memory_snapshot_free(before);
+    vf_memory_snapshot_free(after);
+}
+
 /* --- presuming ---------------------------------------------------------------------------------------------------- */
 
 static void an_empty_generation_is_not_read(void **state)
@@ -705,6 +739,7 @@ int main(void)
         SCENARIO(a_topic_made_anew_is_noticed_beside_retention),
         SCENARIO(a_repeat_of_a_link_event_is_not_followed),
         SCENARIO(what_a_batch_only_read_is_in_its_condition),
+        SCENARIO(what_is_left_out_because_of_a_record_is_left_out_where_the_record_is),
         SCENARIO(an_empty_generation_is_not_read),
         SCENARIO(what_another_has_written_into_an_empty_generation_is_read_after_one_conflict),
         SCENARIO(what_has_left_the_cache_is_read_and_not_presumed_absent),
