@@ -25,12 +25,31 @@ enum vf_route_kind {
     VF_ROUTE_LINK,
 };
 
+/* An event type that says its aggregate's link. */
+struct vf_link {
+    const char *type;    /* NULL: every type (a `through` that is a kind's whole route) */
+    const char *through; /* the kind of the aggregate whose link is followed, or NULL: the event says the document */
+};
+
 /* What `key` says for one kind. */
 struct vf_route {
     const char *kind;
     enum vf_route_kind route;
-    const char *link_type; /* of a link route: the event type that says which document */
+    const struct vf_link *links; /* of a link route, sorted by type */
+    size_t link_count;
 };
+
+/* The link that an event of this type says; NULL: none. */
+static inline const struct vf_link *vf_route_link(const struct vf_route *route, struct vf_bytes type)
+{
+    for (size_t i = 0; i < route->link_count; i++)
+        if (!route->links[i].type || vf_bytes_is(type, route->links[i].type))
+            return &route->links[i];
+    return NULL;
+}
+
+/* What becomes of an event whose aggregate's link is not known. */
+enum vf_unlinked { VF_UNLINKED_HOLD, VF_UNLINKED_PARK, VF_UNLINKED_IGNORE };
 
 /* Where the last version of each aggregate lives (docs/protocol.md). */
 enum vf_versions_mode { VF_VERSIONS_DOCUMENT, VF_VERSIONS_RECORD, VF_VERSIONS_NONE };
@@ -46,13 +65,18 @@ struct vf_projection {
     const char *const *handlers; /* the event types that have one, sorted: for who reports on scripts */
     size_t handler_count;
     enum vf_versions_mode versions;
+    enum vf_unlinked unlinked;
+    int64_t ttl_ms;                 /* 0: none */
+    const struct vf_index *indexes; /* sorted by name */
+    size_t index_count;
+    bool upcasts; /* some type has an upcast */
 };
 
 struct vf_projector_limits {
-    size_t memory_bytes_max;       /* the script heap's cap: warm documents and all */
-    int64_t instructions_max;      /* a call */
-    int64_t handler_ms_max;        /* a call, wall clock, as a last resort */
-    size_t document_bytes_max;     /* a body's BSON */
+    size_t memory_bytes_max;   /* the script heap's cap: warm documents and all */
+    int64_t instructions_max;  /* a call */
+    int64_t handler_ms_max;    /* a call, wall clock, as a last resort */
+    size_t document_bytes_max; /* a body's BSON */
 };
 
 /* Where script files come from: the disk when a projection is proposed, the store's copy when workers run it. */
@@ -67,14 +91,17 @@ struct vf_script_reader {
 struct vf_routed {
     const struct vf_bytes *ids; /* none: not for this view; no id repeats */
     size_t count;
+    struct vf_bytes through; /* instead of ids: the aggregate (account/9) whose link says it. Else size 0 */
 };
 
 enum vf_handled {
     VF_HANDLED,   /* the document has changed, perhaps */
     VF_UNHANDLED, /* the projection has no handler for this type; nothing was touched */
+    VF_DELETED,   /* the handler said `delete`: the document is to go, whatever it has made of it */
 };
 
-typedef void vf_projector_log(void *self, const struct vf_event *event, struct vf_bytes line); /* log(...) in a script */
+typedef void vf_projector_log(void *self, const struct vf_event *event,
+                              struct vf_bytes line); /* log(...) in a script */
 
 /* What lint has to say about a script. */
 struct vf_script_finding {
@@ -107,10 +134,15 @@ struct vf_projector_type {
      * `kind_route` is the one of describe() for event->kind. VF_E_SCRIPT, VF_E_LIMIT, VF_E_MEMORY with the traceback
      * (file:line first); a field that is missing, an id that is empty, too long or no string or integer is VF_E_SCRIPT. */
     VF_MUSTCHECK enum vf_code (*route)(struct vf_projector *projector, const struct vf_route *kind_route,
-                                       const struct vf_event *event, struct vf_arena *arena, struct vf_routed *ret_routed,
-                                       struct vf_error *error);
+                                       const struct vf_event *event, struct vf_arena *arena,
+                                       struct vf_routed *ret_routed, struct vf_error *error);
 
-    /* Whether the projection has a handler for the event's type. */
+    /* Turns an old event into the present one, where the projection has an upcast for its type: event->type and
+     * event->data_text change, in the arena. Codes as route's. */
+    VF_MUSTCHECK enum vf_code (*upcast)(struct vf_projector *projector, struct vf_event *event, struct vf_arena *arena,
+                                        struct vf_error *error);
+
+    /* Whether the projection has a handler for the event's kind and type. */
     bool (*handles)(const struct vf_projector *projector, const struct vf_event *event);
 
     /* A warm document from a body's BSON, or from `initial` where body.size is 0. VF_E_MEMORY when the heap is full,
@@ -119,10 +151,11 @@ struct vf_projector_type {
                                       struct vf_error *error);
     void (*cool)(struct vf_projector *projector, vf_warm document); /* lets it go; 0 is fine */
 
-    /* Runs the handler of event->type on the document whose id is `id`. On failure the document is in no defined state:
-     * cool it. Codes as route's. */
-    VF_MUSTCHECK enum vf_code (*handle)(struct vf_projector *projector, const struct vf_event *event, struct vf_bytes id,
-                                        vf_warm document, enum vf_handled *ret_handled, struct vf_error *error);
+    /* Runs the handler of the event's kind and type on the document whose id is `id`; `from` is the document that the
+     * aggregate has just left, another one, or 0. On failure both are in no defined state: cool them. Codes as route's. */
+    VF_MUSTCHECK enum vf_code (*handle)(struct vf_projector *projector, const struct vf_event *event,
+                                        struct vf_bytes id, vf_warm document, vf_warm from,
+                                        enum vf_handled *ret_handled, struct vf_error *error);
 
     /* The document's body as BSON in the arena, keys sorted. VF_E_SCRIPT for what cannot be kept (a function, a cycle, NaN,
      * no UTF-8, integer keys outside array, a name that belongs to the engine: with the path), VF_E_LIMIT beyond

@@ -16,6 +16,8 @@ struct vf_rehearsed {
     size_t document_count;
     const struct vf_progress_row *rows; /* progress, and why a partition stopped */
     size_t row_count;
+    const struct vf_aside *asides; /* what is held, by list and place */
+    size_t aside_count;
 };
 
 struct vf_rehearsal_type {

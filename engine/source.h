@@ -21,8 +21,8 @@ struct vf_source_property {
 
 struct vf_source_config {
     const char *brokers;
-    const char *group;       /* shop.customer_orders.cache.g1 */
-    const char *instance;    /* group.instance.id, unique to this worker, or NULL */
+    const char *group;         /* shop.customer_orders.cache.g1 */
+    const char *instance;      /* group.instance.id, unique to this worker, or NULL */
     const char *const *topics; /* Kafka topic names */
     size_t topic_count;
     const struct vf_source_property *properties; /* the user's librdkafka properties */
@@ -43,7 +43,7 @@ enum vf_happening {
     VF_NOTHING,  /* the time ran out */
     VF_ROWS,     /* records, ends, out-of-range positions */
     VF_ASSIGNED, /* the group gave this member `partitions`, all of them; nothing is read until `assign` */
-    VF_REVOKED,  /* all partitions are taken away; answer with assign of an empty list (also after VF_ASSIGNED's were lost) */
+    VF_REVOKED, /* all partitions are taken away; answer with assign of an empty list (also after VF_ASSIGNED's were lost) */
 };
 
 /* What a poll brought. Owned by the source until released; rows are borrowed from it. */

@@ -14,6 +14,7 @@
 #include "core/arena.h"
 #include "core/document.h"
 #include "core/error.h"
+#include "core/index.h"
 
 struct vf_store; /* each connector's own */
 
@@ -91,16 +92,22 @@ struct vf_generation {
 enum vf_intent {
     VF_WRITE,   /* the condition on its base, then the new value */
     VF_CONSULT, /* the condition on its base, no new value; a store that would not notice a write by another touches it */
-    VF_CONSULT_OWN, /* an aggregate record with nothing set aside that was only followed, not relied on to leave an event
-                       out: it changes only under its own partition's progress, which the same commit tests, so a store
-                       may leave it alone (docs/decisions/0004) */
+    VF_CONSULT_OWN, /* an aggregate's own record, with a link and nothing set aside, that was only followed, not relied on
+                       to leave an event out: it changes only under its own partition's progress, which the same commit
+                       tests, so a store may leave it alone (docs/decisions/0004) */
 };
 
 struct vf_document_change {
     enum vf_intent intent;
     enum vf_presence base; /* what was read: VF_ABSENT, or present / a husk with base_stamp */
     uint64_t base_stamp;
-    struct vf_document next; /* for VF_CONSULT only next.id counts; next.stamp is the commit's */
+    struct vf_document next; /* for VF_CONSULT only next.id counts; next.stamp is the commit's. VF_ABSENT with VF_WRITE:
+                                document, husk and all are removed */
+    /* With VF_WRITE: one for each of the commit's indexes, as they are now and will be; NULL: in none. */
+    const struct vf_index_entry *base_entries;
+    const struct vf_index_entry *next_entries;
+    bool base_has_expires; /* as the base has them, so that a store can take it out of its list of what expires */
+    bool base_has_since;   /* it was a deleted or expired husk */
 };
 
 struct vf_aggregate_change {
@@ -127,6 +134,14 @@ struct vf_commit {
     size_t document_count;
     const struct vf_aggregate_change *aggregates;
     size_t aggregate_count;
+    /* Events that come into lists, and that leave them (their `record` is empty). The lists' records are all written by this
+     * commit, so their stamps are the condition. An event is never in both. */
+    const struct vf_aside *asides;
+    size_t aside_count;
+    const struct vf_aside *taken;
+    size_t taken_count;
+    const struct vf_index *indexes; /* the generation's */
+    size_t index_count;
 };
 
 enum vf_outcome {
@@ -169,6 +184,32 @@ enum vf_drop {
     VF_DROP_MORE,       /* there is more */
     VF_DROP_DONE,       /* all is gone but the entry */
     VF_DROP_SUPERSEDED, /* another has taken over; this call has removed nothing */
+};
+
+/* What the sweep looks for: documents whose time has come, by event time. */
+enum vf_due {
+    VF_DUE_EXPIRED, /* present, or a husk of kind new, and expires_ms is at or before the limit */
+    VF_DUE_HUSK,    /* a deleted or expired husk, and since_ms is at or before the limit */
+};
+
+/* A question to an index. Bounds are inclusive; of a bound of another kind than a document's sort value, the document is not
+ * meant. */
+struct vf_find {
+    const struct vf_index *index;
+    struct vf_bytes by; /* the value as text, with index->by */
+    bool has_from, has_to;
+    struct vf_sort from, to;
+    bool reverse;         /* the greatest first, of equal ones the greatest id */
+    bool has_after;       /* only what comes behind this place, in the order asked for */
+    struct vf_sort after; /* VF_SORT_NONE where the index has no `sort` */
+    struct vf_bytes after_id;
+    size_t limit;
+};
+
+/* A document found, as its entry says; it may have changed since. */
+struct vf_found {
+    struct vf_bytes id;
+    struct vf_sort sort;
 };
 
 struct vf_store_type {
@@ -268,6 +309,44 @@ struct vf_store_type {
     VF_MUSTCHECK enum vf_code (*freeze)(struct vf_store *store, struct vf_view view,
                                         const struct vf_partition *partitions, size_t partition_count,
                                         int64_t duration_ms, struct vf_error *error);
+
+    /* Makes what the store's own indexes need, before the first batch: those of the projection, and one for what expires,
+     * with `expires`. What is there already is left alone. NULL: the commits' entries are all that this store needs. */
+    VF_MUSTCHECK enum vf_code (*make_indexes)(struct vf_store *store, struct vf_view view,
+                                              const struct vf_index *indexes, size_t count, bool expires,
+                                              struct vf_error *error);
+
+    /* Events of a list from `place` on, in order, at most `count` of them and about `bytes_max` bytes, at least one if there is
+     * any. Not of one moment with the record: its stamp, in the commit's condition, tells. */
+    VF_MUSTCHECK enum vf_code (*aside_load)(struct vf_store *store, struct vf_view view, struct vf_bytes list,
+                                            int64_t place, size_t count, size_t bytes_max, struct vf_arena *arena,
+                                            struct vf_aside **ret_asides, size_t *ret_count, struct vf_error *error);
+
+    /* How much of a partition is set aside now. */
+    VF_MUSTCHECK enum vf_code (*aside_total)(struct vf_store *store, struct vf_view view, struct vf_partition partition,
+                                             struct vf_aside_total *ret_total, struct vf_error *error);
+
+    /* Whether the event at this offset is set aside, and in whose list (in the arena). */
+    VF_MUSTCHECK enum vf_code (*aside_at)(struct vf_store *store, struct vf_view view, struct vf_partition partition,
+                                          int64_t offset, struct vf_arena *arena, bool *ret_there,
+                                          struct vf_bytes *ret_list, struct vf_error *error);
+
+    /* Some aggregates whose records are draining, at most `most`, in no particular order. */
+    VF_MUSTCHECK enum vf_code (*draining)(struct vf_store *store, struct vf_view view, size_t most,
+                                          struct vf_arena *arena, struct vf_bytes **ret_aggregates, size_t *ret_count,
+                                          struct vf_error *error);
+
+    /* Ids of documents that are due at `limit_ms`, those that have been so for longest first, at most `most`. A hint: what is
+     * to be done with each, its document says. */
+    VF_MUSTCHECK enum vf_code (*due)(struct vf_store *store, struct vf_view view, enum vf_due due, int64_t limit_ms,
+                                     size_t most, struct vf_arena *arena, struct vf_bytes **ret_ids, size_t *ret_count,
+                                     struct vf_error *error);
+
+    /* What an index has, in its order, at most find->limit. What has expired by the clock and is not swept yet is among
+     * it, as is what changes meanwhile: whoever asks loads the documents, and looks. */
+    VF_MUSTCHECK enum vf_code (*find)(struct vf_store *store, struct vf_view view, const struct vf_find *find,
+                                      struct vf_arena *arena, struct vf_found **ret_found, size_t *ret_count,
+                                      struct vf_error *error);
 
     /* Whether this login may do what a worker does to views (open needs less), as far as the server tells without anything
      * being changed. VF_E_DENIED says which right is missing. NULL: the connector cannot tell. */

@@ -246,7 +246,10 @@ static void read_route(lua_State *L, const char *kind, struct vf_route *route, s
     if (size == 0 || strlen(type) != size)
         wrong_in(L, "key", kind, "key.%s: link names an event type that is empty or holds a NUL", kind);
     route->route = VF_ROUTE_LINK;
-    route->link_type = vf_strdup(type);
+    struct vf_link *link = vf_calloc(1, sizeof *link);
+    link->type = vf_strdup(type);
+    route->links = link;
+    route->link_count = 1;
     read_way(L, kind, way);
     lua_pop(L, 2);
 }
@@ -428,7 +431,11 @@ void vf_lua_free_projection(struct vf_projector *projector)
         free(projector->topics[i]);
     for (size_t i = 0; i < projector->projection.route_count; i++) {
         free((char *)projector->routes[i].kind);
-        free((char *)projector->routes[i].link_type);
+        for (size_t j = 0; j < projector->routes[i].link_count; j++) {
+            free((char *)projector->routes[i].links[j].type);
+            free((char *)projector->routes[i].links[j].through);
+        }
+        free((void *)(uintptr_t)projector->routes[i].links);
         free(projector->ways[i].path);
         free(projector->ways[i].where);
     }

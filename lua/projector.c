@@ -124,6 +124,13 @@ static enum vf_code projector_route(struct vf_projector *projector, const struct
     return vf_lua_route(projector, way, kind_route->route == VF_ROUTE_LINK, event, arena, ret_routed, error);
 }
 
+static enum vf_code projector_upcast(struct vf_projector *projector, struct vf_event *event, struct vf_arena *arena,
+                                     struct vf_error *error)
+{
+    (void)projector, (void)event, (void)arena, (void)error;
+    return VF_OK;
+}
+
 static bool projector_handles(const struct vf_projector *projector, const struct vf_event *event)
 {
     return vf_lua_handler_of(projector, event->type) != NULL;
@@ -212,8 +219,10 @@ static int run_handle(lua_State *L)
 }
 
 static enum vf_code projector_handle(struct vf_projector *projector, const struct vf_event *event, struct vf_bytes id,
-                                     vf_warm document, enum vf_handled *ret_handled, struct vf_error *error)
+                                     vf_warm document, vf_warm from, enum vf_handled *ret_handled,
+                                     struct vf_error *error)
 {
+    (void)from;
     struct handle_call call = {.handler = vf_lua_handler_of(projector, event->type), .document = document};
     if (!call.handler) {
         *ret_handled = VF_UNHANDLED;
@@ -273,6 +282,7 @@ const struct vf_projector_type vf_lua_projector_type = {
     .describe = projector_describe,
     .files = projector_files,
     .route = projector_route,
+    .upcast = projector_upcast,
     .handles = projector_handles,
     .warm = projector_warm,
     .cool = projector_cool,

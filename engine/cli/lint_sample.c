@@ -143,7 +143,7 @@ static bool add_projection(struct vf_buffer *out, struct looking *looking, struc
                          (int)event->kind.size, event->kind.data);
         return true;
     }
-    if (route->route == VF_ROUTE_LINK && !vf_bytes_is(event->type, route->link_type)) {
+    if (route->route == VF_ROUTE_LINK && !vf_route_link(route, event->type)) {
         vf_buffer_printf(out, "; %s: the document of its link", projection->name);
     } else if (looking->type->route(projector, route, event, looking->arena, &routed, &error) != VF_OK) {
         char text[VF_ERROR_TEXT_BYTES];

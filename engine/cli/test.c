@@ -133,7 +133,7 @@ static void meet(const struct vf_projection *projection, const struct vf_test_ca
             const struct vf_route *route = &projection->routes[r];
             if (vf_bytes_is(test->events[i].kind, route->kind)) {
                 coverage->kinds[r] = true;
-                coverage->links[r] |= route->link_type && strcmp(route->link_type, test->events[i].type) == 0;
+                coverage->links[r] |= vf_route_link(route, vf_bytes_from(test->events[i].type)) != NULL;
             }
         }
     }

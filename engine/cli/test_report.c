@@ -492,7 +492,7 @@ static size_t list_parts(const struct vf_test_subject *subject, const struct vf_
         const struct vf_route *route = &projection->routes[i];
         parts[count++] = (struct covered){"kind", route->kind, "key", coverage->kinds[i]};
         if (route->route == VF_ROUTE_LINK) {
-            parts[count++] = (struct covered){"link", route->link_type, "key", coverage->links[i]};
+            parts[count++] = (struct covered){"link", route->links[0].type, "key", coverage->links[i]};
         }
     }
     return count;

@@ -121,6 +121,12 @@ static void watch_files(const struct vf_projector *projector, const struct vf_fi
     real->files(projector->real, ret_files, ret_count);
 }
 
+static enum vf_code watch_upcast(struct vf_projector *projector, struct vf_event *event, struct vf_arena *arena,
+                                 struct vf_error *error)
+{
+    return real->upcast(projector->real, event, arena, error);
+}
+
 static enum vf_code watch_route(struct vf_projector *projector, const struct vf_route *kind_route,
                                 const struct vf_event *event, struct vf_arena *arena, struct vf_routed *ret_routed,
                                 struct vf_error *error)
@@ -156,18 +162,18 @@ static void count_run(const struct vf_projector *projector, const struct vf_even
 }
 
 static enum vf_code watch_handle(struct vf_projector *projector, const struct vf_event *event, struct vf_bytes id,
-                                 vf_warm document, enum vf_handled *ret_handled, struct vf_error *error)
+                                 vf_warm document, vf_warm from, enum vf_handled *ret_handled, struct vf_error *error)
 {
     char name[VF_ID_BYTES_MAX + 1];
     if (!current->recording) {
-        return real->handle(projector->real, event, id, document, ret_handled, error);
+        return real->handle(projector->real, event, id, document, from, ret_handled, error);
     }
     memcpy(name, id.data, id.size); /* an id has at most so many bytes, and no NUL */
     name[id.size] = 0;
     forget_try(event->record, name);
     count_run(projector, event);
     current->document = name;
-    enum vf_code code = real->handle(projector->real, event, id, document, ret_handled, error);
+    enum vf_code code = real->handle(projector->real, event, id, document, from, ret_handled, error);
     current->document = NULL;
     return code;
 }
@@ -208,6 +214,7 @@ static const struct vf_projector_type watching_type = {
     .describe = watch_describe,
     .files = watch_files,
     .route = watch_route,
+    .upcast = watch_upcast,
     .handles = watch_handles,
     .warm = watch_warm,
     .cool = watch_cool,

@@ -24,8 +24,15 @@ struct vf_version {
 enum vf_presence {
     VF_ABSENT,
     VF_PRESENT,
-    VF_HUSK_NEW, /* events without a handler came before anything that makes a body */
+    VF_HUSK_NEW,     /* events without a handler came before anything that makes a body */
+    VF_HUSK_DELETED, /* a handler said `delete`: only the aggregate that it was can bring it back */
+    VF_HUSK_EXPIRED, /* gone by its ttl: the next handled event begins from `initial` */
 };
+
+static inline bool vf_is_husk(enum vf_presence presence)
+{
+    return presence > VF_PRESENT;
+}
 
 struct vf_document {
     struct vf_bytes id;
@@ -33,8 +40,12 @@ struct vf_document {
     uint64_t stamp; /* meaningless when absent */
     int64_t revision;
     const struct vf_version *versions;
-    size_t version_count; /* 0 where the projection's versions are "record" or "none" */
-    struct vf_bytes body; /* BSON of the body's fields only; size 0 unless present */
+    size_t version_count;       /* 0 where the projection's versions are "record" or "none" */
+    struct vf_bytes body;       /* BSON of the body's fields only; size 0 unless present */
+    bool has_expires;           /* with a ttl, whatever the presence: the newest event time taken in, plus the ttl */
+    int64_t expires_ms;         /* Unix milliseconds, event time */
+    int64_t since_ms;           /* of a deleted or expired husk: the event time at which it went */
+    struct vf_bytes deleted_by; /* of a deleted husk: the aggregate whose event said so */
 };
 
 struct vf_aggregate {
@@ -47,6 +58,33 @@ struct vf_aggregate {
     bool has_version;
     int64_t version;                            /* 0 where it is text */
     const struct vf_version_more *version_more; /* NULL: the integer is all */
+    struct vf_bytes link_via; /* with a link that was followed through another aggregate: which. Else size 0 */
+
+    /* What is set aside, held for a link that is not known. Two different things: */
+    int64_t
+        aside_from;   /* events that wait here for *this* aggregate's link, its own and others': their places in its */
+    int64_t aside_to; /* list, [from, to). Places only grow, while the record is there */
+    struct vf_bytes waits_for; /* its own linking event waits in another aggregate's list: whose. Else size 0 */
+    bool has_seen;             /* while any event of its own is set aside, here or there: */
+    int64_t seen; /* the last version of them, which decides duplicate and gap instead of the last one taken in */
+    const struct vf_version_more *seen_more;
+    bool draining; /* nothing has to be waited for any more: what is in its list is to be taken in */
+};
+
+/* An event that is set aside: one place in one aggregate's list. */
+struct vf_aside {
+    struct vf_bytes list;      /* the aggregate whose link it waits for: account/9 */
+    int64_t place;             /* in the list */
+    struct vf_bytes aggregate; /* whose event it is: account/9, or card/1 */
+    struct vf_partition partition;
+    int64_t offset;
+    struct vf_bytes record; /* vf_record_encode. Not needed to take it away */
+};
+
+/* How much is set aside. */
+struct vf_aside_total {
+    int64_t count;
+    int64_t bytes; /* of their records, as encoded */
 };
 
 /* Of one topic partition, in one generation. Compared whole. */
@@ -58,7 +96,7 @@ struct vf_progress {
     int64_t last_offset; /* of the last record dealt with */
     int64_t last_timestamp_ms;
     uint64_t last_hash; /* vf_record_hash */
-    int64_t aside;      /* how many events of this partition are set aside */
+    int64_t aside; /* how many events of this partition have ever been set aside: with none, none need be looked for */
 };
 
 bool vf_progress_equal(const struct vf_progress *a, const struct vf_progress *b);

@@ -6,6 +6,7 @@
 #define VF_CORE_EVENT_H
 
 #include "core/bytes.h"
+#include "core/error.h"
 
 #include <stdbool.h>
 #include <stdint.h>
@@ -69,11 +70,19 @@ struct vf_event {
     int64_t schema;   /* 1 where none is mapped */
     int64_t time_ms;  /* Unix milliseconds */
     enum vf_numbers numbers;
-    int32_t repeats;          /* `offset` numbers: event ids that are remembered an aggregate; 0: none */
-    int64_t first;            /* the first number of a sequence */
-    bool first_any;           /* history: partial: any first number goes */
-    const char *data_pointer; /* JSON pointer into record->value where the data is; NULL: it has none */
+    int32_t repeats;           /* `offset` numbers: event ids that are remembered an aggregate; 0: none */
+    int64_t first;             /* the first number of a sequence */
+    bool first_any;            /* history: partial: any first number goes */
+    const char *data_pointer;  /* JSON pointer into record->value where the data is; NULL: it has none */
+    struct vf_bytes data_text; /* after an upcast: the data as JSON text, instead of data_pointer. Else size 0 */
 };
+
+/* A whole record as bytes, as it is set aside (all but `row` and `assignment`), and back: everything in the arena, `row` is
+ * VF_ROW_RECORD. VF_E_DATA for bytes that vf_record_encode does not make. */
+struct vf_arena;
+void vf_record_encode(struct vf_buffer *out, const struct vf_record *record);
+VF_MUSTCHECK enum vf_code vf_record_decode(struct vf_bytes bytes, struct vf_arena *arena, struct vf_record *ret_record,
+                                           struct vf_error *error);
 
 /* xxh64 (seed 0) over the key's bytes and then the value's, as progress keeps it of the last record dealt with. */
 uint64_t vf_record_hash(const struct vf_record *record);

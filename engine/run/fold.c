@@ -109,7 +109,7 @@ static enum vf_code take_in(struct vf_fold_state *run, struct vf_fold_row *row, 
             return code;
         enum vf_handled handled;
         code = tools->projector_type->handle(tools->projector, &row->event, document->head.key, document->warm,
-                                             &handled, error);
+                                             0, &handled, error);
         if (code)
             return code;
         document->presence = VF_PRESENT;
@@ -206,7 +206,7 @@ static enum vf_code follow_link(struct vf_fold_state *run, struct vf_fold_row *r
             error, VF_E_SCRIPT,
             "%.*s: its link is not known: no %s of it has been taken in before this %.*s. Holding events until "
             "their link is known is not built yet",
-            (int)event->aggregate.size, event->aggregate.data, row->route->link_type, (int)event->type.size,
+            (int)event->aggregate.size, event->aggregate.data, row->route->links[0].type, (int)event->type.size,
             event->type.data);
     }
     *ret_none = aggregate->link_is_none;

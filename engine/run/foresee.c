@@ -137,7 +137,7 @@ bool vf_fold_has_record(const struct vf_fold_tools *tools, const struct vf_route
 
 bool vf_fold_is_linking(const struct vf_fold_row *row)
 {
-    return row->route->route == VF_ROUTE_LINK && vf_bytes_is(row->event.type, row->route->link_type);
+    return row->route->route == VF_ROUTE_LINK && vf_route_link(row->route, row->event.type) != NULL;
 }
 
 enum vf_code vf_fold_ask_route(struct vf_fold_state *run, struct vf_fold_row *row, struct vf_error *error)

@@ -235,6 +235,22 @@ static enum vf_code check_topics(const struct vf_projection *had, const struct v
     return VF_OK;
 }
 
+/* NULL is equal to NULL only. */
+static bool same_text(const char *a, const char *b)
+{
+    return a == b || (a && b && strcmp(a, b) == 0);
+}
+
+static bool same_links(const struct vf_route *a, const struct vf_route *b)
+{
+    if (a->link_count != b->link_count)
+        return false;
+    for (size_t i = 0; i < a->link_count; i++)
+        if (!same_text(a->links[i].type, b->links[i].type) || !same_text(a->links[i].through, b->links[i].through))
+            return false;
+    return true;
+}
+
 static enum vf_code check_routes(const struct vf_projection *had, const struct vf_projection *has,
                                  struct vf_error *error)
 {
@@ -250,11 +266,11 @@ static enum vf_code check_routes(const struct vf_projection *had, const struct v
                            "the script's key now says %s for %s, and said %s: what the view remembers of each %s is "
                            "for that" INSTEAD,
                            route_name(next->route), next->kind, route_name(route->route), next->kind);
-        if (route->route == VF_ROUTE_LINK && strcmp(route->link_type, next->link_type) != 0)
+        if (route->route == VF_ROUTE_LINK && !same_links(route, next))
             return vf_fail(error, VF_E_CONFIG,
-                           "the script's key now links %s by the event %s, and did by %s: the links of those that are "
-                           "under way are of that" INSTEAD,
-                           next->kind, next->link_type, route->link_type);
+                           "the script's key now links %s by other events than it did: the links of those that are "
+                           "under way are of the former ones" INSTEAD,
+                           next->kind);
     }
     for (size_t i = 0; i < had->route_count; i++)
         if (!find_route(has, had->routes[i].kind))

@@ -32,6 +32,7 @@ struct vf_projector {
     char whole[256];
     const char *topics[8];
     struct vf_route routes[8];
+    struct vf_link links[8];
     struct vf_projection projection;
     struct vf_file file;
 };
@@ -45,7 +46,12 @@ static void add_route(struct vf_projector *projector, char *word)
     if (kind) {
         *kind++ = 0;
         route->route = strncmp(kind, "link:", 5) == 0 ? VF_ROUTE_LINK : VF_ROUTE_FIELD;
-        route->link_type = route->route == VF_ROUTE_LINK ? kind + 5 : NULL;
+        if (route->route == VF_ROUTE_LINK) {
+            struct vf_link *link = &projector->links[projector->projection.route_count - 1];
+            link->type = kind + 5;
+            route->links = link;
+            route->link_count = 1;
+        }
     }
 }
 

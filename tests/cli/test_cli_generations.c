@@ -290,8 +290,8 @@ static void adopt_refuses_what_the_documents_were_not_made_for(void **state)
                          "the script's key now says a field for order, and said link: what the view remembers of each "
                          "order is for that" INSTEAD);
     adopt_another_script(scene, "customer_orders document orders key:order=link:Opened key:day",
-                         "the script's key now links order by the event Opened, and did by Created: the links of those "
-                         "that are under way are of that" INSTEAD);
+                         "the script's key now links order by other events than it did: the links of those that are "
+                         "under way are of the former ones" INSTEAD);
     adopt_another_script(scene, "customer_orders document orders key:order=link:Created key:day key:week",
                          "the script's key now has the kind week, whose earlier events went by" INSTEAD);
     adopt_another_script(scene, "customer_orders document orders key:order=link:Created",

@@ -139,9 +139,10 @@ static void fake_cool(struct vf_projector *projector, vf_warm document)
 }
 
 static enum vf_code fake_handle(struct vf_projector *projector, const struct vf_event *event, struct vf_bytes id,
-                                vf_warm handle, enum vf_handled *ret_handled, struct vf_error *error)
+                                vf_warm handle, vf_warm from, enum vf_handled *ret_handled, struct vf_error *error)
 {
     (void)id;
+    (void)from;
     (void)error;
     struct document *document = &projector->documents[handle];
     document->n = fault == KEEPS_COUNT ? ++projector->count : document->n + 1;

@@ -115,7 +115,7 @@ struct vf_event *an_event(const char *type, const char *data)
 enum vf_code handle(struct vf_projector *projector, vf_warm document, const char *type, const char *data)
 {
     enum vf_handled handled;
-    return LUA->handle(projector, an_event(type, data), VF_LITERAL("doc1"), document, &handled, &test_error);
+    return LUA->handle(projector, an_event(type, data), VF_LITERAL("doc1"), document, 0, &handled, &test_error);
 }
 
 vf_warm warm(struct vf_projector *projector)

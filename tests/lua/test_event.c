@@ -108,7 +108,7 @@ static void routes_to(const char *route, const char *data, const char *ids)
 static void route_fails(const char *route, const char *data, enum vf_code code, const char *part)
 {
     struct vf_projector *projector = routes_projector(route);
-    struct vf_routed routed = {NULL, 99};
+    struct vf_routed routed = {.count = 99};
     const struct vf_route *kind = &LUA->describe(projector)->routes[0];
     if (LUA->route(projector, kind, an_event("Happened", data), test_arena, &routed, &test_error) != code)
         fail_msg("%s: %s", route, test_error.text);
@@ -177,12 +177,12 @@ static void an_event_without_handler_touches_nothing(void **state)
     struct vf_projector *projector = open_handler("doc.x = 1");
     vf_warm document = warm(projector);
     enum vf_handled handled = VF_HANDLED;
-    assert_int_equal(LUA->handle(projector, an_event("Other", "{}"), VF_LITERAL("d"), document, &handled, &test_error),
-                     VF_OK);
+    assert_int_equal(
+        LUA->handle(projector, an_event("Other", "{}"), VF_LITERAL("d"), document, 0, &handled, &test_error), VF_OK);
     assert_int_equal(handled, VF_UNHANDLED);
     assert_string_equal(body_json(projector, document, NULL), "{}");
     assert_int_equal(
-        LUA->handle(projector, an_event("Happened", "{}"), VF_LITERAL("d"), document, &handled, &test_error), VF_OK);
+        LUA->handle(projector, an_event("Happened", "{}"), VF_LITERAL("d"), document, 0, &handled, &test_error), VF_OK);
     assert_int_equal(handled, VF_HANDLED);
     LUA->close(projector);
 }

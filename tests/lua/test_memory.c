@@ -47,7 +47,7 @@ static enum vf_code fold_once(struct vf_projector *projector, const char **ret_b
     if (code == VF_OK)
         code = LUA->warm(projector, vf_bytes(NULL, 0), &document, &test_error);
     if (code == VF_OK)
-        code = LUA->handle(projector, event, VF_LITERAL("d"), document, &handled, &test_error);
+        code = LUA->handle(projector, event, VF_LITERAL("d"), document, 0, &handled, &test_error);
     if (code == VF_OK)
         code = LUA->body(projector, document, test_arena, &bson, &aliased, &test_error);
     if (code == VF_OK)

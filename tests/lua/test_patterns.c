@@ -127,7 +127,7 @@ static const char *our_answer(struct vf_projector *projector, const char *text, 
     record.header_count = 2;
     event->record = &record;
     vf_warm document = warm(projector);
-    if (LUA->handle(projector, event, VF_LITERAL("d"), document, &handled, &test_error) != VF_OK ||
+    if (LUA->handle(projector, event, VF_LITERAL("d"), document, 0, &handled, &test_error) != VF_OK ||
         LUA->body(projector, document, test_arena, &bson, &aliased, &test_error) != VF_OK) {
         fprintf(stderr, "%s\n", test_error.text);
         return "(failed)";

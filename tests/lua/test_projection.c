@@ -34,7 +34,7 @@ static void a_projection_describes_itself(void **state)
     assert_int_equal(says->routes[1].route, VF_ROUTE_FIELD);
     assert_string_equal(says->routes[2].kind, "order");
     assert_int_equal(says->routes[2].route, VF_ROUTE_LINK);
-    assert_string_equal(says->routes[2].link_type, "OrderCreated");
+    assert_string_equal(says->routes[2].links[0].type, "OrderCreated");
     assert_string_equal(says->routes[3].kind, "tag");
     assert_int_equal(says->routes[3].route, VF_ROUTE_FUNCTION);
     assert_int_equal(says->versions, VF_VERSIONS_RECORD);

@@ -26,6 +26,7 @@ struct vf_projector {
     bool twice;
 };
 
+const struct vf_link vf_plain_link = {.type = "Created"};
 int vf_plain_flaky;
 char vf_plain_script[64];
 static const struct vf_projection *described;
@@ -117,7 +118,14 @@ static enum vf_code plain_route(struct vf_projector *projector, const struct vf_
         for (struct vf_json_iterator i = vf_json_iterate(to); vf_json_next(&i, NULL, &item);)
             ids[count++] = vf_arena_copy(arena, vf_json_string(item));
     }
-    *ret_routed = (struct vf_routed){ids, count};
+    *ret_routed = (struct vf_routed){.ids = ids, .count = count};
+    return VF_OK;
+}
+
+static enum vf_code plain_upcast(struct vf_projector *projector, struct vf_event *event, struct vf_arena *arena,
+                                 struct vf_error *error)
+{
+    (void)projector, (void)event, (void)arena, (void)error;
     return VF_OK;
 }
 
@@ -190,9 +198,9 @@ static bool has_customer(const struct warm *warm)
 }
 
 static enum vf_code plain_handle(struct vf_projector *projector, const struct vf_event *event, struct vf_bytes id,
-                                 vf_warm document, enum vf_handled *ret_handled, struct vf_error *error)
+                                 vf_warm document, vf_warm from, enum vf_handled *ret_handled, struct vf_error *error)
 {
-    (void)id;
+    (void)id, (void)from;
     struct warm *warm = projector->documents[document];
     if (vf_bytes_is(event->type, "Needs") && !has_customer(warm))
         return vf_fail(error, VF_E_SCRIPT, "plain: no customer here");
@@ -252,6 +260,7 @@ const struct vf_projector_type vf_plain_projector_type = {
     .describe = plain_describe,
     .files = plain_files,
     .route = plain_route,
+    .upcast = plain_upcast,
     .handles = plain_handles,
     .warm = plain_warm,
     .cool = plain_cool,

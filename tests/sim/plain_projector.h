@@ -18,6 +18,7 @@ extern const struct vf_projector_type vf_plain_projector_type;
 void vf_plain_describe(const struct vf_projection *projection);
 
 /* How many calls of Flaky's handler fail from now on. */
+extern const struct vf_link vf_plain_link; /* Created says its aggregate's link */
 extern int vf_plain_flaky;
 
 /* The text of a script by which each event counts for two. */

@@ -396,7 +396,8 @@ static void set_up_topics(struct sim *sim)
                                                    .plan = numbers.text ? &text_plan : &vf_envelope_standard}};
     }
     sim->routes[0] = (struct vf_route){.kind = "customer", .route = VF_ROUTE_OWN};
-    sim->routes[1] = (struct vf_route){.kind = "order", .route = VF_ROUTE_LINK, .link_type = "Created"};
+    sim->routes[1] =
+        (struct vf_route){.kind = "order", .route = VF_ROUTE_LINK, .links = &vf_plain_link, .link_count = 1};
     sim->routes[2] = (struct vf_route){.kind = "tag", .route = VF_ROUTE_FIELD};
     sim->projection = (struct vf_projection){
         .name = "view",
