@@ -7,58 +7,10 @@
 /* A view's name with its generation, or a topic (249 bytes in Kafka) with its partition. */
 #define KEY_BYTES_MAX 320
 
-/* ---- copies ---- */
-
-static void *take(struct vf_arena *arena, size_t size)
-{
-    return arena ? vf_arena_alloc(arena, size) : vf_alloc(size ? size : 1);
-}
-
-static struct vf_bytes copy_bytes(struct vf_arena *arena, struct vf_bytes from)
-{
-    if (from.size == 0)
-        return (struct vf_bytes){NULL, 0};
-    char *data = take(arena, from.size);
-    memcpy(data, from.data, from.size);
-    return vf_bytes(data, from.size);
-}
-
-char *vf_memory_copy_text(struct vf_arena *arena, const char *text)
-{
-    if (!text)
-        return NULL;
-    size_t size = strlen(text) + 1;
-    char *copy = take(arena, size);
-    memcpy(copy, text, size);
-    return copy;
-}
-
 static void clear_bytes(struct vf_bytes *bytes)
 {
     free((void *)(uintptr_t)bytes->data);
     *bytes = (struct vf_bytes){NULL, 0};
-}
-
-void vf_memory_copy_document(struct vf_arena *arena, const struct vf_document *from, struct vf_document *ret_to)
-{
-    struct vf_version *versions = NULL;
-    if (from->version_count > 0) {
-        versions = take(arena, from->version_count * sizeof(*versions));
-        for (size_t i = 0; i < from->version_count; i++) {
-            versions[i].aggregate = copy_bytes(arena, from->versions[i].aggregate);
-            versions[i].version = from->versions[i].version;
-            versions[i].more = vf_version_more_copy(arena, from->versions[i].more);
-        }
-    }
-    *ret_to = (struct vf_document){
-        .id = copy_bytes(arena, from->id),
-        .presence = from->presence,
-        .stamp = from->stamp,
-        .revision = from->revision,
-        .versions = versions,
-        .version_count = from->version_count,
-        .body = copy_bytes(arena, from->body),
-    };
 }
 
 static void clear_document(struct vf_document *document)
@@ -71,16 +23,21 @@ static void clear_document(struct vf_document *document)
     free((void *)(uintptr_t)document->versions);
     clear_bytes(&document->id);
     clear_bytes(&document->body);
+    clear_bytes(&document->deleted_by);
     *document = (struct vf_document){0};
 }
 
-void vf_memory_copy_aggregate(struct vf_arena *arena, const struct vf_aggregate *from, struct vf_aggregate *ret_to)
+static void clear_entries(struct vf_memory_document *document)
 {
-    struct vf_aggregate copy = *from;
-    copy.aggregate = copy_bytes(arena, from->aggregate);
-    copy.link = copy_bytes(arena, from->link);
-    copy.version_more = vf_version_more_copy(arena, from->version_more);
-    *ret_to = copy;
+    for (size_t i = 0; i < document->entry_count; i++) {
+        struct vf_memory_entry *one = &document->entries[i];
+        free((void *)(uintptr_t)one->index);
+        clear_bytes(&one->entry.by);
+        clear_bytes(&one->entry.sort.text);
+    }
+    free(document->entries);
+    document->entries = NULL;
+    document->entry_count = 0;
 }
 
 static void clear_aggregate(struct vf_aggregate *aggregate)
@@ -88,31 +45,10 @@ static void clear_aggregate(struct vf_aggregate *aggregate)
     clear_bytes(&aggregate->aggregate);
     clear_bytes(&aggregate->link);
     free((void *)(uintptr_t)aggregate->version_more);
+    clear_bytes(&aggregate->link_via);
+    clear_bytes(&aggregate->waits_for);
+    free((void *)(uintptr_t)aggregate->seen_more);
     *aggregate = (struct vf_aggregate){0};
-}
-
-void vf_memory_copy_generation(struct vf_arena *arena, const struct vf_generation *from, struct vf_generation *ret_to)
-{
-    struct vf_generation copy = *from;
-    struct vf_file *files = take(arena, from->file_count * sizeof(*files));
-    for (size_t i = 0; i < from->file_count; i++)
-        files[i] = (struct vf_file){copy_bytes(arena, from->files[i].name), copy_bytes(arena, from->files[i].text)};
-    struct vf_adoption *adoptions = take(arena, from->adoption_count * sizeof(*adoptions));
-    for (size_t i = 0; i < from->adoption_count; i++) {
-        const struct vf_adoption *one = &from->adoptions[i];
-        struct vf_reached *positions = take(arena, one->position_count * sizeof(*positions));
-        for (size_t p = 0; p < one->position_count; p++) {
-            positions[p] = one->positions[p];
-            positions[p].partition.topic = vf_memory_copy_text(arena, one->positions[p].partition.topic);
-        }
-        adoptions[i] = *one;
-        adoptions[i].positions = positions;
-    }
-    copy.state = vf_memory_copy_text(arena, from->state);
-    copy.script = vf_memory_copy_text(arena, from->script);
-    copy.files = files;
-    copy.adoptions = adoptions;
-    *ret_to = copy;
 }
 
 static void clear_generation(struct vf_generation *generation)
@@ -135,42 +71,6 @@ static void clear_generation(struct vf_generation *generation)
     *generation = (struct vf_generation){0};
 }
 
-void vf_memory_copy_row(struct vf_arena *arena, const struct vf_progress_row *from, struct vf_progress_row *ret_to)
-{
-    struct vf_progress_row copy = *from;
-    copy.partition.topic = vf_memory_copy_text(arena, from->partition.topic);
-    copy.stopped = vf_memory_copy_text(arena, from->stopped);
-    *ret_to = copy;
-}
-
-struct vf_commit *vf_memory_copy_commit(struct vf_arena *arena, const struct vf_commit *from)
-{
-    struct vf_commit *copy = take(arena, sizeof(*copy));
-    struct vf_progress_change *progress = take(arena, from->progress_count * sizeof(*progress));
-    struct vf_document_change *documents = take(arena, from->document_count * sizeof(*documents));
-    struct vf_aggregate_change *aggregates = take(arena, from->aggregate_count * sizeof(*aggregates));
-    for (size_t i = 0; i < from->progress_count; i++) {
-        progress[i] = from->progress[i];
-        progress[i].partition.topic = vf_memory_copy_text(arena, from->progress[i].partition.topic);
-    }
-    for (size_t i = 0; i < from->document_count; i++) {
-        documents[i] = from->documents[i];
-        vf_memory_copy_document(arena, &from->documents[i].next, &documents[i].next);
-    }
-    for (size_t i = 0; i < from->aggregate_count; i++) {
-        aggregates[i] = from->aggregates[i];
-        vf_memory_copy_aggregate(arena, &from->aggregates[i].next, &aggregates[i].next);
-    }
-    *copy = *from;
-    copy->view.name = vf_memory_copy_text(arena, from->view.name);
-    copy->progress = progress;
-    copy->documents = documents;
-    copy->aggregates = aggregates;
-    return copy;
-}
-
-/* ---- tables ---- */
-
 struct vf_memory_generation *vf_memory_data_generation(struct vf_memory_data *data, struct vf_view view, bool make)
 {
     char key[KEY_BYTES_MAX];
@@ -180,7 +80,7 @@ struct vf_memory_generation *vf_memory_data_generation(struct vf_memory_data *da
     HASH_FIND(hh, data->generations, key, (unsigned)size, found);
     if (!found && make) {
         found = vf_calloc(1, sizeof(*found));
-        found->key = copy_bytes(NULL, vf_bytes(key, (size_t)size));
+        found->key = vf_memory_copy_bytes(NULL, vf_bytes(key, (size_t)size));
         HASH_ADD_KEYPTR(hh, data->generations, found->key.data, (unsigned)found->key.size, found);
     }
     return found;
@@ -192,7 +92,7 @@ struct vf_memory_pointer *vf_memory_data_pointer(struct vf_memory_data *data, co
     HASH_FIND(hh, data->pointers, view, (unsigned)strlen(view), found);
     if (!found && make) {
         found = vf_calloc(1, sizeof(*found));
-        found->view = copy_bytes(NULL, vf_bytes_from(view));
+        found->view = vf_memory_copy_bytes(NULL, vf_bytes_from(view));
         HASH_ADD_KEYPTR(hh, data->pointers, found->view.data, (unsigned)found->view.size, found);
     }
     return found;
@@ -213,16 +113,45 @@ struct vf_memory_aggregate *vf_memory_find_aggregate(struct vf_memory_generation
 }
 
 /* The table's key lies in the value, so a value is replaced by taking the item out and putting it back. */
-void vf_memory_put_document(struct vf_memory_generation *generation, const struct vf_document *value)
+struct vf_memory_document *vf_memory_put_document(struct vf_memory_generation *generation,
+                                                  const struct vf_document *value)
 {
     struct vf_memory_document *item = vf_memory_find_document(generation, value->id);
     if (item)
         HASH_DEL(generation->documents, item);
     else
         item = vf_calloc(1, sizeof(*item));
+    clear_entries(item);
     clear_document(&item->value);
     vf_memory_copy_document(NULL, value, &item->value);
     HASH_ADD_KEYPTR(hh, generation->documents, item->value.id.data, (unsigned)item->value.id.size, item);
+    return item;
+}
+
+void vf_memory_add_entry(struct vf_memory_document *document, const char *index, const struct vf_index_entry *entry)
+{
+    size_t count = document->entry_count + 1;
+    document->entries = vf_realloc(document->entries, count * sizeof(*document->entries));
+    struct vf_memory_entry *added = &document->entries[document->entry_count];
+    added->index = vf_memory_copy_text(NULL, index);
+    added->id = document->value.id;
+    vf_memory_copy_entry(NULL, entry, &added->entry);
+    document->entry_count = count;
+}
+
+static void remove_document(struct vf_memory_generation *generation, struct vf_memory_document *document)
+{
+    HASH_DEL(generation->documents, document);
+    clear_entries(document);
+    clear_document(&document->value);
+    free(document);
+}
+
+void vf_memory_remove_document(struct vf_memory_generation *generation, struct vf_bytes id)
+{
+    struct vf_memory_document *document = vf_memory_find_document(generation, id);
+    if (document)
+        remove_document(generation, document);
 }
 
 void vf_memory_put_aggregate(struct vf_memory_generation *generation, const struct vf_aggregate *value)
@@ -247,7 +176,7 @@ struct vf_memory_progress *vf_memory_find_progress(struct vf_memory_generation *
     HASH_FIND(hh, generation->progress, key, (unsigned)size, found);
     if (!found && make) {
         found = vf_calloc(1, sizeof(*found));
-        found->key = copy_bytes(NULL, vf_bytes(key, (size_t)size));
+        found->key = vf_memory_copy_bytes(NULL, vf_bytes(key, (size_t)size));
         found->value.partition.topic = vf_memory_copy_text(NULL, partition.topic);
         found->value.partition.partition = partition.partition;
         HASH_ADD_KEYPTR(hh, generation->progress, found->key.data, (unsigned)found->key.size, found);
@@ -271,21 +200,91 @@ void vf_memory_remove_pointer(struct vf_memory_data *data, struct vf_memory_poin
     free(pointer);
 }
 
+/* ---- what is set aside ---- */
+
+struct vf_memory_list *vf_memory_find_list(struct vf_memory_generation *generation, struct vf_bytes list)
+{
+    struct vf_memory_list *found = NULL;
+    HASH_FIND(hh, generation->lists, list.data, (unsigned)list.size, found);
+    return found;
+}
+
+/* Where a place is in its list, or would be. */
+static size_t position_of(const struct vf_memory_list *list, int64_t place)
+{
+    size_t at = list->count;
+    while (at > 0 && list->asides[at - 1].place >= place)
+        at--;
+    return at;
+}
+
+const struct vf_aside *vf_memory_find_aside(struct vf_memory_generation *generation, struct vf_bytes list,
+                                            int64_t place)
+{
+    const struct vf_memory_list *found = vf_memory_find_list(generation, list);
+    size_t at = found ? position_of(found, place) : 0;
+    return found && at < found->count && found->asides[at].place == place ? &found->asides[at] : NULL;
+}
+
+void vf_memory_add_aside(struct vf_memory_generation *generation, const struct vf_aside *aside)
+{
+    struct vf_memory_list *list = vf_memory_find_list(generation, aside->list);
+    if (!list) {
+        list = vf_calloc(1, sizeof(*list));
+        list->list = vf_memory_copy_bytes(NULL, aside->list);
+        HASH_ADD_KEYPTR(hh, generation->lists, list->list.data, (unsigned)list->list.size, list);
+    }
+    if (list->count == list->capacity) {
+        list->capacity = list->capacity ? 2 * list->capacity : 4;
+        list->asides = vf_realloc(list->asides, list->capacity * sizeof(*list->asides));
+    }
+    size_t at = position_of(list, aside->place);
+    memmove(&list->asides[at + 1], &list->asides[at], (list->count - at) * sizeof(*list->asides));
+    list->count++;
+    struct vf_aside value = *aside;
+    value.list = (struct vf_bytes){NULL, 0};
+    vf_memory_copy_aside(NULL, &value, &list->asides[at]);
+    list->asides[at].list = list->list;
+}
+
+static void take_at(struct vf_memory_generation *generation, struct vf_memory_list *list, size_t at)
+{
+    struct vf_aside *aside = &list->asides[at];
+    clear_bytes(&aside->aggregate);
+    clear_bytes(&aside->record);
+    free((void *)(uintptr_t)aside->partition.topic);
+    list->count--;
+    memmove(aside, aside + 1, (list->count - at) * sizeof(*aside));
+    if (list->count > 0)
+        return;
+    HASH_DEL(generation->lists, list);
+    clear_bytes(&list->list);
+    free(list->asides);
+    free(list);
+}
+
+void vf_memory_take_aside(struct vf_memory_generation *generation, struct vf_bytes list, int64_t place)
+{
+    struct vf_memory_list *found = vf_memory_find_list(generation, list);
+    assert(found && vf_memory_find_aside(generation, list, place));
+    take_at(generation, found, position_of(found, place));
+}
+
+/* ---- all of it ---- */
+
 size_t vf_memory_remove_some(struct vf_memory_generation *generation, size_t most)
 {
     size_t removed = 0;
-    for (; generation->documents && removed < most; removed++) {
-        struct vf_memory_document *document = generation->documents;
-        HASH_DEL(generation->documents, document);
-        clear_document(&document->value);
-        free(document);
-    }
+    for (; generation->documents && removed < most; removed++)
+        remove_document(generation, generation->documents);
     for (; generation->aggregates && removed < most; removed++) {
         struct vf_memory_aggregate *aggregate = generation->aggregates;
         HASH_DEL(generation->aggregates, aggregate);
         clear_aggregate(&aggregate->value);
         free(aggregate);
     }
+    for (; generation->lists && removed < most; removed++)
+        take_at(generation, generation->lists, generation->lists->count - 1);
     return removed;
 }
 
@@ -327,13 +326,20 @@ void vf_memory_data_done(struct vf_memory_data *data)
 static struct vf_memory_generation *copy_tables(const struct vf_memory_generation *from)
 {
     struct vf_memory_generation *to = vf_calloc(1, sizeof(*to));
-    to->key = copy_bytes(NULL, from->key);
+    to->key = vf_memory_copy_bytes(NULL, from->key);
     to->registered = from->registered;
     to->frozen = from->frozen;
     if (from->registered)
         vf_memory_copy_generation(NULL, &from->entry, &to->entry);
-    for (struct vf_memory_document *one = from->documents; one; one = one->hh.next)
-        vf_memory_put_document(to, &one->value);
+    for (struct vf_memory_document *one = from->documents; one; one = one->hh.next) {
+        struct vf_memory_document *copy = vf_memory_put_document(to, &one->value);
+        for (size_t i = 0; i < one->entry_count; i++)
+            vf_memory_add_entry(copy, one->entries[i].index, &one->entries[i].entry);
+    }
+    for (struct vf_memory_list *one = from->lists; one; one = one->hh.next) {
+        for (size_t i = 0; i < one->count; i++)
+            vf_memory_add_aside(to, &one->asides[i]);
+    }
     for (struct vf_memory_aggregate *one = from->aggregates; one; one = one->hh.next)
         vf_memory_put_aggregate(to, &one->value);
     for (struct vf_memory_progress *one = from->progress; one; one = one->hh.next) {
@@ -353,7 +359,7 @@ void vf_memory_data_copy(const struct vf_memory_data *data, struct vf_memory_dat
     }
     for (struct vf_memory_pointer *one = data->pointers; one; one = one->hh.next) {
         struct vf_memory_pointer *pointer = vf_calloc(1, sizeof(*pointer));
-        pointer->view = copy_bytes(NULL, one->view);
+        pointer->view = vf_memory_copy_bytes(NULL, one->view);
         pointer->active = one->active;
         HASH_ADD_KEYPTR(hh, copy.pointers, pointer->view.data, (unsigned)pointer->view.size, pointer);
     }

@@ -5,18 +5,28 @@
 #ifndef VF_MEMORY_DATA_H
 #define VF_MEMORY_DATA_H
 
-#include "store.h"
+#include "connectors/memory/memory_store.h"
 
 #include <uthash.h>
 
 struct vf_memory_document {
     struct vf_document value;
+    struct vf_memory_entry *entries; /* where it is in the indexes; each borrows the id */
+    size_t entry_count;
     UT_hash_handle hh; /* by value.id */
 };
 
 struct vf_memory_aggregate {
     struct vf_aggregate value;
     UT_hash_handle hh; /* by value.aggregate */
+};
+
+/* The events that are set aside in one aggregate's list. There is none without any. */
+struct vf_memory_list {
+    struct vf_bytes list;
+    struct vf_aside *asides; /* by place; each borrows the list's name */
+    size_t count, capacity;
+    UT_hash_handle hh; /* by list */
 };
 
 struct vf_memory_progress {
@@ -29,6 +39,7 @@ struct vf_memory_generation {
     struct vf_bytes key; /* customer_orders@1 */
     struct vf_memory_document *documents;
     struct vf_memory_aggregate *aggregates;
+    struct vf_memory_list *lists;
     struct vf_memory_progress *progress;
     bool registered;            /* whether `entry` is there */
     struct vf_generation entry; /* the registry's, with its script */
@@ -60,14 +71,25 @@ struct vf_memory_aggregate *vf_memory_find_aggregate(struct vf_memory_generation
 struct vf_memory_progress *vf_memory_find_progress(struct vf_memory_generation *generation,
                                                    struct vf_partition partition, bool make);
 
-/* Puts a copy of the value in place of what was there under its id. The value must not be the table's own. */
-void vf_memory_put_document(struct vf_memory_generation *generation, const struct vf_document *value);
+/* Puts a copy of the value in place of what was there under its id. The value must not be the table's own. A document is in
+ * no index then. */
+struct vf_memory_document *vf_memory_put_document(struct vf_memory_generation *generation,
+                                                  const struct vf_document *value);
 void vf_memory_put_aggregate(struct vf_memory_generation *generation, const struct vf_aggregate *value);
+void vf_memory_add_entry(struct vf_memory_document *document, const char *index, const struct vf_index_entry *entry);
+void vf_memory_remove_document(struct vf_memory_generation *generation, struct vf_bytes id); /* absent is fine */
+
+/* What is set aside: the list is NULL where it has nothing. A place is put once, and taken once. */
+struct vf_memory_list *vf_memory_find_list(struct vf_memory_generation *generation, struct vf_bytes list);
+const struct vf_aside *vf_memory_find_aside(struct vf_memory_generation *generation, struct vf_bytes list,
+                                            int64_t place);
+void vf_memory_add_aside(struct vf_memory_generation *generation, const struct vf_aside *aside);
+void vf_memory_take_aside(struct vf_memory_generation *generation, struct vf_bytes list, int64_t place);
 
 /* Puts a copy of the entry in place of what was there, from which it may borrow. */
 void vf_memory_put_entry(struct vf_memory_generation *generation, const struct vf_generation *entry);
 void vf_memory_remove_pointer(struct vf_memory_data *data, struct vf_memory_pointer *pointer);
-/* Up to so many documents and records; how many it were. */
+/* Up to so many documents, records and events set aside; how many it were. */
 size_t vf_memory_remove_some(struct vf_memory_generation *generation, size_t most);
 void vf_memory_remove_progress(struct vf_memory_generation *generation);
 
@@ -76,6 +98,9 @@ void vf_memory_copy_document(struct vf_arena *arena, const struct vf_document *f
 void vf_memory_copy_aggregate(struct vf_arena *arena, const struct vf_aggregate *from, struct vf_aggregate *ret_to);
 void vf_memory_copy_generation(struct vf_arena *arena, const struct vf_generation *from, struct vf_generation *ret_to);
 void vf_memory_copy_row(struct vf_arena *arena, const struct vf_progress_row *from, struct vf_progress_row *ret_to);
+void vf_memory_copy_entry(struct vf_arena *arena, const struct vf_index_entry *from, struct vf_index_entry *ret_to);
+void vf_memory_copy_aside(struct vf_arena *arena, const struct vf_aside *from, struct vf_aside *ret_to);
+struct vf_bytes vf_memory_copy_bytes(struct vf_arena *arena, struct vf_bytes from);
 char *vf_memory_copy_text(struct vf_arena *arena, const char *text); /* NULL gives NULL */
 
 /* A whole commit, so that it can land later. */

@@ -70,7 +70,9 @@ static void rehearsal_read(struct vf_rehearsal *rehearsal, struct vf_view view, 
     *ret_rehearsed = (struct vf_rehearsed){.documents = contents.documents,
                                            .document_count = contents.document_count,
                                            .rows = contents.rows,
-                                           .row_count = contents.row_count};
+                                           .row_count = contents.row_count,
+                                           .asides = contents.asides,
+                                           .aside_count = contents.aside_count};
 }
 
 const struct vf_rehearsal_type vf_memory_rehearsal_type = {

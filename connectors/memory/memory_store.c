@@ -1,55 +1,12 @@
 #include "connectors/memory/memory_store.h"
 
+#include "connectors/memory/memory_check.h"
+#include "connectors/memory/memory_internal.h"
 #include "connectors/memory/memory_registry.h"
 
 #include <assert.h>
 #include <pthread.h>
 #include <stdlib.h>
-
-/* A commit whose sender has given up, and which is still on its way. */
-struct late_commit {
-    struct vf_arena *arena;
-    struct vf_commit *commit; /* in the arena */
-    struct late_commit *next;
-};
-
-struct vf_memory_server {
-    pthread_mutex_t lock; /* recursive: an observer reads */
-    char *name;
-    struct vf_memory_server *next_named;
-    size_t open_stores;
-
-    struct vf_memory_data data;
-    uint64_t commits;
-    struct late_commit *late; /* oldest first */
-
-    unsigned connections; /* a store that was opened under another number is cut off */
-    bool down;
-    bool touch;
-    unsigned fail_in; /* 0: no call is to fail; 1: the next */
-    bool break_prepare;
-    enum vf_memory_commit_fault commit_fault;
-
-    vf_memory_observer *observer;
-    void *observer_self;
-};
-
-struct vf_memory_snapshot {
-    struct vf_memory_data data;
-};
-
-struct vf_store {
-    struct vf_memory_server *server;
-    unsigned connection;
-    bool broken;
-    const struct vf_commit *sent; /* not applied yet: VF_MEMORY_AT_WAIT */
-    bool in_flight;
-    struct vf_commit_result result;
-};
-
-/* Servers that have a name. */
-static pthread_mutex_t named_lock = PTHREAD_MUTEX_INITIALIZER;
-static struct vf_memory_server *named_servers;
 
 /* ---- the commit ---- */
 
@@ -131,15 +88,29 @@ static void write_progress(struct vf_memory_generation *generation, const struct
     }
 }
 
+static void write_document(struct vf_memory_generation *generation, const struct vf_commit *commit,
+                           const struct vf_document_change *change)
+{
+    if (change->next.presence == VF_ABSENT) {
+        vf_memory_remove_document(generation, change->next.id);
+        return;
+    }
+    struct vf_document next = change->next;
+    next.stamp = commit->stamp;
+    struct vf_memory_document *document = vf_memory_put_document(generation, &next);
+    for (size_t i = 0; change->next_entries && i < commit->index_count; i++) {
+        if (change->next_entries[i].in)
+            vf_memory_add_entry(document, commit->indexes[i].name, &change->next_entries[i]);
+    }
+}
+
 static void write_all(struct vf_memory_generation *generation, const struct vf_commit *commit, bool touch)
 {
     for (size_t i = 0; i < commit->document_count; i++) {
         const struct vf_document_change *change = &commit->documents[i];
         struct vf_memory_document *held = vf_memory_find_document(generation, change->next.id);
         if (change->intent == VF_WRITE) {
-            struct vf_document next = change->next;
-            next.stamp = commit->stamp;
-            vf_memory_put_document(generation, &next);
+            write_document(generation, commit, change);
         } else if (held && touch) {
             held->value.stamp = commit->stamp;
         }
@@ -156,11 +127,15 @@ static void write_all(struct vf_memory_generation *generation, const struct vf_c
             held->value.stamp = commit->stamp;
         }
     }
+    for (size_t i = 0; i < commit->taken_count; i++)
+        vf_memory_take_aside(generation, commit->taken[i].list, commit->taken[i].place);
+    for (size_t i = 0; i < commit->aside_count; i++)
+        vf_memory_add_aside(generation, &commit->asides[i]);
     for (size_t i = 0; i < commit->progress_count; i++)
         write_progress(generation, &commit->progress[i]);
 }
 
-static enum vf_outcome apply(struct vf_memory_server *server, const struct vf_commit *commit, unsigned *ret_failed)
+enum vf_outcome vf_memory_apply(struct vf_memory_server *server, const struct vf_commit *commit, unsigned *ret_failed)
 {
     struct vf_memory_generation *generation = vf_memory_by_stamp(&server->data, commit->view, commit->generation_stamp);
     *ret_failed = 0;
@@ -177,34 +152,19 @@ static enum vf_outcome apply(struct vf_memory_server *server, const struct vf_co
     /* GUARD memory-all-or-nothing: all conditions come before the first write */
     if (failed != 0)
         return VF_CONFLICT;
+    vf_memory_check_before(generation, commit);
     write_all(generation, commit, server->touch);
+    vf_memory_check_after(generation, commit);
     server->commits++;
     if (server->observer)
         server->observer(server->observer_self, commit);
     return VF_COMMITTED;
 }
 
-static void keep_late(struct vf_memory_server *server, const struct vf_commit *commit)
-{
-    struct late_commit *late = vf_calloc(1, sizeof(*late));
-    late->arena = vf_arena_new();
-    late->commit = vf_memory_copy_commit(late->arena, commit);
-    struct late_commit **end = &server->late;
-    while (*end)
-        end = &(*end)->next;
-    *end = late;
-}
-
-static void free_late(struct late_commit *late)
-{
-    vf_arena_free(late->arena);
-    free(late);
-}
-
 /* ---- calls ---- */
 
 /* Whether this call gets through to the server, which is locked. On failure the store is unusable from now on. */
-static enum vf_code begin_call(struct vf_store *store, const char *what, struct vf_error *error)
+enum vf_code vf_memory_begin_call(struct vf_store *store, const char *what, struct vf_error *error)
 {
     struct vf_memory_server *server = store->server;
     bool fails = server->fail_in > 0 && --server->fail_in == 0;
@@ -223,7 +183,7 @@ enum vf_code vf_memory_store_open_on(struct vf_memory_server *server, struct vf_
     pthread_mutex_lock(&server->lock);
     store->server = server;
     store->connection = server->connections;
-    enum vf_code code = begin_call(store, "open", error);
+    enum vf_code code = vf_memory_begin_call(store, "open", error);
     if (code == VF_OK) {
         server->open_stores++;
         *ret_store = store;
@@ -241,11 +201,7 @@ static enum vf_code store_open(const struct vf_store_config *config, struct vf_s
     if (!config->url || strncmp(config->url, scheme, strlen(scheme)) != 0)
         return vf_fail(error, VF_E_CONFIG, "store %s: a memory store's URL is memory:NAME", config->name);
     const char *name = config->url + strlen(scheme);
-    pthread_mutex_lock(&named_lock);
-    struct vf_memory_server *server = named_servers;
-    while (server && strcmp(server->name, name) != 0)
-        server = server->next_named;
-    pthread_mutex_unlock(&named_lock);
+    struct vf_memory_server *server = vf_memory_server_named(name);
     if (!server)
         return vf_fail_retriable(error, VF_E_UNAVAILABLE, "store %s: there is no memory server %s", config->name, name);
     return vf_memory_store_open_on(server, ret_store, error);
@@ -289,7 +245,7 @@ static enum vf_code store_prepare(struct vf_store *store, const char *view, cons
                                   struct vf_error *error)
 {
     pthread_mutex_lock(&store->server->lock);
-    enum vf_code code = begin_call(store, "prepare", error);
+    enum vf_code code = vf_memory_begin_call(store, "prepare", error);
     if (code == VF_OK)
         code = prepare_locked(store, view, proposed, arena, ret_generation, ret_created, error);
     pthread_mutex_unlock(&store->server->lock);
@@ -300,7 +256,7 @@ static enum vf_code store_generation(struct vf_store *store, struct vf_view view
                                      struct vf_generation *ret_generation, struct vf_error *error)
 {
     pthread_mutex_lock(&store->server->lock);
-    enum vf_code code = begin_call(store, "generation", error);
+    enum vf_code code = vf_memory_begin_call(store, "generation", error);
     if (code == VF_OK) {
         const struct vf_memory_generation *generation = vf_memory_data_generation(&store->server->data, view, false);
         if (generation && generation->registered)
@@ -316,7 +272,7 @@ static enum vf_code store_generation_stamp(struct vf_store *store, struct vf_vie
                                            bool *ret_there, struct vf_error *error)
 {
     pthread_mutex_lock(&store->server->lock);
-    enum vf_code code = begin_call(store, "generation stamp", error);
+    enum vf_code code = vf_memory_begin_call(store, "generation stamp", error);
     if (code == VF_OK) {
         const struct vf_memory_generation *generation = vf_memory_data_generation(&store->server->data, view, false);
         *ret_there = generation && generation->registered;
@@ -330,7 +286,7 @@ static enum vf_code store_generations(struct vf_store *store, const char *view, 
                                       struct vf_generation **ret_generations, size_t *ret_count, struct vf_error *error)
 {
     pthread_mutex_lock(&store->server->lock);
-    enum vf_code code = begin_call(store, "generations", error);
+    enum vf_code code = vf_memory_begin_call(store, "generations", error);
     if (code == VF_OK)
         vf_memory_list(&store->server->data, view, arena, ret_generations, ret_count);
     pthread_mutex_unlock(&store->server->lock);
@@ -341,7 +297,7 @@ static enum vf_code store_adopt(struct vf_store *store, struct vf_view view, uin
                                 const struct vf_generation *next, bool *ret_done, struct vf_error *error)
 {
     pthread_mutex_lock(&store->server->lock);
-    enum vf_code code = begin_call(store, "adopt", error);
+    enum vf_code code = vf_memory_begin_call(store, "adopt", error);
     if (code == VF_OK) {
         struct vf_memory_generation *generation = vf_memory_data_generation(&store->server->data, view, false);
         *ret_done = generation && generation->registered && vf_memory_adopt(generation, base_stamp, next);
@@ -354,7 +310,7 @@ static enum vf_code store_drop_begin(struct vf_store *store, struct vf_view view
                                      bool *ret_done, struct vf_error *error)
 {
     pthread_mutex_lock(&store->server->lock);
-    enum vf_code code = begin_call(store, "drop", error);
+    enum vf_code code = vf_memory_begin_call(store, "drop", error);
     if (code == VF_OK)
         *ret_done = vf_memory_drop_begin(&store->server->data, view, base_stamp, stamp);
     pthread_mutex_unlock(&store->server->lock);
@@ -365,7 +321,7 @@ static enum vf_code store_drop_more(struct vf_store *store, struct vf_view view,
                                     enum vf_drop *ret_drop, size_t *ret_removed, struct vf_error *error)
 {
     pthread_mutex_lock(&store->server->lock);
-    enum vf_code code = begin_call(store, "drop", error);
+    enum vf_code code = vf_memory_begin_call(store, "drop", error);
     if (code == VF_OK)
         *ret_drop = vf_memory_drop_more(&store->server->data, view, stamp, now_ms, ret_removed);
     pthread_mutex_unlock(&store->server->lock);
@@ -376,7 +332,7 @@ static enum vf_code store_state(struct vf_store *store, const char *view, struct
                                 struct vf_error *error)
 {
     pthread_mutex_lock(&store->server->lock);
-    enum vf_code code = begin_call(store, "state", error);
+    enum vf_code code = vf_memory_begin_call(store, "state", error);
     if (code == VF_OK) {
         struct vf_memory_data *data = &store->server->data;
         const struct vf_memory_pointer *pointer = vf_memory_data_pointer(data, view, false);
@@ -396,7 +352,7 @@ static enum vf_code store_load(struct vf_store *store, struct vf_view view, cons
                                struct vf_error *error)
 {
     pthread_mutex_lock(&store->server->lock);
-    enum vf_code code = begin_call(store, "load", error);
+    enum vf_code code = vf_memory_begin_call(store, "load", error);
     struct vf_memory_generation *generation = vf_memory_data_generation(&store->server->data, view, false);
     for (size_t i = 0; code == VF_OK && i < id_count; i++) {
         const struct vf_memory_document *held = generation ? vf_memory_find_document(generation, ids[i]) : NULL;
@@ -417,34 +373,15 @@ static enum vf_code store_load(struct vf_store *store, struct vf_view view, cons
     return code;
 }
 
-/* Rows whose progress and note are both gone stay in the table, and are not rows. */
-static bool row_shows(const struct vf_memory_progress *item)
-{
-    return item->value.progress.exists || item->value.stopped;
-}
-
-static struct vf_progress_row *copy_rows(struct vf_memory_generation *generation, struct vf_arena *arena,
-                                         size_t *ret_count)
-{
-    size_t count = 0;
-    struct vf_progress_row *rows = vf_arena_calloc(arena, HASH_COUNT(generation->progress), sizeof(*rows));
-    for (struct vf_memory_progress *item = generation->progress; item; item = item->hh.next) {
-        if (row_shows(item))
-            vf_memory_copy_row(arena, &item->value, &rows[count++]);
-    }
-    *ret_count = count;
-    return rows;
-}
-
 static enum vf_code store_progress(struct vf_store *store, struct vf_view view, struct vf_arena *arena,
                                    struct vf_progress_row **ret_rows, size_t *ret_count, struct vf_error *error)
 {
     pthread_mutex_lock(&store->server->lock);
-    enum vf_code code = begin_call(store, "progress", error);
+    enum vf_code code = vf_memory_begin_call(store, "progress", error);
     if (code == VF_OK) {
         struct vf_memory_generation *generation = vf_memory_data_generation(&store->server->data, view, false);
         *ret_count = 0;
-        *ret_rows = generation ? copy_rows(generation, arena, ret_count) : NULL;
+        *ret_rows = generation ? vf_memory_copy_rows(generation, arena, ret_count) : NULL;
     }
     pthread_mutex_unlock(&store->server->lock);
     return code;
@@ -452,7 +389,7 @@ static enum vf_code store_progress(struct vf_store *store, struct vf_view view, 
 
 static void finish_commit(struct vf_store *store, const struct vf_commit *commit)
 {
-    store->result.outcome = apply(store->server, commit, &store->result.failed);
+    store->result.outcome = vf_memory_apply(store->server, commit, &store->result.failed);
 }
 
 static void lose_reply(struct vf_store *store)
@@ -472,7 +409,7 @@ static void store_commit_send(struct vf_store *store, const struct vf_commit *co
     store->in_flight = true;
     store->sent = NULL;
     store->result = (struct vf_commit_result){.outcome = VF_UNKNOWN};
-    if (begin_call(store, "commit", &store->result.error) == VF_OK) {
+    if (vf_memory_begin_call(store, "commit", &store->result.error) == VF_OK) {
         enum vf_memory_commit_fault fault = server->commit_fault;
         server->commit_fault = VF_MEMORY_NONE;
         if (fault == VF_MEMORY_NONE || fault == VF_MEMORY_LOSE_AFTER)
@@ -480,7 +417,7 @@ static void store_commit_send(struct vf_store *store, const struct vf_commit *co
         if (fault == VF_MEMORY_AT_WAIT)
             store->sent = commit;
         if (fault == VF_MEMORY_DELAY)
-            keep_late(server, commit);
+            vf_memory_keep_late(server, commit);
         if (fault == VF_MEMORY_LOSE_BEFORE || fault == VF_MEMORY_LOSE_AFTER || fault == VF_MEMORY_DELAY)
             lose_reply(store);
         if (fault == VF_MEMORY_REFUSE) {
@@ -511,7 +448,7 @@ static enum vf_code store_note_stopped(struct vf_store *store, struct vf_view vi
                                        struct vf_partition partition, const char *reason, struct vf_error *error)
 {
     pthread_mutex_lock(&store->server->lock);
-    enum vf_code code = begin_call(store, "note", error);
+    enum vf_code code = vf_memory_begin_call(store, "note", error);
     struct vf_memory_generation *generation = vf_memory_by_stamp(&store->server->data, view, generation_stamp);
     if (code == VF_OK && generation) {
         struct vf_memory_progress *item = vf_memory_find_progress(generation, partition, true);
@@ -528,7 +465,7 @@ static enum vf_code store_freeze(struct vf_store *store, struct vf_view view, co
     (void)partitions;
     (void)partition_count;
     pthread_mutex_lock(&store->server->lock);
-    enum vf_code code = begin_call(store, "freeze", error);
+    enum vf_code code = vf_memory_begin_call(store, "freeze", error);
     if (code == VF_OK)
         vf_memory_data_generation(&store->server->data, view, true)->frozen = duration_ms > 0;
     pthread_mutex_unlock(&store->server->lock);
@@ -553,231 +490,10 @@ const struct vf_store_type vf_memory_store_type = {
     .commit_wait = store_commit_wait,
     .note_stopped = store_note_stopped,
     .freeze = store_freeze,
+    .aside_load = vf_memory_aside_load,
+    .aside_total = vf_memory_aside_total,
+    .aside_at = vf_memory_aside_at,
+    .draining = vf_memory_draining,
+    .due = vf_memory_due,
+    .find = vf_memory_find,
 };
-
-/* ---- the server ---- */
-
-struct vf_memory_server *vf_memory_server_new(const char *name)
-{
-    struct vf_memory_server *server = vf_calloc(1, sizeof(*server));
-    pthread_mutexattr_t attributes;
-    pthread_mutexattr_init(&attributes);
-    pthread_mutexattr_settype(&attributes, PTHREAD_MUTEX_RECURSIVE);
-    pthread_mutex_init(&server->lock, &attributes);
-    pthread_mutexattr_destroy(&attributes);
-    if (name) {
-        server->name = vf_strdup(name);
-        pthread_mutex_lock(&named_lock);
-        for (const struct vf_memory_server *other = named_servers; other; other = other->next_named)
-            assert(strcmp(other->name, name) != 0);
-        server->next_named = named_servers;
-        named_servers = server;
-        pthread_mutex_unlock(&named_lock);
-    }
-    return server;
-}
-
-void vf_memory_server_free(struct vf_memory_server *server)
-{
-    if (!server)
-        return;
-    assert(server->open_stores == 0);
-    if (server->name) {
-        pthread_mutex_lock(&named_lock);
-        struct vf_memory_server **link = &named_servers;
-        while (*link != server)
-            link = &(*link)->next_named;
-        *link = server->next_named;
-        pthread_mutex_unlock(&named_lock);
-    }
-    vf_memory_server_forget_late(server);
-    vf_memory_data_done(&server->data);
-    pthread_mutex_destroy(&server->lock);
-    free(server->name);
-    free(server);
-}
-
-void vf_memory_server_fail_call(struct vf_memory_server *server, unsigned n)
-{
-    pthread_mutex_lock(&server->lock);
-    server->fail_in = n;
-    pthread_mutex_unlock(&server->lock);
-}
-
-void vf_memory_server_fault_commit(struct vf_memory_server *server, enum vf_memory_commit_fault fault)
-{
-    pthread_mutex_lock(&server->lock);
-    server->commit_fault = fault;
-    pthread_mutex_unlock(&server->lock);
-}
-
-void vf_memory_server_break_prepare(struct vf_memory_server *server)
-{
-    pthread_mutex_lock(&server->lock);
-    server->break_prepare = true;
-    pthread_mutex_unlock(&server->lock);
-}
-
-void vf_memory_server_cut_connections(struct vf_memory_server *server)
-{
-    pthread_mutex_lock(&server->lock);
-    server->connections++;
-    pthread_mutex_unlock(&server->lock);
-}
-
-void vf_memory_server_set_down(struct vf_memory_server *server, bool down)
-{
-    pthread_mutex_lock(&server->lock);
-    if (down)
-        server->connections++;
-    server->down = down;
-    pthread_mutex_unlock(&server->lock);
-}
-
-void vf_memory_server_set_touch(struct vf_memory_server *server, bool touch)
-{
-    pthread_mutex_lock(&server->lock);
-    server->touch = touch;
-    pthread_mutex_unlock(&server->lock);
-}
-
-size_t vf_memory_server_late_count(struct vf_memory_server *server)
-{
-    size_t count = 0;
-    pthread_mutex_lock(&server->lock);
-    for (const struct late_commit *late = server->late; late; late = late->next)
-        count++;
-    pthread_mutex_unlock(&server->lock);
-    return count;
-}
-
-enum vf_outcome vf_memory_server_land(struct vf_memory_server *server, size_t i)
-{
-    pthread_mutex_lock(&server->lock);
-    struct late_commit **link = &server->late;
-    while (i-- > 0) {
-        assert(*link);
-        link = &(*link)->next;
-    }
-    struct late_commit *late = *link;
-    assert(late);
-    *link = late->next;
-    unsigned failed;
-    enum vf_outcome outcome = apply(server, late->commit, &failed);
-    free_late(late);
-    pthread_mutex_unlock(&server->lock);
-    return outcome;
-}
-
-void vf_memory_server_forget_late(struct vf_memory_server *server)
-{
-    pthread_mutex_lock(&server->lock);
-    while (server->late) {
-        struct late_commit *late = server->late;
-        server->late = late->next;
-        free_late(late);
-    }
-    pthread_mutex_unlock(&server->lock);
-}
-
-struct vf_memory_snapshot *vf_memory_server_snapshot(struct vf_memory_server *server)
-{
-    struct vf_memory_snapshot *snapshot = vf_calloc(1, sizeof(*snapshot));
-    pthread_mutex_lock(&server->lock);
-    vf_memory_data_copy(&server->data, &snapshot->data);
-    pthread_mutex_unlock(&server->lock);
-    return snapshot;
-}
-
-void vf_memory_server_restore(struct vf_memory_server *server, const struct vf_memory_snapshot *snapshot)
-{
-    pthread_mutex_lock(&server->lock);
-    vf_memory_data_done(&server->data);
-    vf_memory_data_copy(&snapshot->data, &server->data);
-    pthread_mutex_unlock(&server->lock);
-}
-
-void vf_memory_snapshot_free(struct vf_memory_snapshot *snapshot)
-{
-    if (!snapshot)
-        return;
-    vf_memory_data_done(&snapshot->data);
-    free(snapshot);
-}
-
-void vf_memory_server_wipe(struct vf_memory_server *server)
-{
-    pthread_mutex_lock(&server->lock);
-    vf_memory_data_done(&server->data);
-    pthread_mutex_unlock(&server->lock);
-}
-
-void vf_memory_server_set_frozen(struct vf_memory_server *server, struct vf_view view, bool frozen)
-{
-    pthread_mutex_lock(&server->lock);
-    vf_memory_data_generation(&server->data, view, true)->frozen = frozen;
-    pthread_mutex_unlock(&server->lock);
-}
-
-/* ---- looking ---- */
-
-void vf_memory_server_observe(struct vf_memory_server *server, vf_memory_observer *observer, void *self)
-{
-    pthread_mutex_lock(&server->lock);
-    server->observer = observer;
-    server->observer_self = self;
-    pthread_mutex_unlock(&server->lock);
-}
-
-uint64_t vf_memory_server_commits(struct vf_memory_server *server)
-{
-    pthread_mutex_lock(&server->lock);
-    uint64_t commits = server->commits;
-    pthread_mutex_unlock(&server->lock);
-    return commits;
-}
-
-static int compare_documents(const void *a, const void *b)
-{
-    return vf_bytes_compare(((const struct vf_document *)a)->id, ((const struct vf_document *)b)->id);
-}
-
-static int compare_aggregates(const void *a, const void *b)
-{
-    return vf_bytes_compare(((const struct vf_aggregate *)a)->aggregate, ((const struct vf_aggregate *)b)->aggregate);
-}
-
-static int compare_rows(const void *a, const void *b)
-{
-    const struct vf_partition *left = &((const struct vf_progress_row *)a)->partition;
-    const struct vf_partition *right = &((const struct vf_progress_row *)b)->partition;
-    int order = strcmp(left->topic, right->topic);
-    return order ? order : (left->partition > right->partition) - (left->partition < right->partition);
-}
-
-void vf_memory_server_read(struct vf_memory_server *server, struct vf_view view, struct vf_arena *arena,
-                           struct vf_memory_contents *ret_contents)
-{
-    struct vf_memory_contents contents = {0};
-    pthread_mutex_lock(&server->lock);
-    struct vf_memory_generation *generation = vf_memory_data_generation(&server->data, view, false);
-    if (generation) {
-        struct vf_document *documents =
-            vf_arena_calloc(arena, HASH_COUNT(generation->documents), sizeof(struct vf_document));
-        for (struct vf_memory_document *one = generation->documents; one; one = one->hh.next)
-            vf_memory_copy_document(arena, &one->value, &documents[contents.document_count++]);
-        struct vf_aggregate *aggregates =
-            vf_arena_calloc(arena, HASH_COUNT(generation->aggregates), sizeof(struct vf_aggregate));
-        for (struct vf_memory_aggregate *one = generation->aggregates; one; one = one->hh.next)
-            vf_memory_copy_aggregate(arena, &one->value, &aggregates[contents.aggregate_count++]);
-        struct vf_progress_row *rows = copy_rows(generation, arena, &contents.row_count);
-        qsort(documents, contents.document_count, sizeof(*documents), compare_documents);
-        qsort(aggregates, contents.aggregate_count, sizeof(*aggregates), compare_aggregates);
-        qsort(rows, contents.row_count, sizeof(*rows), compare_rows);
-        contents.documents = documents;
-        contents.aggregates = aggregates;
-        contents.rows = rows;
-    }
-    pthread_mutex_unlock(&server->lock);
-    *ret_contents = contents;
-}

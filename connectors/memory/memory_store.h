@@ -7,6 +7,9 @@
  * Stores are opened by vf_memory_store_open_on, or through the type with a config.url of "memory:NAME", where NAME is what
  * vf_memory_server_new was given.
  *
+ * A commit whose conditions hold and that the engine must never make (an event set aside in a list whose record the commit
+ * does not write, one taken that is not there, index entries that are not its body's) ends the process: an assertion.
+ *
  * Faults are orders to the server that the next call (of whichever store) uses up; a test that steps one worker at a time
  * thereby hits the one it means. None of this knows time: a freeze lasts until it is taken back.
  */
@@ -80,7 +83,15 @@ void vf_memory_server_set_frozen(struct vf_memory_server *server, struct vf_view
 typedef void vf_memory_observer(void *self, const struct vf_commit *commit);
 void vf_memory_server_observe(struct vf_memory_server *server, vf_memory_observer *observer, void *self);
 
-/* All of one generation, copied into the arena; documents by id, aggregates by name, rows by topic and partition. */
+/* Where a document is in an index. */
+struct vf_memory_entry {
+    const char *index; /* its name */
+    struct vf_bytes id;
+    struct vf_index_entry entry; /* `in` is true */
+};
+
+/* All of one generation, copied into the arena; documents by id, aggregates by name, rows by topic and partition, what is
+ * set aside by list and place, entries by index and then in its order. */
 struct vf_memory_contents {
     const struct vf_document *documents; /* husks too */
     size_t document_count;
@@ -88,6 +99,10 @@ struct vf_memory_contents {
     size_t aggregate_count;
     const struct vf_progress_row *rows;
     size_t row_count;
+    const struct vf_aside *asides;
+    size_t aside_count;
+    const struct vf_memory_entry *entries;
+    size_t entry_count;
 };
 void vf_memory_server_read(struct vf_memory_server *server, struct vf_view view, struct vf_arena *arena,
                            struct vf_memory_contents *ret_contents);
