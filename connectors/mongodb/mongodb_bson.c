@@ -1,5 +1,8 @@
 #include "connectors/mongodb/mongodb_internal.h"
 
+static const char *const husk_names[] = {
+    [VF_HUSK_NEW] = "new", [VF_HUSK_DELETED] = "deleted", [VF_HUSK_EXPIRED] = "expired"};
+
 void vf_mongodb_append_stamp(bson_t *into, const char *key, uint64_t stamp)
 {
     char text[VF_STAMP_TEXT_BYTES];
@@ -51,6 +54,18 @@ static void append_versions(bson_t *view, const struct vf_version *versions, siz
     bson_append_array_end(view, &list);
 }
 
+/* What stays where there is no body: of which kind, since when, and who alone can bring the document back. */
+static void append_husk(bson_t *view, const struct vf_document *document)
+{
+    if (!vf_is_husk(document->presence))
+        return;
+    BSON_APPEND_UTF8(view, "husk", husk_names[document->presence]);
+    if (document->presence == VF_HUSK_DELETED)
+        vf_mongodb_append_text(view, "by", document->deleted_by);
+    if (document->presence != VF_HUSK_NEW)
+        BSON_APPEND_DATE_TIME(view, "since", document->since_ms);
+}
+
 void vf_mongodb_append_document(bson_t *into, const struct vf_document *document, uint64_t stamp)
 {
     bson_t body, view;
@@ -64,9 +79,32 @@ void vf_mongodb_append_document(bson_t *into, const struct vf_document *document
     vf_mongodb_append_stamp(&view, "stamp", stamp);
     if (document->version_count > 0)
         append_versions(&view, document->versions, document->version_count);
-    if (document->presence == VF_HUSK_NEW)
-        BSON_APPEND_UTF8(&view, "husk", "new");
+    append_husk(&view, document);
+    if (document->has_expires)
+        BSON_APPEND_DATE_TIME(&view, "expires", document->expires_ms);
     bson_append_document_end(into, &view);
+}
+
+/* What a record says of events that are set aside: in its own list, and of its own. */
+static void append_aside(bson_t *into, const struct vf_aggregate *aggregate)
+{
+    bson_t part;
+
+    if (aggregate->aside_to > 0) { /* also where the list is empty again: its places only grow */
+        BSON_APPEND_ARRAY_BEGIN(into, "aside", &part);
+        BSON_APPEND_INT64(&part, "0", aggregate->aside_from);
+        BSON_APPEND_INT64(&part, "1", aggregate->aside_to);
+        bson_append_array_end(into, &part);
+    }
+    if (aggregate->waits_for.size > 0)
+        vf_mongodb_append_text(into, "waits_for", aggregate->waits_for);
+    if (aggregate->has_seen) {
+        BSON_APPEND_DOCUMENT_BEGIN(into, "seen", &part);
+        append_version(&part, "v", aggregate->seen, aggregate->seen_more);
+        bson_append_document_end(into, &part);
+    }
+    if (aggregate->draining)
+        BSON_APPEND_BOOL(into, "draining", true);
 }
 
 void vf_mongodb_append_aggregate(bson_t *into, const struct vf_aggregate *aggregate, uint64_t stamp)
@@ -77,8 +115,11 @@ void vf_mongodb_append_aggregate(bson_t *into, const struct vf_aggregate *aggreg
         BSON_APPEND_NULL(into, "link");
     else if (aggregate->has_link)
         vf_mongodb_append_text(into, "link", aggregate->link);
+    if (aggregate->link_via.size > 0)
+        vf_mongodb_append_text(into, "via", aggregate->link_via);
     if (aggregate->has_version)
         append_version(into, "version", aggregate->version, aggregate->version_more);
+    append_aside(into, aggregate);
 }
 
 void vf_mongodb_append_progress(bson_t *into, const struct vf_progress *progress, uint64_t stamp)
@@ -250,31 +291,76 @@ static bool read_versions(const bson_iter_t *value, struct vf_arena *arena, stru
     return true;
 }
 
+static bool iter_date(const bson_iter_t *iter, int64_t *ret_ms)
+{
+    if (!BSON_ITER_HOLDS_DATE_TIME(iter))
+        return false;
+    *ret_ms = bson_iter_date_time(iter);
+    return true;
+}
+
+static bool read_husk(const bson_iter_t *value, enum vf_presence *ret_presence)
+{
+    struct vf_bytes name;
+    enum vf_presence husk;
+
+    if (!iter_text(value, &name))
+        return false;
+    for (husk = VF_HUSK_NEW; husk <= VF_HUSK_EXPIRED; husk++)
+        if (vf_bytes_is(name, husk_names[husk])) {
+            *ret_presence = husk;
+            return true;
+        }
+    return false;
+}
+
+/* Takes one field of `_view`; NULL, or why it cannot be read. */
+static const char *take_view_field(const bson_iter_t *field, struct vf_arena *arena, struct vf_document *document)
+{
+    const char *key = bson_iter_key(field);
+
+    if (strcmp(key, "versions") == 0)
+        return read_versions(field, arena, document) ? NULL : "_view.versions cannot be read";
+    if (strcmp(key, "husk") == 0)
+        return read_husk(field, &document->presence) ? NULL : "_view.husk is of no kind that this build knows";
+    if (strcmp(key, "by") == 0)
+        return iter_text(field, &document->deleted_by) ? NULL : "_view.by is no string";
+    if (strcmp(key, "since") == 0)
+        return iter_date(field, &document->since_ms) ? NULL : "_view.since is no date";
+    if (strcmp(key, "expires") == 0) {
+        document->has_expires = true;
+        return iter_date(field, &document->expires_ms) ? NULL : "_view.expires is no date";
+    }
+    return NULL;
+}
+
 /* Reads `_view`; NULL, or why it cannot be read. */
 static const char *read_view(const bson_iter_t *value, struct vf_arena *arena, struct vf_document *document)
 {
     bson_iter_t iter;
-    struct vf_bytes husk;
-    bool has_stamp = false, has_revision = false;
+    bool has_stamp = false, has_revision = false, has_since = false;
+    const char *why = NULL;
 
     if (!BSON_ITER_HOLDS_DOCUMENT(value) || !bson_iter_recurse(value, &iter))
         return "_view is no document";
-    while (bson_iter_next(&iter)) {
+    while (!why && bson_iter_next(&iter)) {
         const char *key = bson_iter_key(&iter);
 
-        if (strcmp(key, "stamp") == 0) {
+        has_since = has_since || strcmp(key, "since") == 0;
+        if (strcmp(key, "stamp") == 0)
             has_stamp = iter_stamp(&iter, &document->stamp);
-        } else if (strcmp(key, "rev") == 0) {
+        else if (strcmp(key, "rev") == 0)
             has_revision = iter_int(&iter, &document->revision);
-        } else if (strcmp(key, "versions") == 0) {
-            if (!read_versions(&iter, arena, document))
-                return "_view.versions cannot be read";
-        } else if (strcmp(key, "husk") == 0) {
-            if (!iter_text(&iter, &husk) || !vf_bytes_is(husk, "new"))
-                return "a husk of a kind that is not built yet";
-            document->presence = VF_HUSK_NEW;
-        }
+        else
+            why = take_view_field(&iter, arena, document);
     }
+    if (why)
+        return why;
+    if (document->presence == VF_HUSK_DELETED && document->deleted_by.size == 0)
+        return "_view.by is missing: who deleted it";
+    if ((document->presence == VF_HUSK_DELETED || document->presence == VF_HUSK_EXPIRED) && !has_since)
+        return "_view.since is missing: when it went";
+    document->deleted_by = vf_arena_copy(arena, document->deleted_by);
     if (!has_stamp)
         return "_view.stamp is missing or no stamp";
     return has_revision ? NULL : "_view.rev is missing or no integer";
@@ -334,6 +420,53 @@ enum vf_code vf_mongodb_read_document(const bson_t *bson, struct vf_arena *arena
     return VF_OK;
 }
 
+static bool read_list(const bson_iter_t *value, struct vf_aggregate *aggregate)
+{
+    bson_iter_t iter;
+
+    return BSON_ITER_HOLDS_ARRAY(value) && bson_iter_recurse(value, &iter) &&  /* */
+           bson_iter_next(&iter) && iter_int(&iter, &aggregate->aside_from) && /* */
+           bson_iter_next(&iter) && iter_int(&iter, &aggregate->aside_to) &&   /* */
+           aggregate->aside_from >= 0 && aggregate->aside_from <= aggregate->aside_to;
+}
+
+static bool read_seen(const bson_iter_t *value, struct vf_arena *arena, struct vf_aggregate *aggregate)
+{
+    struct version_parts parts = {0};
+    bson_iter_t iter;
+    bool fine = BSON_ITER_HOLDS_DOCUMENT(value) && bson_iter_recurse(value, &iter);
+
+    while (fine && bson_iter_next(&iter))
+        fine = take_version_field(&iter, "v", &parts);
+    aggregate->has_seen = true;
+    return finish_version(&parts, arena, &aggregate->seen, &aggregate->seen_more) && fine && parts.has_value;
+}
+
+/* Takes one field of a record that its version is none of. False: unknown, or of the wrong type. */
+static bool take_aggregate_field(const bson_iter_t *field, struct vf_arena *arena, struct vf_aggregate *aggregate)
+{
+    const char *key = bson_iter_key(field);
+
+    if (strcmp(key, "link") == 0) {
+        aggregate->has_link = true;
+        aggregate->link_is_none = BSON_ITER_HOLDS_NULL(field);
+        return aggregate->link_is_none || iter_text(field, &aggregate->link);
+    }
+    if (strcmp(key, "via") == 0)
+        return iter_text(field, &aggregate->link_via);
+    if (strcmp(key, "aside") == 0)
+        return read_list(field, aggregate);
+    if (strcmp(key, "waits_for") == 0)
+        return iter_text(field, &aggregate->waits_for);
+    if (strcmp(key, "seen") == 0)
+        return read_seen(field, arena, aggregate);
+    if (strcmp(key, "draining") == 0) {
+        aggregate->draining = BSON_ITER_HOLDS_BOOL(field) && bson_iter_bool(field);
+        return aggregate->draining;
+    }
+    return false; /* of a later build, which this one would not keep */
+}
+
 enum vf_code vf_mongodb_read_aggregate(const bson_t *bson, struct vf_arena *arena, struct vf_aggregate *ret_aggregate,
                                        struct vf_error *error)
 {
@@ -347,17 +480,12 @@ enum vf_code vf_mongodb_read_aggregate(const bson_t *bson, struct vf_arena *aren
     while (bson_iter_next(&iter)) {
         const char *key = bson_iter_key(&iter);
 
-        if (strcmp(key, "_id") == 0) {
+        if (strcmp(key, "_id") == 0)
             has_id = iter_text(&iter, &aggregate.aggregate);
-        } else if (strcmp(key, "stamp") == 0) {
+        else if (strcmp(key, "stamp") == 0)
             has_stamp = iter_stamp(&iter, &aggregate.stamp);
-        } else if (strcmp(key, "link") == 0) {
-            aggregate.has_link = true;
-            aggregate.link_is_none = BSON_ITER_HOLDS_NULL(&iter);
-            readable = readable && (aggregate.link_is_none || iter_text(&iter, &aggregate.link));
-        } else if (!take_version_field(&iter, "version", &version)) {
-            readable = false; /* set-aside events, which this build would not keep in order */
-        }
+        else if (!take_version_field(&iter, "version", &version))
+            readable = take_aggregate_field(&iter, arena, &aggregate) && readable;
     }
     aggregate.has_version = version.has_value;
     readable = finish_version(&version, arena, &aggregate.version, &aggregate.version_more) && readable;
@@ -365,6 +493,8 @@ enum vf_code vf_mongodb_read_aggregate(const bson_t *bson, struct vf_arena *aren
         return not_ours("aggregate record", bson, "a field is missing, unknown or of the wrong type", error);
     aggregate.aggregate = vf_arena_copy(arena, aggregate.aggregate);
     aggregate.link = vf_arena_copy(arena, aggregate.link);
+    aggregate.link_via = vf_arena_copy(arena, aggregate.link_via);
+    aggregate.waits_for = vf_arena_copy(arena, aggregate.waits_for);
     *ret_aggregate = aggregate;
     return VF_OK;
 }
@@ -380,32 +510,38 @@ static bool read_last(const bson_iter_t *value, struct vf_progress *progress)
            bson_iter_next(&iter) && iter_stamp(&iter, &progress->last_hash);
 }
 
-/* "customer_orders.g1 orders/3" into topic and partition. */
-static bool read_partition(struct vf_bytes id, const struct vf_mongodb_names *names, struct vf_arena *arena,
-                           struct vf_partition *ret_partition)
+bool vf_mongodb_read_partition(struct vf_bytes text, struct vf_arena *arena, struct vf_partition *ret_partition)
 {
-    size_t prefix = strlen(names->documents) + 1;
     int64_t number = 0;
     size_t slash, i;
 
-    if (id.size <= prefix)
+    if (text.size == 0)
         return false;
-    id = vf_bytes(id.data + prefix, id.size - prefix);
-    slash = id.size - 1;
-    while (slash > 0 && id.data[slash] != '/')
+    slash = text.size - 1;
+    while (slash > 0 && text.data[slash] != '/')
         slash--;
-    if (slash == 0 || slash == id.size - 1)
+    if (slash == 0 || slash == text.size - 1)
         return false;
-    for (i = slash + 1; i < id.size; i++) {
-        if (id.data[i] < '0' || id.data[i] > '9' || number > INT32_MAX)
+    for (i = slash + 1; i < text.size; i++) {
+        if (text.data[i] < '0' || text.data[i] > '9' || number > INT32_MAX)
             return false;
-        number = number * 10 + (id.data[i] - '0');
+        number = number * 10 + (text.data[i] - '0');
     }
     if (number > INT32_MAX)
         return false;
-    ret_partition->topic = vf_arena_bytes(arena, id.data, slash).data;
+    ret_partition->topic = vf_arena_bytes(arena, text.data, slash).data;
     ret_partition->partition = (int32_t)number;
     return true;
+}
+
+/* "customer_orders.g1 orders/3" into topic and partition. */
+static bool read_progress_id(struct vf_bytes id, const struct vf_mongodb_names *names, struct vf_arena *arena,
+                             struct vf_partition *ret_partition)
+{
+    size_t prefix = strlen(names->documents) + 1;
+
+    return id.size > prefix &&
+           vf_mongodb_read_partition(vf_bytes(id.data + prefix, id.size - prefix), arena, ret_partition);
 }
 
 enum vf_code vf_mongodb_read_progress(const bson_t *bson, const struct vf_mongodb_names *names, struct vf_arena *arena,
@@ -417,7 +553,7 @@ enum vf_code vf_mongodb_read_progress(const bson_t *bson, const struct vf_mongod
     int64_t of = 0;
     bson_iter_t iter;
 
-    if (!vf_mongodb_text_at(bson, "_id", &text) || !read_partition(text, names, arena, &row.partition))
+    if (!vf_mongodb_text_at(bson, "_id", &text) || !read_progress_id(text, names, arena, &row.partition))
         return not_ours("progress", bson, "its _id names no partition", error);
     if (!bson_iter_init(&iter, bson))
         return vf_fail(error, VF_E_CONFIG, "progress is no BSON");

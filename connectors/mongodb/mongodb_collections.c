@@ -1,5 +1,5 @@
-/* Collections, the index, and the readers' view: made explicitly before the first batch, as none can be made, and no index
- * be built, under open transactions without waiting for them. */
+/* Collections and the readers' view: made explicitly before the first batch, as none can be made under open transactions
+ * without waiting for them. */
 #include "connectors/mongodb/mongodb_internal.h"
 
 #define SERVER_NAMESPACE_EXISTS    48u
@@ -90,31 +90,6 @@ static enum vf_code make_collection(struct vf_store *store, const char *name, st
     return code;
 }
 
-/* An offset token asks whether something of a partition and offset is set aside. */
-static enum vf_code make_aside_index(struct vf_store *store, const struct vf_mongodb_names *names,
-                                     struct vf_error *error)
-{
-    bson_t command = BSON_INITIALIZER, list, index, key, reply;
-    enum vf_code code = VF_OK;
-    bson_error_t failure;
-
-    BSON_APPEND_UTF8(&command, "createIndexes", names->aside);
-    BSON_APPEND_ARRAY_BEGIN(&command, "indexes", &list);
-    BSON_APPEND_DOCUMENT_BEGIN(&list, "0", &index);
-    BSON_APPEND_DOCUMENT_BEGIN(&index, "key", &key);
-    BSON_APPEND_INT32(&key, "tp", 1);
-    BSON_APPEND_INT32(&key, "offset", 1);
-    bson_append_document_end(&index, &key);
-    BSON_APPEND_UTF8(&index, "name", "tp_offset");
-    bson_append_document_end(&list, &index);
-    bson_append_array_end(&command, &list);
-    if (!vf_mongodb_write(store, &command, &reply, &failure))
-        code = vf_mongodb_fail(store, &failure, &reply, "make the index tp_offset", error);
-    bson_destroy(&reply);
-    bson_destroy(&command);
-    return code;
-}
-
 enum vf_code vf_mongodb_make_collections(struct vf_store *store, const struct vf_mongodb_names *names,
                                          struct vf_error *error)
 {
@@ -125,7 +100,7 @@ enum vf_code vf_mongodb_make_collections(struct vf_store *store, const struct vf
 
     for (i = 0; code == VF_OK && i < sizeof(collections) / sizeof(*collections); i++)
         code = make_collection(store, collections[i], error);
-    return code == VF_OK ? make_aside_index(store, names, error) : code;
+    return code == VF_OK ? vf_mongodb_make_own_indexes(store, names, error) : code;
 }
 
 /* {"_view.husk": {$exists: false}, $or: [{"_view.expires": {$exists: false}}, {$expr: {$gt: [expires, now]}}]} */

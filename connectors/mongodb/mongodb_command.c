@@ -12,19 +12,26 @@ bool vf_mongodb_write(struct vf_store *store, const bson_t *command, bson_t *rep
     return done && !vf_mongodb_write_error(reply, failure);
 }
 
-/* Takes what is in `options` already. */
-static mongoc_cursor_t *find_with(struct vf_store *store, const char *collection, const bson_t *filter,
-                                  const char *level, bson_t *options_taken)
+static void append_limits(bson_t *options, const struct vf_store *store, const char *level)
+{
+    bson_t concern;
+
+    BSON_APPEND_INT64(options, "maxTimeMS", store->command_timeout_ms);
+    BSON_APPEND_DOCUMENT_BEGIN(options, "readConcern", &concern);
+    BSON_APPEND_UTF8(&concern, "level", level);
+    bson_append_document_end(options, &concern);
+}
+
+mongoc_cursor_t *vf_mongodb_find_with(struct vf_store *store, const char *collection, const bson_t *filter,
+                                      const char *level, bson_t *options_taken)
 {
     mongoc_collection_t *handle = mongoc_client_get_collection(store->client, store->database, collection);
-    bson_t options, concern;
     mongoc_cursor_t *cursor;
+    bson_t options;
 
     bson_steal(&options, options_taken);
-    BSON_APPEND_INT64(&options, "maxTimeMS", store->command_timeout_ms);
-    BSON_APPEND_DOCUMENT_BEGIN(&options, "readConcern", &concern);
-    BSON_APPEND_UTF8(&concern, "level", level);
-    bson_append_document_end(&options, &concern);
+    bson_init(options_taken);
+    append_limits(&options, store, level);
     cursor = mongoc_collection_find_with_opts(handle, filter, &options, NULL);
     bson_destroy(&options);
     mongoc_collection_destroy(handle);
@@ -37,7 +44,7 @@ mongoc_cursor_t *vf_mongodb_find(struct vf_store *store, const char *collection,
     bson_t options = BSON_INITIALIZER;
 
     BSON_APPEND_INT64(&options, "batchSize", batch_size);
-    return find_with(store, collection, filter, level, &options);
+    return vf_mongodb_find_with(store, collection, filter, level, &options);
 }
 
 mongoc_cursor_t *vf_mongodb_find_fields(struct vf_store *store, const char *collection, const bson_t *filter,
@@ -47,5 +54,18 @@ mongoc_cursor_t *vf_mongodb_find_fields(struct vf_store *store, const char *coll
 
     BSON_APPEND_DOCUMENT(&options, "projection", fields);
     BSON_APPEND_INT64(&options, "limit", limit);
-    return find_with(store, collection, filter, level, &options);
+    return vf_mongodb_find_with(store, collection, filter, level, &options);
+}
+
+mongoc_cursor_t *vf_mongodb_aggregate(struct vf_store *store, const char *collection, const bson_t *pipeline)
+{
+    mongoc_collection_t *handle = mongoc_client_get_collection(store->client, store->database, collection);
+    bson_t options = BSON_INITIALIZER;
+    mongoc_cursor_t *cursor;
+
+    append_limits(&options, store, "local");
+    cursor = mongoc_collection_aggregate(handle, MONGOC_QUERY_NONE, pipeline, &options, NULL);
+    bson_destroy(&options);
+    mongoc_collection_destroy(handle);
+    return cursor;
 }

@@ -17,6 +17,7 @@ struct item {
     struct vf_bytes id;
     bool exists; /* when it was read */
     bool left_alone;
+    bool removed; /* whole: a husk whose time has come */
     uint64_t base_stamp;
     const struct vf_document *document;   /* to write, or NULL */
     const struct vf_aggregate *aggregate; /* to write, or NULL; both NULL: only consulted */
@@ -48,9 +49,11 @@ static struct item document_at(const struct vf_commit *commit, size_t index)
                         .size = STATEMENT_BYTES + 2 * change->next.id.size};
     size_t i;
 
-    if (change->intent == VF_WRITE) {
+    if (change->intent == VF_WRITE && change->next.presence == VF_ABSENT) {
+        item.removed = item.exists; /* what was absent is only consulted */
+    } else if (change->intent == VF_WRITE) {
         item.document = &change->next;
-        item.size += change->next.body.size;
+        item.size += change->next.body.size + change->next.deleted_by.size;
         for (i = 0; i < change->next.version_count; i++)
             item.size +=
                 VERSION_BYTES + change->next.versions[i].aggregate.size + more_bytes(change->next.versions[i].more);
@@ -66,7 +69,8 @@ static struct item aggregate_at(const struct vf_commit *commit, size_t index)
                         .base_stamp = change->base_stamp,
                         .aggregate = change->intent == VF_WRITE ? &change->next : NULL,
                         .size = STATEMENT_BYTES + 2 * change->next.aggregate.size + change->next.link.size +
-                                more_bytes(change->next.version_more)};
+                                change->next.link_via.size + change->next.waits_for.size +
+                                more_bytes(change->next.version_more) + more_bytes(change->next.seen_more)};
 
     /* An aggregate's own record with nothing set aside changes only in a commit that moves the progress of the aggregate's
      * partition, and this commit tests that progress in the same transaction: whoever wrote the record meanwhile has moved
@@ -192,7 +196,7 @@ static bool update_existing(const struct items *items)
     for (i = 0; i < items->count; i++) {
         struct item item = items->at(items->transaction->commit, i);
 
-        if (!item.exists || item.left_alone)
+        if (!item.exists || item.left_alone || item.removed)
             continue;
         if (!vf_mongodb_command_room(&command, item.size))
             return false;
@@ -201,6 +205,34 @@ static bool update_existing(const struct items *items)
         /* GUARD mongodb-touch: reads raise no write conflict, so what was only consulted is written too */
         if (!is_written(&item))
             append_update(&command, items, &item);
+    }
+    return vf_mongodb_command_send(&command);
+}
+
+/* --- what goes: deletes ---------------------------------------------------------------------------------------------- */
+
+static bool remove_existing(const struct items *items)
+{
+    struct vf_mongodb_command command;
+    bson_t statement, query;
+    size_t i;
+
+    vf_mongodb_command_init(&command, items->transaction, "delete", "deletes", items->collection);
+    for (i = 0; i < items->count; i++) {
+        struct item item = items->at(items->transaction->commit, i);
+
+        if (!item.removed)
+            continue;
+        if (!vf_mongodb_command_room(&command, item.size))
+            return false;
+        vf_mongodb_statement_begin(&command, &statement);
+        BSON_APPEND_DOCUMENT_BEGIN(&statement, "q", &query);
+        vf_mongodb_append_text(&query, "_id", item.id);
+        /* GUARD mongodb-remove: what has come back meanwhile would go, with all that it has taken in */
+        vf_mongodb_append_stamp(&query, items->stamp_field, item.base_stamp);
+        bson_append_document_end(&statement, &query);
+        BSON_APPEND_INT32(&statement, "limit", 1);
+        vf_mongodb_statement_end(&command, &statement);
     }
     return vf_mongodb_command_send(&command);
 }
@@ -269,7 +301,7 @@ static bool touch_absent(const struct items *items)
 
 static bool write_items(const struct items *items)
 {
-    if (!update_existing(items) || !insert_absent(items, false))
+    if (!update_existing(items) || !remove_existing(items) || !insert_absent(items, false))
         return false;
     /* GUARD mongodb-touch-absent: another may make what this batch found absent */
     if (!touch_absent(items))
@@ -288,14 +320,20 @@ static bool check_sizes(struct vf_mongodb_transaction *transaction)
     for (i = 0; i < commit->document_count; i++) {
         struct item item = document_at(commit, i);
 
-        if (item.document && item.document->presence == VF_ABSENT)
-            return vf_mongodb_refused(transaction, VF_E_BUG, false, "removing a document without a husk is not built");
         if (item.size > VF_MONGODB_COMMAND_BYTES_MAX)
             return vf_mongodb_refused(transaction, VF_E_LIMIT, false, "a document is larger than MongoDB's 16 MiB");
         total += item.size;
     }
     for (i = 0; i < commit->aggregate_count; i++)
         total += aggregate_at(commit, i).size;
+    for (i = 0; i < commit->aside_count; i++) {
+        size_t size = vf_mongodb_aside_bytes(&commit->asides[i]);
+
+        if (size > VF_MONGODB_COMMAND_BYTES_MAX)
+            return vf_mongodb_refused(transaction, VF_E_LIMIT, false,
+                                      "an event that is to be set aside is larger than MongoDB's 16 MiB");
+        total += size;
+    }
     if (total > VF_MONGODB_COMMIT_BYTES_MAX)
         return vf_mongodb_refused(transaction, VF_E_LIMIT, false,
                                   "a batch writes more than 48 MiB: make batch.written smaller");
@@ -311,6 +349,8 @@ static bool write_all(struct vf_mongodb_transaction *transaction)
         return false;
     transaction->part = VF_FAILED_AGGREGATE;
     if (!write_items(&aggregates))
+        return false;
+    if (!vf_mongodb_write_asides(transaction))
         return false;
     transaction->part = VF_FAILED_PROGRESS;
     return vf_mongodb_update_progress(transaction);

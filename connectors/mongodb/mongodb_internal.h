@@ -128,6 +128,9 @@ VF_MUSTCHECK enum vf_code vf_mongodb_read_progress(const bson_t *bson, const str
                                                    struct vf_arena *arena, struct vf_progress_row *ret_row,
                                                    struct vf_error *error);
 
+/* "orders/3" into topic and partition. False: it is none. */
+bool vf_mongodb_read_partition(struct vf_bytes text, struct vf_arena *arena, struct vf_partition *ret_partition);
+
 /* The string under `key`, or false. */
 bool vf_mongodb_text_at(const bson_t *bson, const char *key, struct vf_bytes *ret_text);
 
@@ -141,6 +144,12 @@ VF_MUSTCHECK enum vf_code vf_mongodb_progress(struct vf_store *store, struct vf_
                                               struct vf_progress_row **ret_rows, size_t *ret_count,
                                               struct vf_error *error);
 
+/* The string _ids of at most `most` documents that the filter meets, in the arena. `options` as vf_mongodb_find_with's: it
+ * may hold a sort, and is left alone. */
+VF_MUSTCHECK enum vf_code vf_mongodb_find_ids(struct vf_store *store, const char *collection, const bson_t *filter,
+                                              const bson_t *options, size_t most, struct vf_arena *arena,
+                                              struct vf_bytes **ret_ids, size_t *ret_count, struct vf_error *error);
+
 /* Whether any progress document of the generation is frozen now. */
 VF_MUSTCHECK enum vf_code vf_mongodb_is_frozen(struct vf_store *store, const struct vf_mongodb_names *names,
                                                bool *ret_frozen, struct vf_error *error);
@@ -149,6 +158,22 @@ VF_MUSTCHECK enum vf_code vf_mongodb_is_frozen(struct vf_store *store, const str
 
 void vf_mongodb_commit_send(struct vf_store *store, const struct vf_commit *commit);
 void vf_mongodb_commit_wait(struct vf_store *store, struct vf_commit_result *ret_result);
+
+/* mongodb_aside.c: what is set aside. */
+
+VF_MUSTCHECK enum vf_code vf_mongodb_aside_load(struct vf_store *store, struct vf_view view, struct vf_bytes list,
+                                                int64_t place, size_t count, size_t bytes_max, struct vf_arena *arena,
+                                                struct vf_aside **ret_asides, size_t *ret_count,
+                                                struct vf_error *error);
+VF_MUSTCHECK enum vf_code vf_mongodb_aside_total(struct vf_store *store, struct vf_view view,
+                                                 struct vf_partition partition, struct vf_aside_total *ret_total,
+                                                 struct vf_error *error);
+VF_MUSTCHECK enum vf_code vf_mongodb_aside_at(struct vf_store *store, struct vf_view view,
+                                              struct vf_partition partition, int64_t offset, struct vf_arena *arena,
+                                              bool *ret_there, struct vf_bytes *ret_list, struct vf_error *error);
+VF_MUSTCHECK enum vf_code vf_mongodb_draining(struct vf_store *store, struct vf_view view, size_t most,
+                                              struct vf_arena *arena, struct vf_bytes **ret_aggregates,
+                                              size_t *ret_count, struct vf_error *error);
 
 /* mongodb_generation.c */
 
@@ -191,6 +216,12 @@ VF_MUSTCHECK enum vf_code vf_mongodb_make_view(struct vf_store *store, const cha
 VF_MUSTCHECK enum vf_code vf_mongodb_remove_view(struct vf_store *store, const char *view,
                                                  const struct vf_mongodb_names *names, struct vf_error *error);
 
+/* mongodb_index.c */
+
+/* The indexes that a generation needs whatever its projection says. Those that are there are left alone. */
+VF_MUSTCHECK enum vf_code vf_mongodb_make_own_indexes(struct vf_store *store, const struct vf_mongodb_names *names,
+                                                      struct vf_error *error);
+
 /* mongodb_notes.c */
 
 VF_MUSTCHECK enum vf_code vf_mongodb_freeze(struct vf_store *store, struct vf_view view,
@@ -202,12 +233,18 @@ VF_MUSTCHECK enum vf_code vf_mongodb_freeze(struct vf_store *store, struct vf_vi
 /* `reply` is always initialized. False with *failure for any error, write errors and write concern errors too. */
 bool vf_mongodb_write(struct vf_store *store, const bson_t *command, bson_t *reply, bson_error_t *failure);
 
-/* A cursor over `collection` from the primary. `level` is a read concern's. Free it with mongoc_cursor_destroy. */
+/* A cursor over `collection` from the primary, with the options of the driver's find (sort, projection, limit, batchSize),
+ * which are taken: nothing is in there afterwards. `level` is a read concern's. Free it with mongoc_cursor_destroy. */
+mongoc_cursor_t *vf_mongodb_find_with(struct vf_store *store, const char *collection, const bson_t *filter,
+                                      const char *level, bson_t *options_taken);
 mongoc_cursor_t *vf_mongodb_find(struct vf_store *store, const char *collection, const bson_t *filter,
                                  int64_t batch_size, const char *level);
 /* The same for some of each document's fields, and up to `limit` of them (0: all). */
 mongoc_cursor_t *vf_mongodb_find_fields(struct vf_store *store, const char *collection, const bson_t *filter,
                                         int64_t limit, const char *level, const bson_t *fields);
+
+/* What an aggregation of this pipeline (an array) answers, from the primary. */
+mongoc_cursor_t *vf_mongodb_aggregate(struct vf_store *store, const char *collection, const bson_t *pipeline);
 
 /* The seam's: see store.h. */
 VF_MUSTCHECK enum vf_code vf_mongodb_check_rights(struct vf_store *store, struct vf_error *error);

@@ -160,6 +160,40 @@ enum vf_code vf_mongodb_load(struct vf_store *store, struct vf_view view, const 
     return VF_OK;
 }
 
+/* --- ids ------------------------------------------------------------------------------------------------------------- */
+
+enum vf_code vf_mongodb_find_ids(struct vf_store *store, const char *collection, const bson_t *filter,
+                                 const bson_t *options, size_t most, struct vf_arena *arena, struct vf_bytes **ret_ids,
+                                 size_t *ret_count, struct vf_error *error)
+{
+    struct vf_bytes *ids = vf_arena_calloc(arena, most, sizeof(*ids)), id;
+    bson_t own, fields;
+    enum vf_code code = VF_OK;
+    mongoc_cursor_t *cursor;
+    bson_error_t failure;
+    const bson_t *bson;
+    size_t count = 0;
+
+    bson_copy_to(options, &own);
+    BSON_APPEND_DOCUMENT_BEGIN(&own, "projection", &fields);
+    BSON_APPEND_INT32(&fields, "_id", 1);
+    bson_append_document_end(&own, &fields);
+    BSON_APPEND_INT64(&own, "limit", (int64_t)most);
+    BSON_APPEND_INT64(&own, "batchSize", (int64_t)most);
+    cursor = vf_mongodb_find_with(store, collection, filter, "local", &own);
+    while (count < most && mongoc_cursor_next(cursor, &bson))
+        if (vf_mongodb_text_at(bson, "_id", &id))
+            ids[count++] = vf_arena_copy(arena, id);
+    if (mongoc_cursor_error(cursor, &failure))
+        code = vf_mongodb_fail(store, &failure, NULL, "look for what is due", error);
+    mongoc_cursor_destroy(cursor);
+    if (code == VF_OK) {
+        *ret_ids = ids;
+        *ret_count = count;
+    }
+    return code;
+}
+
 /* --- progress -------------------------------------------------------------------------------------------------------- */
 
 /* Rows while their number is not known. */

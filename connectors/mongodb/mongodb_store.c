@@ -22,5 +22,9 @@ const struct vf_store_type vf_mongodb_store_type = {
     .commit_wait = vf_mongodb_commit_wait,
     .note_stopped = vf_mongodb_note_stopped,
     .freeze = vf_mongodb_freeze,
+    .aside_load = vf_mongodb_aside_load,
+    .aside_total = vf_mongodb_aside_total,
+    .aside_at = vf_mongodb_aside_at,
+    .draining = vf_mongodb_draining,
     .check_rights = vf_mongodb_check_rights,
 };

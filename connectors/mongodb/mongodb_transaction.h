@@ -62,6 +62,14 @@ bool vf_mongodb_command_send(struct vf_mongodb_command *command);
 /* The same for a command with one update of many documents: each that it matched has to be modified. */
 bool vf_mongodb_command_send_multi(struct vf_mongodb_command *command);
 
+/* mongodb_aside.c */
+
+/* Takes out of lists what leaves them, and puts in what comes. */
+bool vf_mongodb_write_asides(struct vf_mongodb_transaction *transaction);
+
+/* What an event that is set aside takes in a command, about. */
+size_t vf_mongodb_aside_bytes(const struct vf_aside *aside);
+
 /* mongodb_guard.c: conditions in pipelines, and progress. */
 
 /* operator: [path, value] */

@@ -530,6 +530,11 @@ MONGODB = [
         [mongodb("a_written_document_that_we_took_for_absent")],
     ),
     Guard(
+        "mongodb-remove",
+        [("vf_mongodb_append_stamp(&query, items->stamp_field, item.base_stamp);", "")],
+        ["test_mongodb_views :what_has_changed_since_is_not_removed"],
+    ),
+    Guard(
         "mongodb-all-modified",
         [('if (going && count_at(&reply, "n") != count_at(&reply, "nModified"))', "if (false)")],
         [mongodb("a_commit_without_progress_finds_it_frozen_too")],
