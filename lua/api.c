@@ -2,67 +2,77 @@
 
 #include "core/body.h"
 #include "lua/convert.h"
-#include "lua/lint.h"
 #include "lua/script.h"
 
 /* A line of `log`: more is cut. */
 #define LOG_LINE_BYTES_MAX 8192
 
-enum { LINK_TYPE = 1, LINK_ROUTE = 2 }; /* user values of a link */
+enum { LINK_ROUTES = 1 };                     /* user value of a link: type -> route, a table of its own */
+enum { THROUGH_KIND = 1, THROUGH_FIELD = 2 }; /* user values of a through */
 
-/* Decided, and not built: lint gathers that and reads on, with a value that no route is. */
-static int refuse_unbuilt(lua_State *L, const char *what)
+/* Pushes a userdata that says what it is by its metatable. Its values go into it from the stack's first ones. */
+static int new_token(lua_State *L, int values, int metatable)
 {
-    struct vf_projector *projector = vf_lua_projector(L);
-    luaL_where(L, 1);
-    lua_pushstring(L, what);
-    lua_concat(L, 2);
-    if (!projector->lint || !projector->loading)
-        return lua_error(L);
-    vf_lua_lint_add_raised(L, lua_tostring(L, -1));
-    lua_pushlightuserdata(L, &projector->unbuilt_token);
+    lua_newuserdatauv(L, 0, values);
+    for (int i = 1; i <= values; i++) {
+        lua_pushvalue(L, i);
+        lua_setiuservalue(L, -2, i);
+    }
+    lua_rawgeti(L, LUA_REGISTRYINDEX, metatable);
+    lua_setmetatable(L, -2);
     return 1;
+}
+
+/* Whether it is one; then its user values are pushed. */
+static bool push_token(lua_State *L, int index, int values, const void *mark)
+{
+    if (lua_type(L, index) != LUA_TUSERDATA || !lua_getmetatable(L, index))
+        return false;
+    bool is = lua_topointer(L, -1) == mark;
+    lua_pop(L, 1);
+    index = lua_absindex(L, index);
+    for (int i = 1; is && i <= values; i++)
+        lua_getiuservalue(L, index, i);
+    return is;
 }
 
 static int api_link(lua_State *L)
 {
     luaL_argexpected(L, lua_type(L, 1) == LUA_TTABLE, 1, "table: link { OrderCreated = \"customerId\" }");
     lua_settop(L, 1);
+    lua_newtable(L);
     lua_pushnil(L);
     if (!lua_next(L, 1))
         return luaL_error(L, "`link` names no event type: link { OrderCreated = \"customerId\" }");
-    if (lua_type(L, 2) != LUA_TSTRING)
-        return luaL_error(L, "`link` wants event types as names: link { OrderCreated = \"customerId\" }");
-    lua_pushvalue(L, 2);
-    if (lua_next(L, 1))
-        return refuse_unbuilt(L, "`link` with several event types is not built yet");
-    lua_newuserdatauv(L, 0, 2);
-    lua_pushvalue(L, 2);
-    lua_setiuservalue(L, -2, LINK_TYPE);
-    lua_pushvalue(L, 3);
-    lua_setiuservalue(L, -2, LINK_ROUTE);
-    lua_rawgeti(L, LUA_REGISTRYINDEX, vf_lua_projector(L)->link_metatable);
-    lua_setmetatable(L, -2);
-    return 1;
+    do {
+        if (lua_type(L, -2) != LUA_TSTRING)
+            return luaL_error(L, "`link` wants event types as names: link { OrderCreated = \"customerId\" }");
+        lua_pushvalue(L, -2);
+        lua_insert(L, -2);
+        lua_rawset(L, 2);
+    } while (lua_next(L, 1));
+    lua_remove(L, 1);
+    return new_token(L, LINK_ROUTES, vf_lua_projector(L)->link_metatable);
 }
 
 bool vf_lua_push_link(lua_State *L, int index)
 {
-    if (lua_type(L, index) != LUA_TUSERDATA || !lua_getmetatable(L, index))
-        return false;
-    bool is_link = lua_topointer(L, -1) == vf_lua_projector(L)->link_mark;
-    lua_pop(L, 1);
-    if (!is_link)
-        return false;
-    index = lua_absindex(L, index);
-    lua_getiuservalue(L, index, LINK_TYPE);
-    lua_getiuservalue(L, index, LINK_ROUTE);
-    return true;
+    return push_token(L, index, LINK_ROUTES, vf_lua_projector(L)->link_mark);
 }
 
 static int api_through(lua_State *L)
 {
-    return refuse_unbuilt(L, "`through` is not built yet");
+    for (int i = THROUGH_KIND; i <= THROUGH_FIELD; i++)
+        luaL_argexpected(L, lua_type(L, i) == LUA_TSTRING && lua_rawlen(L, i) > 0, i,
+                         i == THROUGH_KIND ? "kind: through(\"account\", \"accountId\")"
+                                           : "field of the event's data: through(\"account\", \"accountId\")");
+    lua_settop(L, THROUGH_FIELD);
+    return new_token(L, THROUGH_FIELD, vf_lua_projector(L)->through_metatable);
+}
+
+bool vf_lua_push_through(lua_State *L, int index)
+{
+    return push_token(L, index, THROUGH_FIELD, vf_lua_projector(L)->through_mark);
 }
 
 /* array {...}: the table itself, marked as a list. Which numbers it may hold is looked at when it is kept. */
@@ -150,9 +160,23 @@ static int api_log(lua_State *L)
     return 0;
 }
 
-static int locked_index(lua_State *L)
+static int link_index(lua_State *L)
 {
     return luaL_error(L, "a link has no fields");
+}
+
+static int through_index(lua_State *L)
+{
+    return luaL_error(L, "a through has no fields");
+}
+
+static int new_metatable(lua_State *L, lua_CFunction index, const void **ret_mark)
+{
+    lua_createtable(L, 0, 1);
+    lua_pushcfunction(L, index);
+    lua_setfield(L, -2, "__index");
+    *ret_mark = lua_topointer(L, -1);
+    return luaL_ref(L, LUA_REGISTRYINDEX);
 }
 
 void vf_lua_open_api(lua_State *L)
@@ -164,11 +188,8 @@ void vf_lua_open_api(lua_State *L)
     projector->array_mark = lua_topointer(L, -1);
     projector->array_metatable = luaL_ref(L, LUA_REGISTRYINDEX);
 
-    lua_createtable(L, 0, 1);
-    lua_pushcfunction(L, locked_index);
-    lua_setfield(L, -2, "__index");
-    projector->link_mark = lua_topointer(L, -1);
-    projector->link_metatable = luaL_ref(L, LUA_REGISTRYINDEX);
+    projector->link_metatable = new_metatable(L, link_index, &projector->link_mark);
+    projector->through_metatable = new_metatable(L, through_index, &projector->through_mark);
     vf_lua_open_dates(L);
 }
 

@@ -14,7 +14,10 @@ void vf_lua_open_api(lua_State *L);
 /* Sets own, null, delete and the functions as fields of the table on top. */
 void vf_lua_set_api(lua_State *L);
 
-/* What `link { Type = route }` made: pushes its type and its route. False, with nothing pushed, for anything else. */
+/* What `link { Type = route }` made: pushes its table, type -> route. False, with nothing pushed, for anything else. */
 bool vf_lua_push_link(lua_State *L, int index);
+
+/* What `through(kind, field)` made: pushes the two strings. */
+bool vf_lua_push_through(lua_State *L, int index);
 
 #endif

@@ -243,7 +243,10 @@ void vf_lua_push_text(lua_State *L, int index)
             return;
         }
         lua_getmetatable(L, index);
-        lua_pushstring(L, lua_topointer(L, -1) == projector->event_mark ? "event" : "link");
+        if (lua_topointer(L, -1) == projector->event_mark)
+            lua_pushliteral(L, "event");
+        else
+            lua_pushstring(L, lua_topointer(L, -1) == projector->link_mark ? "link" : "through");
         lua_remove(L, -2);
         return;
     default: lua_pushstring(L, luaL_typename(L, index)); return;

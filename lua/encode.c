@@ -7,6 +7,11 @@
  * table without a mark is new and is marked; one with this document's mark is known; any other mark is somebody else's.
  * Within one walk, a set of the tables met says whether one was met before. Marks never say more than "take it through
  * BSON".
+ *
+ * A handler that has two documents in hand (an aggregate moved from one to the other) may move tables between them, which is
+ * no sharing. So the walk over a document that was in such hands gives it a new mark, and its tables with it: where an old
+ * mark is met later, its owner has let the table go. Where the mark of one that was in such hands is met, and its walk is
+ * still to come, the table changes its owner; if it is still reachable there, that walk finds the new one's mark.
  */
 #include "lua/convert.h"
 #include "lua/order.h"
@@ -22,6 +27,9 @@
 #define WAITING_MAX 200
 
 #define PATH_TEXT_BYTES 400
+
+/* Where a mark says whose it is: the document's handle. */
+#define MARK_OWNER 2
 
 /* Where in the document the walk is. */
 struct step {
@@ -200,12 +208,26 @@ static void push_array_mark(lua_State *L, struct walk *walk)
         lua_getmetatable(L, walk->object_mark);
         return;
     }
-    lua_createtable(L, 1, 0);
+    lua_createtable(L, 2, 0);
     lua_pushinteger(L, VF_SHAPE_ARRAY);
     lua_rawseti(L, -2, 1);
+    lua_pushinteger(L, walk->document - walk->projector->documents);
+    lua_rawseti(L, -2, MARK_OWNER);
     lua_pushvalue(L, -1);
     lua_setmetatable(L, walk->object_mark);
     walk->document->array_mark = lua_topointer(L, -1);
+}
+
+/* Whether the table whose mark is on top has changed its owner; pops the mark. */
+static bool has_moved(lua_State *L, const struct walk *walk, const void *mark)
+{
+    lua_Integer owner = lua_rawgeti(L, -1, MARK_OWNER) == LUA_TNUMBER ? lua_tointeger(L, -1) : 0;
+    lua_pop(L, 2);
+    if (owner == 0)
+        return false; /* the script's own, or a library */
+    const struct vf_lua_document *document = &walk->projector->documents[owner];
+    /* GUARD lua-moved: what two documents hold after a move changes in both */
+    return document->moved || (mark != document->object_mark && mark != document->array_mark);
 }
 
 /* What the table at `table` is, and whose. Marks it as the document's where it is new. */
@@ -220,21 +242,26 @@ static enum vf_lua_shape take_table(lua_State *L, struct walk *walk, int table)
         return VF_SHAPE_OBJECT;
     }
     const void *mark = lua_topointer(L, -1);
-    lua_pop(L, 1);
-    if (document && mark == document->object_mark)
-        return VF_SHAPE_OBJECT;
-    if (document && mark == document->array_mark)
-        return VF_SHAPE_ARRAY;
-    if (mark != walk->projector->array_mark) {
+    if (document && (mark == document->object_mark || mark == document->array_mark)) {
+        lua_pop(L, 1);
+        return mark == document->object_mark ? VF_SHAPE_OBJECT : VF_SHAPE_ARRAY;
+    }
+    if (mark == walk->projector->array_mark) {
+        lua_pop(L, 1);
+    } else if (!has_moved(L, walk, mark) || !document) {
         /* GUARD lua-alias-owner: two documents, or a document and the script, change with each other */
         walk->aliased = true;
         return vf_lua_shape(L, table);
     }
+    enum vf_lua_shape shape = vf_lua_shape(L, table);
     if (document) {
-        push_array_mark(L, walk);
+        if (shape == VF_SHAPE_ARRAY)
+            push_array_mark(L, walk);
+        else
+            lua_pushvalue(L, walk->object_mark);
         lua_setmetatable(L, table);
     }
-    return VF_SHAPE_ARRAY;
+    return shape;
 }
 
 /* Objects */
@@ -532,18 +559,22 @@ static void push_object_mark(lua_State *L, struct walk *walk, int table)
 {
     struct vf_lua_document *document = walk->document;
     if (lua_getmetatable(L, table)) {
-        if (lua_topointer(L, -1) == document->object_mark)
+        bool mine = lua_topointer(L, -1) == document->object_mark;
+        if (mine && !document->moved)
             return;
         lua_pop(L, 1);
         if (vf_lua_shape(L, table) != VF_SHAPE_OBJECT)
             refuse(L, walk, "cannot be a list itself");
-        walk->aliased = true; /* another document has taken this one's table */
+        walk->aliased = !mine; /* another document has taken this one's table */
     }
-    lua_createtable(L, 0, 0);
+    lua_createtable(L, 2, 0);
+    lua_pushinteger(L, walk->document - walk->projector->documents);
+    lua_rawseti(L, -2, MARK_OWNER);
     lua_pushvalue(L, -1);
     lua_setmetatable(L, table);
     document->object_mark = lua_topointer(L, -1);
     document->array_mark = NULL;
+    document->moved = false;
 }
 
 void vf_lua_encode(lua_State *L, int index, struct vf_lua_document *document, size_t limit_bytes, bool *ret_aliased)

@@ -34,18 +34,31 @@ static void push_bytes(lua_State *L, struct vf_bytes bytes)
     lua_pushlstring(L, bytes.data ? bytes.data : "", bytes.size);
 }
 
+enum vf_code vf_lua_parse_data(struct vf_projector *projector, const struct vf_event *event, struct vf_json *ret_data,
+                               bool *ret_has, struct vf_error *error)
+{
+    struct vf_json root;
+    *ret_has = false;
+    if (event->data_text.size > 0) {
+        *ret_has = true;
+        return vf_json_parse(projector->parser, event->data_text, ret_data, error);
+    }
+    if (!event->data_pointer)
+        return VF_OK;
+    enum vf_code code = vf_json_parse(projector->parser, event->record->value, &root, error);
+    if (code == VF_OK)
+        *ret_has = vf_json_at(root, event->data_pointer, ret_data);
+    return code;
+}
+
 static void make_data(lua_State *L, const struct vf_event *event)
 {
-    struct vf_projector *projector = vf_lua_projector(L);
     struct vf_error error;
-    struct vf_json root, data;
-    if (!event->data_pointer) {
-        lua_pushnil(L);
-        return;
-    }
-    if (vf_json_parse(projector->parser, event->record->value, &root, &error) != VF_OK)
+    struct vf_json data;
+    bool has_data;
+    if (vf_lua_parse_data(vf_lua_projector(L), event, &data, &has_data, &error) != VF_OK)
         luaL_error(L, "e.data: %s", error.text);
-    if (vf_json_at(root, event->data_pointer, &data))
+    if (has_data)
         vf_lua_push_json(L, data);
     else
         lua_pushnil(L);
@@ -230,7 +243,8 @@ void vf_lua_push_event_keys(lua_State *L)
     lua_Integer count = 0;
     lua_createtable(L, VF_EVENT_FIELDS, 0);
     for (int field = 0; field < VF_EVENT_FIELDS; field++) {
-        bool absent = field == VF_EVENT_BEFORE || (field == VF_EVENT_DATA && !event->data_pointer) ||
+        bool absent = field == VF_EVENT_BEFORE ||
+                      (field == VF_EVENT_DATA && !event->data_pointer && event->data_text.size == 0) ||
                       (field == VF_EVENT_EVENT_ID && event->event_id.size == 0) ||
                       (field == VF_EVENT_KEY && !projector->document_id.data);
         if (absent)

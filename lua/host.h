@@ -10,6 +10,7 @@
 #ifndef VF_LUA_HOST_H
 #define VF_LUA_HOST_H
 
+#include "core/index.h"
 #include "core/json.h"
 #include "lua/heap.h"
 #include "projector.h"
@@ -27,13 +28,14 @@ enum vf_lua_shape {
 };
 
 /* How a document's id is found in an event. */
-enum vf_lua_way_kind { VF_WAY_OWN, VF_WAY_FIELD, VF_WAY_FUNCTION };
+enum vf_lua_way_kind { VF_WAY_UNREAD, VF_WAY_OWN, VF_WAY_FIELD, VF_WAY_FUNCTION, VF_WAY_THROUGH };
 
 struct vf_lua_way {
     enum vf_lua_way_kind kind;
-    char *path;   /* of a field, as the script has it: "a.b" */
-    int function; /* registry reference */
-    char *where;  /* "customer_orders.lua:9: key.order" */
+    char *path;          /* of a field, and of through: as the script has it, "a.b" */
+    const char *through; /* the kind whose link is followed; vf_link owns it */
+    int function;        /* registry reference */
+    char *where;         /* "customer_orders.lua:9: key.order" */
 };
 
 struct vf_lua_handler {
@@ -46,6 +48,8 @@ struct vf_lua_handler {
 /* A warm document: projector->documents[handle], and the marks that its tables carry as metatables (encode.c). */
 struct vf_lua_document {
     bool live;
+    bool
+        moved; /* since its body was written a handler had it and another one in hand: either may hold the other's tables */
     vf_warm next_free;
     const void *object_mark;
     const void *array_mark;
@@ -113,7 +117,6 @@ struct vf_projector {
 
     /* Values that scripts see and can do nothing with: the addresses are light userdata. */
     char null_token, own_token, delete_token;
-    char unbuilt_token; /* only lint's load sees it */
 
     /* Registry references and identities. */
     int environment;     /* _ENV of every chunk */
@@ -122,10 +125,12 @@ struct vf_projector {
     int array_metatable; /* of a list that no document owns */
     int date_metatable;
     int link_metatable;
+    int through_metatable;
     int documents_table;
     const void *array_mark; /* pointers of these metatables */
     const void *date_mark;
     const void *link_mark;
+    const void *through_mark;
     const void *event_mark;
     const char *event_names[VF_EVENT_FIELDS]; /* interned, so that a name is known by its address */
 
@@ -154,10 +159,19 @@ struct vf_projector {
     struct vf_projection projection;
     char **topics;
     struct vf_route *routes;
-    struct vf_lua_way *ways;         /* ways[i] goes with routes[i]; of a link, its inner route */
+    struct vf_lua_way **ways; /* ways[i] goes with routes[i]: one way; of a link route, one for each of its links */
+    struct vf_index *indexes;
     struct vf_lua_handler *handlers; /* sorted by type */
     size_t handler_count;
 };
+
+/* How many ways the route has; none where reading it has failed before. */
+static inline size_t vf_lua_way_count(const struct vf_projector *projector, size_t route)
+{
+    if (!projector->ways[route])
+        return 0;
+    return projector->routes[route].link_count ? projector->routes[route].link_count : 1;
+}
 
 static inline struct vf_projector *vf_lua_projector(lua_State *L)
 {

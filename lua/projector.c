@@ -120,8 +120,15 @@ static enum vf_code projector_route(struct vf_projector *projector, const struct
                                     const struct vf_event *event, struct vf_arena *arena, struct vf_routed *ret_routed,
                                     struct vf_error *error)
 {
-    const struct vf_lua_way *way = &projector->ways[kind_route - projector->routes];
-    return vf_lua_route(projector, way, kind_route->route == VF_ROUTE_LINK, event, arena, ret_routed, error);
+    const struct vf_lua_way *way = projector->ways[kind_route - projector->routes];
+    bool is_link = kind_route->route == VF_ROUTE_LINK;
+    if (is_link) {
+        const struct vf_link *link = vf_route_link(kind_route, event->type);
+        if (!link)
+            return vf_fail(error, VF_E_BUG, "%.*s says no link", (int)event->type.size, event->type.data);
+        way += link - kind_route->links;
+    }
+    return vf_lua_route(projector, way, is_link, event, arena, ret_routed, error);
 }
 
 static enum vf_code projector_upcast(struct vf_projector *projector, struct vf_event *event, struct vf_arena *arena,
@@ -201,20 +208,24 @@ static void projector_cool(struct vf_projector *projector, vf_warm handle)
 struct handle_call {
     const struct vf_lua_handler *handler;
     vf_warm document;
+    vf_warm from;
+    enum vf_handled handled;
 };
 
 static int run_handle(lua_State *L)
 {
-    const struct handle_call *call = lua_touserdata(L, 1);
+    struct handle_call *call = lua_touserdata(L, 1);
     struct vf_projector *projector = vf_lua_projector(L);
-    lua_rawgeti(L, LUA_REGISTRYINDEX, call->handler->function);
     lua_rawgeti(L, LUA_REGISTRYINDEX, projector->documents_table);
-    lua_rawgeti(L, -1, call->document);
-    lua_remove(L, -2);
+    lua_rawgeti(L, LUA_REGISTRYINDEX, call->handler->function);
+    lua_rawgeti(L, 2, call->document);
     vf_lua_push_event(L);
-    lua_call(L, 2, 1);
-    if (lua_touserdata(L, -1) == &projector->delete_token)
-        vf_lua_raise(L, "%s: the handler returned `delete`, which is not built yet", call->handler->where);
+    if (call->from == 0)
+        lua_pushnil(L);
+    else
+        lua_rawgeti(L, 2, call->from);
+    lua_call(L, 3, 1);
+    call->handled = lua_touserdata(L, -1) == &projector->delete_token ? VF_DELETED : VF_HANDLED;
     return 0;
 }
 
@@ -222,8 +233,8 @@ static enum vf_code projector_handle(struct vf_projector *projector, const struc
                                      vf_warm document, vf_warm from, enum vf_handled *ret_handled,
                                      struct vf_error *error)
 {
-    (void)from;
-    struct handle_call call = {.handler = vf_lua_handler_of(projector, event->type), .document = document};
+    struct handle_call call = {
+        .handler = vf_lua_handler_of(projector, event->type), .document = document, .from = from};
     if (!call.handler) {
         *ret_handled = VF_UNHANDLED;
         return VF_OK;
@@ -232,8 +243,10 @@ static enum vf_code projector_handle(struct vf_projector *projector, const struc
     projector->running = call.handler->where;
     enum vf_code code = vf_lua_gate(projector, run_handle, &call, error);
     vf_lua_hide_event(projector);
+    if (from != 0)
+        projector->documents[document].moved = projector->documents[from].moved = true;
     if (code == VF_OK)
-        *ret_handled = VF_HANDLED;
+        *ret_handled = call.handled;
     return code;
 }
 

@@ -102,13 +102,14 @@ static bool at_path(struct vf_json value, const char *path, struct vf_json *ret_
 static enum vf_code field_ids(struct vf_projector *projector, struct ids *ids, struct vf_error *error)
 {
     const struct vf_event *event = ids->event;
-    struct vf_json root, data, value, element;
+    struct vf_json data, value, element;
     struct vf_error reason;
-    if (!event->data_pointer)
-        return field_fault(ids, "is missing: the event has no data", error);
-    if (vf_json_parse(projector->parser, event->record->value, &root, &reason) != VF_OK)
+    bool has_data;
+    if (vf_lua_parse_data(projector, event, &data, &has_data, &reason) != VF_OK)
         return field_fault(ids, reason.text, error);
-    if (!vf_json_at(root, event->data_pointer, &data) || !at_path(data, ids->way->path, &value))
+    if (!has_data)
+        return field_fault(ids, "is missing: the event has no data", error);
+    if (!at_path(data, ids->way->path, &value))
         return field_fault(ids, "is missing", error);
     if (vf_json_type(value) != VF_JSON_ARRAY) {
         ids->list = vf_arena_alloc(ids->arena, sizeof *ids->list);
@@ -196,11 +197,13 @@ enum vf_code vf_lua_route(struct vf_projector *projector, const struct vf_lua_wa
     struct ids ids = {.way = way, .event = event, .arena = arena};
     enum vf_code code = VF_OK;
     switch (way->kind) {
+    case VF_WAY_UNREAD: break;
     case VF_WAY_OWN:
         ids.list = vf_arena_alloc(arena, sizeof *ids.list);
         ids.list[ids.count++] = event->id;
         break;
-    case VF_WAY_FIELD: code = field_ids(projector, &ids, error); break;
+    case VF_WAY_FIELD:
+    case VF_WAY_THROUGH: code = field_ids(projector, &ids, error); break;
     case VF_WAY_FUNCTION: code = function_ids(projector, &ids, error); break;
     }
     if (code != VF_OK)
@@ -209,7 +212,10 @@ enum vf_code vf_lua_route(struct vf_projector *projector, const struct vf_lua_wa
     if (one && ids.count > 1)
         return vf_fail(error, VF_E_SCRIPT, "%s: a link leads to one document, and %.*s says %zu", way->where,
                        (int)event->type.size, event->type.data, ids.count);
-    ret_routed->ids = ids.list;
-    ret_routed->count = ids.count;
+    *ret_routed = (struct vf_routed){.ids = ids.list, .count = ids.count};
+    if (way->kind == VF_WAY_THROUGH && ids.count == 1) {
+        ret_routed->through = vf_arena_printf(arena, "%s/%.*s", way->through, (int)ids.list[0].size, ids.list[0].data);
+        ret_routed->count = 0;
+    }
     return VF_OK;
 }

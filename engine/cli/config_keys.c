@@ -1,6 +1,7 @@
 #include "cli/config_keys.h"
 
 #include "cli/suggest.h"
+#include "core/body.h"
 #include "core/event.h"
 
 #include <stdio.h>
@@ -213,11 +214,6 @@ static bool read_with_unit(const char *text, const struct unit *units, int64_t *
         }
     }
     return false;
-}
-
-bool vf_duration_parse(const char *text, int64_t *ret_ms)
-{
-    return read_with_unit(text, duration_units, ret_ms);
 }
 
 bool vf_size_parse(const char *text, int64_t *ret_bytes)

@@ -52,8 +52,7 @@ const char *vf_key_suggest(const char *path, const char *name);
 VF_MUSTCHECK enum vf_code vf_key_read(const struct vf_key *key, const char *text, const char *source,
                                       int64_t *ret_number, struct vf_error *error);
 
-/* Durations and sizes by themselves, as command lines take them too. False: it is none. */
-bool vf_duration_parse(const char *text, int64_t *ret_ms);
+/* A size by itself, as command lines take it too. False: it is none. (A duration: core/body.h.) */
 bool vf_size_parse(const char *text, int64_t *ret_bytes);
 
 #endif

@@ -46,4 +46,7 @@ void vf_time_print(char text[VF_TIME_TEXT_BYTES], int64_t unix_ms);
 /* Reads RFC 3339 (any offset, any number of fractional digits, cut to milliseconds). False where it is not one. */
 bool vf_time_parse(struct vf_bytes text, int64_t *ret_unix_ms);
 
+/* Reads a duration: a whole number with its unit, 5ms, 20s, 10m, 2h, 30d. False where it is none, or is too long. */
+bool vf_duration_parse(const char *text, int64_t *ret_ms);
+
 #endif

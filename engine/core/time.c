@@ -170,3 +170,20 @@ bool vf_time_parse(struct vf_bytes text, int64_t *ret_unix_ms)
     *ret_unix_ms = seconds * 1000 + ms;
     return true;
 }
+
+bool vf_duration_parse(const char *text, int64_t *ret_ms)
+{
+    static const struct {
+        const char *name;
+        int64_t factor_ms;
+    } units[] = {{"ms", 1}, {"s", 1000}, {"m", 60000}, {"h", 3600000}, {"d", DAY_SECONDS * INT64_C(1000)}};
+    int64_t number = 0;
+    const char *at = text;
+    for (; *at >= '0' && *at <= '9'; at++)
+        if (__builtin_mul_overflow(number, 10, &number) || __builtin_add_overflow(number, *at - '0', &number))
+            return false;
+    for (size_t i = 0; at > text && i < sizeof units / sizeof *units; i++)
+        if (strcmp(at, units[i].name) == 0)
+            return !__builtin_mul_overflow(number, units[i].factor_ms, ret_ms);
+    return false;
+}

@@ -63,19 +63,168 @@ static void versions_default_to_where_an_aggregate_has_its_one_document(void **s
 static void what_is_not_built_is_refused_by_name_and_line(void **state)
 {
     (void)state;
-    refused("return {" PLAIN "key = { a = own }, on = {},\n-- ttl = 1\nversion = #[[ ttl = ]],\n  ttl = '3d' }",
-            "view.lua:4: `ttl` is not");
-    refused("return {" PLAIN "key = { a = own }, on = {},\n  ttl = '3d' }", "view.lua:2: `ttl` is not built yet");
-    refused("return {" PLAIN "key = { a = own }, on = {},\nindexes = {} }", "view.lua:2: `indexes` is not built yet");
     refused("return {" PLAIN "key = { a = own }, on = {},\nupcast = {} }", "view.lua:2: `upcast` is not built yet");
-    refused("return {" PLAIN "key = { a = own }, on = {},\nunlinked = 'hold' }",
-            "view.lua:2: `unlinked` is not built yet");
-    refused("return {" PLAIN "key = {\n a = link { X = through('b', 'id') } }, on = {} }",
-            "view.lua:2: `through` is not built yet");
-    refused("return {" PLAIN "key = {\n a = link { X = 'x', Y = 'x' } }, on = {} }",
-            "view.lua:2: `link` with several event types is not built yet");
     refused("return {" PLAIN "key = { a = own }, on = {\n order = { X = function() end } } }",
             "view.lua:2: on.order: handlers for one kind only are not built yet");
+}
+
+static void a_place_is_none_in_a_comment_or_a_text(void **state)
+{
+    (void)state;
+    refused("return {" PLAIN "key = { a = own }, on = {},\n-- ttl = 1\nversion = #[[ ttl = ]],\n  ttl = '3 days' }",
+            "view.lua:4: `ttl` is a whole number with its unit");
+}
+
+static void links_say_which_events_make_them_and_what_they_follow(void **state)
+{
+    (void)state;
+    struct vf_projector *projector =
+        open_script("return {" PLAIN
+                    "key = { customer = own, account = link { Opened = 'customerId', Given = 'to', Closed = own },\n"
+                    "card = link { Issued = through('account', 'accountId'), Moved = 'b' },\n"
+                    "payment = through('card', 'a.b') }, on = {} }");
+    const struct vf_projection *says = LUA->describe(projector);
+    assert_int_equal(says->versions, VF_VERSIONS_DOCUMENT);
+    assert_int_equal(says->unlinked, VF_UNLINKED_HOLD);
+    const struct vf_route *account = &says->routes[0], *card = &says->routes[1], *payment = &says->routes[3];
+    assert_string_equal(payment->kind, "payment");
+    assert_int_equal(account->link_count, 3);
+    assert_string_equal(account->links[0].type, "Closed");
+    assert_string_equal(account->links[1].type, "Given");
+    assert_string_equal(account->links[2].type, "Opened");
+    for (size_t i = 0; i < 3; i++)
+        assert_null(account->links[i].through);
+    assert_int_equal(card->link_count, 2);
+    assert_string_equal(card->links[0].type, "Issued");
+    assert_string_equal(card->links[0].through, "account");
+    assert_null(card->links[1].through);
+    assert_int_equal(payment->route, VF_ROUTE_LINK);
+    assert_int_equal(payment->link_count, 1);
+    assert_null(payment->links[0].type);
+    assert_string_equal(payment->links[0].through, "card");
+    LUA->close(projector);
+}
+
+static void a_link_that_leads_nowhere_is_refused(void **state)
+{
+    (void)state;
+    refused("return {" PLAIN "key = {\n a = link { X = through('b', 'id') } }, on = {} }",
+            "view.lua:2: key.a: through(\"b\", ...) follows a kind that `key` does not list");
+    refused("return {" PLAIN "key = { b = own,\n a = through('b', 'bId') }, on = {} }",
+            "view.lua:2: key.a: through(\"b\", \"bId\") follows a link, and key.b is own: the field itself is the "
+            "document, so write \"bId\" instead");
+    refused(
+        "return {" PLAIN "key = { b = 'x',\n a = through('b', 'bId') }, on = {} }",
+        "view.lua:2: key.a: through(\"b\", ...) follows a link, and key.b is a field, of which nothing is remembered");
+    refused("return {" PLAIN "key = { b = function() end,\n a = through('b', 'bId') }, on = {} }",
+            "key.b is a function");
+    refused("return {" PLAIN "key = {\n a = through('a', 'boss') }, on = {} }",
+            "view.lua:2: key.a: its links only follow others' links, in a circle");
+    refused("return {" PLAIN
+            "key = { c = link { X = 'x' }, \n a = through('b', 'x'),\nb = link { X = through('a', 'y') } }, "
+            "on = {} }",
+            "view.lua:2: key.a: its links only follow others' links, in a circle");
+    refused("return {" PLAIN "key = {\na = link { X = through() } }, on = {} }",
+            "view.lua:2: bad argument #1 to 'through' (kind: through(\"account\", \"accountId\") expected");
+    refused("return {" PLAIN "key = {\na = link { X = through('b', 7) } }, on = {} }", "bad argument #2 to 'through'");
+    refused("return {" PLAIN "key = {\na = link { X = through('b', '') } }, on = {} }", "bad argument #2 to 'through'");
+    refused("return {" PLAIN "key = {\na = link { X = through('b', 'x..y') } }, on = {} }",
+            "view.lua:2: key.a: \"x..y\" is no field");
+    refused("return {" PLAIN "key = {\na = link { X = through('b/c', 'x') } }, on = {} }", "names no kind");
+    refused("return {" PLAIN "key = {\na = link { ['X\\0'] = own } }, on = {} }", "holds a NUL");
+    refused("return {" PLAIN "key = {\na = link { X = own, Y = 3 } }, on = {} }", "view.lua:2: key.a: a route is own");
+    refused("return {" PLAIN "key = {\na = link { X = own, [3] = own } }, on = {} }",
+            "view.lua:2: `link` wants event types as names");
+    /* Its first employee's link comes from himself: such a circle of kinds is none of aggregates. */
+    LUA->close(open_script("return {" PLAIN
+                           "key = { person = link { Hired = 'company', Moved = through('person', 'boss') } "
+                           "}, on = {} }"));
+}
+
+static void a_time_to_live_is_a_duration(void **state)
+{
+    (void)state;
+    static const struct {
+        const char *text;
+        int64_t ms;
+    } cases[] = {{"30d", INT64_C(2592000000)}, {"12h", 43200000}, {"10m", 600000}, {"90s", 90000}, {"1ms", 1}};
+    for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
+        struct vf_projector *projector = open_script(
+            vf_arena_printf(test_arena, "return {" PLAIN "key = { a = own }, on = {}, ttl = '%s' }", cases[i].text)
+                .data);
+        assert_int_equal(LUA->describe(projector)->ttl_ms, cases[i].ms);
+        LUA->close(projector);
+    }
+    static const char *const wrong[] = {
+        "30",    "'30'",  "'d'",  "'-1d'", "'1.5d'", "'0d'",    "'1w'",
+        "' 1d'", "'1d '", "'1D'", "{}",    "true",   "'1d\\0'", "'99999999999999999999s'"};
+    for (size_t i = 0; i < sizeof wrong / sizeof *wrong; i++)
+        refused(vf_arena_printf(test_arena, "return {" PLAIN "key = { a = own }, on = {},\nttl = %s }", wrong[i]).data,
+                "view.lua:2: `ttl` is a whole number with its unit (ms, s, m, h or d), more than none: ttl = \"30d\"");
+    refused("return {" PLAIN "key = { a = own }, on = {}, ttl = '400000d' }", "longer than a thousand years");
+}
+
+static void what_is_not_linked_is_held_parked_or_ignored(void **state)
+{
+    (void)state;
+    static const char *const words[] = {"hold", "park", "ignore"};
+    for (int i = 0; i < 3; i++) {
+        struct vf_projector *projector = open_script(
+            vf_arena_printf(test_arena, "return {" PLAIN "key = { a = link { X = 'x' } }, on = {}, unlinked = '%s' }",
+                            words[i])
+                .data);
+        assert_int_equal(LUA->describe(projector)->unlinked, i);
+        LUA->close(projector);
+    }
+    refused("return {" PLAIN "key = { a = own }, on = {},\nunlinked = 'keep' }",
+            "view.lua:2: `unlinked` is \"hold\", \"park\" or \"ignore\"");
+}
+
+static void indexes_are_over_top_level_fields(void **state)
+{
+    (void)state;
+    struct vf_projector *projector =
+        open_script("return {" PLAIN "key = { a = own }, on = {}, indexes = {\n"
+                    "recent = { sort = 'created' }, by_city = { by = 'city', sort = 'name', where = 'open' },\n"
+                    "a = { where = 'open' } } }");
+    const struct vf_projection *says = LUA->describe(projector);
+    assert_int_equal(says->index_count, 3);
+    assert_string_equal(says->indexes[0].name, "a");
+    assert_null(says->indexes[0].sort);
+    assert_null(says->indexes[0].by);
+    assert_string_equal(says->indexes[0].where, "open");
+    assert_string_equal(says->indexes[1].name, "by_city");
+    assert_string_equal(says->indexes[1].sort, "name");
+    assert_string_equal(says->indexes[1].by, "city");
+    assert_string_equal(says->indexes[1].where, "open");
+    assert_string_equal(says->indexes[2].sort, "created");
+    LUA->close(projector);
+    static const char *const wrong[][2] = {
+        {"3", "view.lua:2: `indexes` is a number"},
+        {"{ { sort = 'x' } }", "view.lua:2: `indexes` has a number as name"},
+        {"{ Recent = { sort = 'x' } }", "view.lua:2: indexes.Recent: an index's name begins with a letter a-z"},
+        {"{ r = 'x' }", "view.lua:2: indexes.r is a string: an index is { sort = ..., by = ..., where = ... }"},
+        {"{ r = {} }", "view.lua:2: indexes.r says no field"},
+        {"{ r = {\nsort = 3 } }", "view.lua:3: indexes.r: its sort is a number, and the name of a field is wanted"},
+        {"{ r = {\nsrot = 'x' } }", "view.lua:3: indexes.r: an index has no `srot`: did you mean `sort`?"},
+        {"{ r = {\nunique = 'x' } }", "view.lua:3: indexes.r: an index has sort, by and where, and no `unique`"},
+        {"{ r = { 'x' } }", "indexes.r: an index has sort, by and where, and no `number`"},
+        {"{ r = { sort = 'id' } }", "its sort \"id\" belongs to viewfold"},
+        {"{ r = { by = '_x' } }", "its by \"_x\" belongs to viewfold"},
+        {"{ r = { by = 'a.b' } }", "its by \"a.b\" is not the name of a top-level field"},
+        {"{ r = { where = '$a' } }", "its where \"$a\" is not the name of a top-level field"},
+        {"{ r = { where = '' } }", "its where \"\" is empty"},
+        {"{ r = { where = 'x', by = 'x' } }", "names one field twice"},
+        {"{ r = { sort = 'x', by = 'x' } }", "names one field twice"},
+        {"{ r = { sort = 'x', where = 'x' } }", "names one field twice"},
+    };
+    for (size_t i = 0; i < sizeof wrong / sizeof *wrong; i++)
+        refused(vf_arena_printf(test_arena, "return {" PLAIN "key = { a = own }, on = {},\nindexes = %s }", wrong[i][0])
+                    .data,
+                wrong[i][1]);
+    refused("local many = {} for i = 1, 61 do many['i' .. i] = { sort = 'x' } end\nreturn {" PLAIN
+            "key = { a = own }, on = {},\nindexes = many }",
+            "`indexes` names 61, and a view has 60 at most");
 }
 
 static void a_mistyped_field_is_told_the_right_one(void **state)
@@ -256,6 +405,12 @@ int main(void)
         A_TEST(a_projection_describes_itself),
         A_TEST(versions_default_to_where_an_aggregate_has_its_one_document),
         A_TEST(what_is_not_built_is_refused_by_name_and_line),
+        A_TEST(a_place_is_none_in_a_comment_or_a_text),
+        A_TEST(links_say_which_events_make_them_and_what_they_follow),
+        A_TEST(a_link_that_leads_nowhere_is_refused),
+        A_TEST(a_time_to_live_is_a_duration),
+        A_TEST(what_is_not_linked_is_held_parked_or_ignored),
+        A_TEST(indexes_are_over_top_level_fields),
         A_TEST(a_mistyped_field_is_told_the_right_one),
         A_TEST(each_field_is_checked),
         A_TEST(a_file_that_does_not_load_says_where),

@@ -681,6 +681,12 @@ LUA = [
         [VALUES],
     ),
     Guard(
+        "lua-moved",
+        [("return document->moved || (", "return true || (")],
+        ["test_lua_moving"],
+    ),
+    Guard("lua-circle", [("    check_circles(L);\n}", "    (void)check_circles;\n}")], [PROJECTION]),
+    Guard(
         "lua-write-locked",
         [
             (
