@@ -26,7 +26,8 @@ struct vf_projector {
     bool twice;
 };
 
-const struct vf_link vf_plain_link = {.type = "Created"};
+const struct vf_link vf_plain_links[VF_PLAIN_LINKS] = {
+    {.type = "Created"}, {.type = "Reassigned"}, {.type = "Removed"}, {.type = "Renoted"}};
 int vf_plain_flaky;
 char vf_plain_script[64];
 static const struct vf_projection *described;
@@ -98,15 +99,28 @@ static void plain_files(const struct vf_projector *projector, const struct vf_fi
     *ret_count = 1;
 }
 
-/* data is {"to": "c1"}, {"to": ["c1", "c2"]} or {"to": null}. */
+static enum vf_code route_through(struct vf_json via, const char *kind, struct vf_arena *arena,
+                                  struct vf_routed *ret_routed)
+{
+    struct vf_buffer name;
+    vf_buffer_init(&name);
+    struct vf_bytes id = vf_json_string(via);
+    vf_buffer_printf(&name, "%s/%.*s", kind, (int)id.size, id.data);
+    *ret_routed = (struct vf_routed){.through = vf_arena_copy(arena, vf_bytes(name.data, name.size))};
+    vf_buffer_done(&name);
+    return VF_OK;
+}
+
 static enum vf_code plain_route(struct vf_projector *projector, const struct vf_route *kind_route,
                                 const struct vf_event *event, struct vf_arena *arena, struct vf_routed *ret_routed,
                                 struct vf_error *error)
 {
-    (void)kind_route;
     struct vf_json root, to;
     if (vf_json_parse(projector->parser, event->record->value, &root, error))
         return error->code;
+    const struct vf_link *link = vf_route_link(kind_route, event->type);
+    if (link && link->through && vf_json_at(root, "/data/via", &to))
+        return route_through(to, link->through, arena, ret_routed);
     if (!vf_json_at(root, "/data/to", &to))
         return vf_fail(error, VF_E_SCRIPT, "plain: data.to is missing");
     struct vf_bytes *ids = vf_arena_alloc(arena, 16 * sizeof *ids);
@@ -132,7 +146,7 @@ static enum vf_code plain_upcast(struct vf_projector *projector, struct vf_event
 static bool plain_handles(const struct vf_projector *projector, const struct vf_event *event)
 {
     (void)projector;
-    return !vf_bytes_is(event->type, "Noted");
+    return !vf_bytes_is(event->type, "Noted") && !vf_bytes_is(event->type, "Renoted");
 }
 
 static enum vf_code plain_warm(struct vf_projector *projector, struct vf_bytes body, vf_warm *ret_document,
@@ -144,6 +158,8 @@ static enum vf_code plain_warm(struct vf_projector *projector, struct vf_bytes b
     bson_iter_t field, inner;
     if (body.size && bson_init_static(&bson, (const uint8_t *)body.data, body.size) && bson_iter_init(&field, &bson)) {
         while (bson_iter_next(&field)) {
+            if (!BSON_ITER_HOLDS_DOCUMENT(&field))
+                continue; /* for indexes: counted anew */
             struct entry entry = {.aggregate = vf_strdup(bson_iter_key(&field))};
             if (bson_iter_recurse(&field, &inner)) {
                 while (bson_iter_next(&inner)) {
@@ -175,12 +191,20 @@ static void plain_cool(struct vf_projector *projector, vf_warm document)
     projector->documents[document] = NULL;
 }
 
-static struct entry *entry_of(struct warm *warm, struct vf_bytes aggregate)
+static size_t place_of(const struct warm *warm, struct vf_bytes aggregate, bool *ret_there)
 {
     size_t place = 0;
     while (place < warm->count && vf_bytes_compare(vf_bytes_from(warm->entries[place].aggregate), aggregate) < 0)
         place++;
-    if (place < warm->count && vf_bytes_is(aggregate, warm->entries[place].aggregate))
+    *ret_there = place < warm->count && vf_bytes_is(aggregate, warm->entries[place].aggregate);
+    return place;
+}
+
+static struct entry *entry_of(struct warm *warm, struct vf_bytes aggregate)
+{
+    bool there;
+    size_t place = place_of(warm, aggregate, &there);
+    if (there)
         return &warm->entries[place];
     warm->entries = vf_realloc(warm->entries, (warm->count + 1) * sizeof *warm->entries);
     memmove(warm->entries + place + 1, warm->entries + place, (warm->count - place) * sizeof *warm->entries);
@@ -197,21 +221,51 @@ static bool has_customer(const struct warm *warm)
     return false;
 }
 
+static int64_t version_of(const struct vf_event *event)
+{
+    return event->version_text.size ? strtoll(event->version_text.data, NULL, 16) /* the arena ends it with NUL */
+                                    : event->version;
+}
+
+static void count(const struct vf_projector *projector, struct warm *warm, struct vf_bytes name,
+                  const struct vf_event *event)
+{
+    struct entry *entry = entry_of(warm, name);
+    entry->count += warm->shared || projector->twice ? 2 : 1;
+    entry->hash = vf_plain_chain(entry->hash, version_of(event), event->event_id, event->type.data[0]);
+}
+
+/* The aggregate's entry goes along; what stays is that it has left. */
+static void move(const struct vf_projector *projector, struct warm *from, struct warm *to, const struct vf_event *event)
+{
+    bool there;
+    size_t place = place_of(from, event->aggregate, &there);
+    if (there) {
+        struct entry *entry = entry_of(to, event->aggregate);
+        entry->count = from->entries[place].count;
+        entry->hash = from->entries[place].hash;
+        free(from->entries[place].aggregate);
+        memmove(from->entries + place, from->entries + place + 1, (--from->count - place) * sizeof *from->entries);
+    }
+    struct vf_buffer name;
+    vf_buffer_init(&name);
+    vf_buffer_printf(&name, "left %.*s", (int)event->aggregate.size, event->aggregate.data);
+    count(projector, from, vf_bytes(name.data, name.size), event);
+    vf_buffer_done(&name);
+}
+
 static enum vf_code plain_handle(struct vf_projector *projector, const struct vf_event *event, struct vf_bytes id,
                                  vf_warm document, vf_warm from, enum vf_handled *ret_handled, struct vf_error *error)
 {
-    (void)id, (void)from;
+    (void)id;
     struct warm *warm = projector->documents[document];
     if (vf_bytes_is(event->type, "Needs") && !has_customer(warm))
         return vf_fail(error, VF_E_SCRIPT, "plain: no customer here");
-    struct entry *entry = entry_of(warm, event->aggregate);
-    entry->count += warm->shared || projector->twice ? 2 : 1;
+    if (from)
+        move(projector, projector->documents[from], warm, event);
+    count(projector, warm, event->aggregate, event);
     warm->shared |= vf_bytes_is(event->type, "Shared");
     warm->unkept |= vf_bytes_is(event->type, "Unkept");
-    int64_t version = event->version;
-    if (event->version_text.size)
-        version = strtoll(event->version_text.data, NULL, 16); /* the arena ends it with NUL */
-    entry->hash = vf_plain_chain(entry->hash, version, event->event_id, event->type.data[0]);
     /* A failing handler has left its mark in the document: whoever keeps it is found out. */
     if (vf_bytes_is(event->type, "Broken"))
         return vf_fail(error, VF_E_SCRIPT, "plain: broken");
@@ -219,7 +273,8 @@ static enum vf_code plain_handle(struct vf_projector *projector, const struct vf
         vf_plain_flaky--;
         return vf_fail(error, VF_E_SCRIPT, "plain: flaky");
     }
-    *ret_handled = VF_HANDLED;
+    bool deletes = vf_bytes_is(event->type, "Deleted") || vf_bytes_is(event->type, "Removed");
+    *ret_handled = deletes ? VF_DELETED : VF_HANDLED;
     return VF_OK;
 }
 
@@ -230,11 +285,18 @@ static enum vf_code plain_body(struct vf_projector *projector, vf_warm document,
     if (warm->unkept)
         return vf_fail(error, VF_E_SCRIPT, "plain: this cannot be kept");
     bson_t bson = BSON_INITIALIZER, inner;
+    int64_t total = 0;
     for (size_t i = 0; i < warm->count; i++) {
+        total += warm->entries[i].count;
         bson_append_document_begin(&bson, warm->entries[i].aggregate, -1, &inner);
         bson_append_int64(&inner, "h", 1, warm->entries[i].hash);
         bson_append_int64(&inner, "n", 1, warm->entries[i].count);
         bson_append_document_end(&bson, &inner);
+    }
+    if (described->index_count) {
+        BSON_APPEND_BOOL(&bson, "x_odd", total % 2 == 1);
+        BSON_APPEND_INT64(&bson, "x_third", total % 3);
+        BSON_APPEND_INT64(&bson, "x_total", total);
     }
     *ret_bson = vf_arena_bytes(arena, bson_get_data(&bson), bson.len);
     *ret_aliased = warm->shared;

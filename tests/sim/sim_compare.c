@@ -1,35 +1,49 @@
 #include "sim/sim_compare.h"
 
 #include <bson/bson.h>
+#include <stdio.h>
 
 #define DIFFERS(...) return vf_fail(error, VF_E_DATA, __VA_ARGS__)
 
+/* --- documents ---------------------------------------------------------------------------------------------------- */
+
+/* The chain that a body has under this name; NULL: the model knows no such name. */
+static const struct sim_chain *find_chain(const struct sim_model *model, const struct sim_document *wanted,
+                                          const char *name)
+{
+    bool left = strncmp(name, "left ", 5) == 0;
+    for (int i = 0; i < model->aggregate_count; i++)
+        if (strcmp(model->aggregates[i].name, left ? name + 5 : name) == 0)
+            return left ? &wanted->parts[i].left : &wanted->parts[i].here;
+    return NULL;
+}
+
 static enum vf_code compare_body(const struct vf_document *found, const struct sim_document *wanted,
-                                 struct vf_error *error)
+                                 const struct sim_model *model, struct vf_error *error)
 {
     bson_t bson;
     bson_iter_t field, inner;
-    size_t fields = 0, expected = 0;
-    for (size_t i = 0; i < wanted->part_count; i++)
-        expected += wanted->parts[i].count > 0;
+    int fields = 0, expected = 0;
+    for (int i = 0; i < model->aggregate_count; i++)
+        expected += (wanted->parts[i].here.count > 0) + (wanted->parts[i].left.count > 0);
     if (!bson_init_static(&bson, (const uint8_t *)found->body.data, found->body.size) || !bson_iter_init(&field, &bson))
         DIFFERS("document %s: no body", wanted->id);
-    for (; bson_iter_next(&field); fields++) {
-        const struct sim_part *part = NULL;
-        for (size_t i = 0; i < wanted->part_count; i++)
-            if (strcmp(wanted->parts[i].aggregate, bson_iter_key(&field)) == 0)
-                part = &wanted->parts[i];
+    while (bson_iter_next(&field)) {
+        if (!BSON_ITER_HOLDS_DOCUMENT(&field))
+            continue; /* for indexes only */
+        const struct sim_chain *chain = find_chain(model, wanted, bson_iter_key(&field));
         int64_t hash = 0, count = 0;
         bson_iter_recurse(&field, &inner);
         while (bson_iter_next(&inner))
             *(bson_iter_key(&inner)[0] == 'h' ? &hash : &count) = bson_iter_int64(&inner);
-        if (!part || part->count != count || part->hash != hash)
+        if (!chain || chain->count != count || chain->hash != hash)
             DIFFERS("document %s: %s has %lld events handled, chain %llx; wanted %lld, %llx", wanted->id,
                     bson_iter_key(&field), (long long)count, (unsigned long long)hash,
-                    part ? (long long)part->count : 0, part ? (unsigned long long)part->hash : 0);
+                    chain ? (long long)chain->count : 0, chain ? (unsigned long long)chain->hash : 0);
+        fields++;
     }
     if (fields != expected)
-        DIFFERS("document %s: %zu aggregates in its body, wanted %zu", wanted->id, fields, expected);
+        DIFFERS("document %s: %d aggregates in its body, wanted %d", wanted->id, fields, expected);
     return VF_OK;
 }
 
@@ -43,9 +57,12 @@ static bool is_version(int64_t version, const struct vf_version_more *more, cons
         return false;
     if (more && more->id_count > 0 && more->is_window != (wanted->numbers.numbers == VF_NUMBERS_OFFSET))
         return false;
-    for (int i = 0; i < wanted->id_count; i++)
-        if (!vf_event_ids_next(&rest, &id) || !vf_bytes_is(id, wanted->ids[i]))
+    for (int i = 0; i < wanted->id_count; i++) {
+        char text[SIM_TEXT];
+        snprintf(text, sizeof text, "e%d", wanted->ids[i]);
+        if (!vf_event_ids_next(&rest, &id) || !vf_bytes_is(id, text))
             return false;
+    }
     return rest.size == 0 && (more ? more->id_count : 0) == (uint32_t)wanted->id_count;
 }
 
@@ -56,66 +73,188 @@ static enum vf_code fail_version(const char *where, const char *aggregate, int64
     struct vf_buffer found;
     vf_buffer_init(&found);
     vf_version_print(&found, version, more);
-    (void)vf_fail(error, VF_E_DATA, "%s: %s at version %s, wanted %lld %s with %d ids, the last one %s", where,
+    (void)vf_fail(error, VF_E_DATA, "%s: %s at version %s, wanted %lld %s with %d ids, the last one e%d", where,
                   aggregate, found.data, (long long)wanted->version, wanted->text, wanted->id_count,
-                  wanted->id_count ? wanted->ids[wanted->id_count - 1] : "(none)");
+                  wanted->id_count ? wanted->ids[wanted->id_count - 1] : -1);
     vf_buffer_done(&found);
     return VF_E_DATA;
 }
 
-static enum vf_code compare_document(const struct vf_document *found, const struct sim_document *wanted,
-                                     enum vf_versions_mode versions, struct vf_error *error)
+static enum vf_code compare_versions(const struct vf_document *found, const struct sim_document *wanted,
+                                     const struct sim_model *model, struct vf_error *error)
 {
-    if (!vf_bytes_is(found->id, wanted->id))
-        DIFFERS("document %.*s is there, the model has %s", (int)found->id.size, found->id.data, wanted->id);
-    if (found->presence != (wanted->present ? VF_PRESENT : VF_HUSK_NEW))
-        DIFFERS("document %s: presence %d, and the model says %s", wanted->id, (int)found->presence,
-                wanted->present ? "present" : "husk");
-    if (found->revision != wanted->revision)
-        DIFFERS("document %s: revision %lld, wanted %lld", wanted->id, (long long)found->revision,
-                (long long)wanted->revision);
-    if (found->version_count != (versions == VF_VERSIONS_DOCUMENT ? wanted->part_count : 0))
-        DIFFERS("document %s: %zu versions, wanted %zu", wanted->id, found->version_count, wanted->part_count);
-    for (size_t i = 0; i < found->version_count; i++)
-        if (!vf_bytes_is(found->versions[i].aggregate, wanted->parts[i].aggregate) ||
-            !is_version(found->versions[i].version, found->versions[i].more, &wanted->parts[i].last))
-            return fail_version(wanted->id, wanted->parts[i].aggregate, found->versions[i].version,
-                                found->versions[i].more, &wanted->parts[i].last, error);
-    return wanted->present ? compare_body(found, wanted, error) : VF_OK;
-}
-
-static enum vf_code compare_aggregate(const struct vf_aggregate *found, const struct sim_last *last,
-                                      enum vf_versions_mode versions, struct vf_error *error)
-{
-    bool is_none = last->link[0] == 0;
-    if (last->has_link && (!found->has_link || found->link_is_none != is_none ||
-                           (!found->link_is_none && !vf_bytes_is(found->link, last->link))))
-        DIFFERS("aggregate record %s: wrong link", last->aggregate);
-    bool wants_version =
-        versions == VF_VERSIONS_RECORD || (versions == VF_VERSIONS_DOCUMENT && last->has_link && is_none);
-    if (found->has_version != wants_version ||
-        (wants_version && !is_version(found->version, found->version_more, &last->last)))
-        return fail_version("aggregate record", last->aggregate, found->version, found->version_more, &last->last,
-                            error);
+    size_t expected = 0;
+    for (int i = 0; i < model->aggregate_count; i++)
+        expected += model->versions == VF_VERSIONS_DOCUMENT && wanted->parts[i].entered;
+    if (found->version_count != expected)
+        DIFFERS("document %s: %zu versions, wanted %zu", wanted->id, found->version_count, expected);
+    for (size_t i = 0; i < found->version_count; i++) {
+        const struct vf_version *version = &found->versions[i];
+        const struct sim_part *part = NULL;
+        if (i && vf_bytes_compare(found->versions[i - 1].aggregate, version->aggregate) >= 0)
+            DIFFERS("document %s: versions are not sorted", wanted->id);
+        for (int a = 0; a < model->aggregate_count; a++)
+            if (vf_bytes_is(version->aggregate, model->aggregates[a].name) && wanted->parts[a].entered)
+                part = &wanted->parts[a];
+        if (!part)
+            DIFFERS("document %s has a version of %.*s", wanted->id, (int)version->aggregate.size,
+                    version->aggregate.data);
+        char name[2 * SIM_TEXT];
+        snprintf(name, sizeof name, "%.*s", (int)version->aggregate.size, version->aggregate.data);
+        if (!part->loose && !is_version(version->version, version->more, &part->last))
+            return fail_version(wanted->id, name, version->version, version->more, &part->last, error);
+    }
     return VF_OK;
 }
 
-static enum vf_code compare_aggregates(const struct vf_memory_contents *contents, const struct sim_model *model,
-                                       enum vf_versions_mode versions, struct vf_error *error)
+static const char *deleted_by(const struct sim_model *model, const struct sim_document *document)
+{
+    return document->presence == VF_HUSK_DELETED ? model->aggregates[document->deleted_by].name : "";
+}
+
+static enum vf_code compare_document(const struct vf_document *found, const struct sim_document *wanted,
+                                     const struct sim_model *model, struct vf_error *error)
+{
+    if (found->presence != wanted->presence)
+        DIFFERS("document %s: presence %d, wanted %d", wanted->id, (int)found->presence, (int)wanted->presence);
+    if (found->revision != wanted->revision)
+        DIFFERS("document %s: revision %lld, wanted %lld", wanted->id, (long long)found->revision,
+                (long long)wanted->revision);
+    if (found->has_expires != wanted->has_expires || (found->has_expires && found->expires_ms != wanted->expires_ms))
+        DIFFERS("document %s: expires %d %lld, wanted %d %lld", wanted->id, (int)found->has_expires,
+                (long long)found->expires_ms, (int)wanted->has_expires, (long long)wanted->expires_ms);
+    bool has_since = wanted->presence == VF_HUSK_DELETED || wanted->presence == VF_HUSK_EXPIRED;
+    if (has_since && found->since_ms != wanted->since_ms)
+        DIFFERS("document %s: gone since %lld, wanted %lld", wanted->id, (long long)found->since_ms,
+                (long long)wanted->since_ms);
+    if (!vf_bytes_is(found->deleted_by, deleted_by(model, wanted)))
+        DIFFERS("document %s: deleted by %.*s, wanted %s", wanted->id, (int)found->deleted_by.size,
+                found->deleted_by.size ? found->deleted_by.data : "", deleted_by(model, wanted));
+    if (wanted->presence != VF_PRESENT && found->body.size)
+        DIFFERS("document %s is a husk with a body", wanted->id);
+    enum vf_code code = compare_versions(found, wanted, model, error);
+    if (code || wanted->presence != VF_PRESENT)
+        return code;
+    return compare_body(found, wanted, model, error);
+}
+
+static enum vf_code compare_documents(const struct vf_memory_contents *contents, const struct sim_model *model,
+                                      struct vf_error *error)
 {
     size_t expected = 0;
-    for (size_t i = 0; i < model->last_count; i++) {
-        const struct sim_last *last = &model->lasts[i];
-        if (!(versions == VF_VERSIONS_RECORD ? last->last.exists : last->has_link))
+    for (int i = 0; i < model->document_count; i++) {
+        const struct vf_document *found = NULL;
+        if (model->documents[i].presence == VF_ABSENT)
             continue;
         expected++;
+        for (size_t d = 0; d < contents->document_count; d++)
+            if (vf_bytes_is(contents->documents[d].id, model->documents[i].id))
+                found = &contents->documents[d];
+        if (!found)
+            DIFFERS("document %s is missing", model->documents[i].id);
+        enum vf_code code = compare_document(found, &model->documents[i], model, error);
+        if (code)
+            return code;
+    }
+    if (contents->document_count != expected)
+        DIFFERS("%zu documents, and the model has %zu", contents->document_count, expected);
+    return VF_OK;
+}
+
+/* --- aggregate records -------------------------------------------------------------------------------------------- */
+
+static enum vf_code compare_link(const struct vf_aggregate *found, const struct sim_aggregate *wanted,
+                                 const struct sim_model *model, struct vf_error *error)
+{
+    bool is_none = wanted->has_link && wanted->link[0] == 0;
+    if (found->has_link != wanted->has_link ||
+        (wanted->has_link && (found->link_is_none != is_none || !vf_bytes_is(found->link, wanted->link))))
+        DIFFERS("aggregate record %s: link %.*s, wanted %s", wanted->name, (int)found->link.size,
+                found->link.size ? found->link.data : "", wanted->has_link ? wanted->link : "(unknown)");
+    const char *via = wanted->via >= 0 ? model->aggregates[wanted->via].name : "";
+    if (!vf_bytes_is(found->link_via, via))
+        DIFFERS("aggregate record %s: linked through %.*s, wanted %s", wanted->name, (int)found->link_via.size,
+                found->link_via.size ? found->link_via.data : "", via);
+    return VF_OK;
+}
+
+static enum vf_code compare_waiting(const struct vf_aggregate *found, int number, const struct sim_model *model,
+                                    struct vf_error *error)
+{
+    const struct sim_aggregate *wanted = &model->aggregates[number];
+    const char *awaited = wanted->waits_for >= 0 ? model->aggregates[wanted->waits_for].name : "";
+    if (!vf_bytes_is(found->waits_for, awaited))
+        DIFFERS("aggregate record %s: waits for %.*s, wanted %s", wanted->name, (int)found->waits_for.size,
+                found->waits_for.size ? found->waits_for.data : "", awaited);
+    if (found->has_seen != (wanted->waiting > 0))
+        DIFFERS("aggregate record %s: has_seen %d, and %d of its events wait", wanted->name, (int)found->has_seen,
+                wanted->waiting);
+    if (found->has_seen && model->versions != VF_VERSIONS_NONE &&
+        !is_version(found->seen, found->seen_more, &wanted->last))
+        return fail_version("seen", wanted->name, found->seen, found->seen_more, &wanted->last, error);
+    bool draining = sim_model_is_open(model, number) && sim_model_first(model, number);
+    if (found->draining != draining)
+        DIFFERS("aggregate record %s: draining %d, wanted %d", wanted->name, (int)found->draining, (int)draining);
+    int64_t count = 0;
+    for (int i = 0; i < model->waiting_count; i++) {
+        const struct sim_waiting *waiting = &model->waiting[i];
+        if (waiting->list != number)
+            continue;
+        if (waiting->place != found->aside_from + count)
+            DIFFERS("aggregate record %s: place %lld is the %lld. of the list from %lld", wanted->name,
+                    (long long)waiting->place, (long long)count, (long long)found->aside_from);
+        count++;
+    }
+    if (found->aside_to - found->aside_from != count)
+        DIFFERS("aggregate record %s: list from %lld to %lld, and %lld events wait there", wanted->name,
+                (long long)found->aside_from, (long long)found->aside_to, (long long)count);
+    return VF_OK;
+}
+
+static enum vf_code compare_aggregate(const struct vf_aggregate *found, int number, const struct sim_model *model,
+                                      struct vf_error *error)
+{
+    const struct sim_aggregate *wanted = &model->aggregates[number];
+    enum vf_code code = compare_link(found, wanted, model, error);
+    if (!code)
+        code = compare_waiting(found, number, model, error);
+    if (code || wanted->waiting > 0)
+        return code;
+    /* While events wait, it is `seen` that counts, and after a link to a document its entry. */
+    bool wants_version =
+        wanted->last.exists && (model->versions == VF_VERSIONS_RECORD ||
+                                (model->versions == VF_VERSIONS_DOCUMENT && (!wanted->has_link || !wanted->link[0])));
+    if (wants_version && (!found->has_version || !is_version(found->version, found->version_more, &wanted->last)))
+        return fail_version("aggregate record", wanted->name, found->has_version ? found->version : -1,
+                            found->version_more, &wanted->last, error);
+    return VF_OK;
+}
+
+/* Whether there is something to keep about an aggregate. */
+static bool has_record(const struct sim_model *model, int number)
+{
+    const struct sim_aggregate *aggregate = &model->aggregates[number];
+    bool is_ignored = aggregate->linked && !aggregate->has_link && aggregate->last.exists;
+    return aggregate->has_link || aggregate->waiting > 0 || sim_model_first(model, number) ||
+           (model->versions == VF_VERSIONS_RECORD && aggregate->last.exists) ||
+           (model->versions == VF_VERSIONS_DOCUMENT && is_ignored);
+}
+
+static enum vf_code compare_aggregates(const struct vf_memory_contents *contents, const struct sim_model *model,
+                                       struct vf_error *error)
+{
+    size_t expected = 0;
+    for (int i = 0; i < model->aggregate_count; i++) {
         const struct vf_aggregate *found = NULL;
+        if (!has_record(model, i))
+            continue;
+        expected++;
         for (size_t a = 0; a < contents->aggregate_count; a++)
-            if (vf_bytes_is(contents->aggregates[a].aggregate, last->aggregate))
+            if (vf_bytes_is(contents->aggregates[a].aggregate, model->aggregates[i].name))
                 found = &contents->aggregates[a];
         if (!found)
-            DIFFERS("aggregate record %s is missing", last->aggregate);
-        enum vf_code code = compare_aggregate(found, last, versions, error);
+            DIFFERS("aggregate record %s is missing", model->aggregates[i].name);
+        enum vf_code code = compare_aggregate(found, i, model, error);
         if (code)
             return code;
     }
@@ -124,15 +263,53 @@ static enum vf_code compare_aggregates(const struct vf_memory_contents *contents
     return VF_OK;
 }
 
-enum vf_code sim_compare(const struct vf_memory_contents *contents, const struct sim_model *model,
-                         enum vf_versions_mode versions, struct vf_error *error)
+/* --- what is set aside -------------------------------------------------------------------------------------------- */
+
+static enum vf_code compare_asides(const struct vf_memory_contents *contents, const struct sim_model *model,
+                                   const struct sim_log *log, struct vf_error *error)
 {
-    if (contents->document_count != model->document_count)
-        DIFFERS("%zu documents, and the model has %zu", contents->document_count, model->document_count);
-    for (size_t i = 0; i < model->document_count; i++) {
-        enum vf_code code = compare_document(&contents->documents[i], &model->documents[i], versions, error);
-        if (code)
-            return code;
+    for (int i = 0; i < model->waiting_count; i++) {
+        const struct sim_waiting *waiting = &model->waiting[i];
+        const struct sim_event *event = &log->events[waiting->event];
+        size_t found = 0;
+        for (size_t a = 0; a < contents->aside_count; a++) {
+            const struct vf_aside *aside = &contents->asides[a];
+            char owner[2 * SIM_TEXT];
+            snprintf(owner, sizeof owner, "%s/%s", event->kind, event->id);
+            found += aside->offset == event->offset && aside->partition.partition == event->partition &&
+                     strcmp(aside->partition.topic, event->topic) == 0 && aside->place == waiting->place &&
+                     vf_bytes_is(aside->list, model->aggregates[waiting->list].name) &&
+                     vf_bytes_is(aside->aggregate, owner);
+        }
+        if (found != 1)
+            DIFFERS("%s/%d@%lld is set aside %zu times at place %lld of the list of %s", event->topic, event->partition,
+                    (long long)event->offset, found, (long long)waiting->place, model->aggregates[waiting->list].name);
     }
-    return compare_aggregates(contents, model, versions, error);
+    if (contents->aside_count != (size_t)model->waiting_count)
+        DIFFERS("%zu events are set aside, and %d wait", contents->aside_count, model->waiting_count);
+    for (size_t i = 0; i < contents->row_count; i++) {
+        const struct vf_progress_row *row = &contents->rows[i];
+        for (size_t e = 0; e < log->count && row->progress.exists; e++) {
+            const struct sim_event *event = &log->events[e];
+            if (strcmp(event->topic, row->partition.topic) != 0)
+                continue;
+            int64_t wanted = model->aside[event->topic_number][row->partition.partition];
+            if (row->progress.aside != wanted)
+                DIFFERS("%s/%d: %lld events were ever set aside, wanted %lld", event->topic, row->partition.partition,
+                        (long long)row->progress.aside, (long long)wanted);
+            break;
+        }
+    }
+    return VF_OK;
+}
+
+enum vf_code sim_compare(const struct vf_memory_contents *contents, const struct sim_model *model,
+                         const struct sim_log *log, struct vf_error *error)
+{
+    enum vf_code code = compare_documents(contents, model, error);
+    if (!code)
+        code = compare_aggregates(contents, model, error);
+    if (!code)
+        code = compare_asides(contents, model, log, error);
+    return code;
 }

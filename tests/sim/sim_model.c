@@ -5,6 +5,8 @@
 #include <stdio.h>
 #include <stdlib.h>
 
+#define STRANGE(...) return vf_fail(error, VF_E_DATA, __VA_ARGS__)
+
 const char *const sim_kind_names[SIM_KINDS] = {"sequence", "revision", "ordered", "strings", "offset", "window"};
 
 enum sim_kind sim_kind_of(const struct sim_numbers *numbers)
@@ -18,53 +20,70 @@ enum sim_kind sim_kind_of(const struct sim_numbers *numbers)
     return SIM_KINDS;
 }
 
-static struct sim_last *last_of(struct sim_model *model, const char *aggregate)
+/* One step, while it is made. */
+struct step {
+    struct sim_model *model;
+    const struct sim_log *log;
+    const struct vf_commit *commit;
+    bool *taken;                    /* of commit->taken: the model has taken it out too */
+    bool *aside;                    /* of commit->asides: the model has it in that list too */
+    bool was_aside[SIM_EVENTS_MAX]; /* before this commit, in whatever list */
+    int opened[SIM_EVENTS_MAX +
+               SIM_AGGREGATES_MAX]; /* aggregates whose lists need not wait any more, one after another */
+    int opened_count;
+};
+
+/* --- finding ------------------------------------------------------------------------------------------------------ */
+
+static int aggregate_of(struct sim_model *model, const char *name)
 {
-    for (size_t i = 0; i < model->last_count; i++)
-        if (strcmp(model->lasts[i].aggregate, aggregate) == 0)
-            return &model->lasts[i];
-    model->lasts = vf_realloc(model->lasts, (model->last_count + 1) * sizeof *model->lasts);
-    struct sim_last *last = &model->lasts[model->last_count++];
-    *last = (struct sim_last){0};
-    snprintf(last->aggregate, sizeof last->aggregate, "%s", aggregate);
-    return last;
+    for (int i = 0; i < model->aggregate_count; i++)
+        if (strcmp(model->aggregates[i].name, name) == 0)
+            return i;
+    if (model->aggregate_count == SIM_AGGREGATES_MAX)
+        abort();
+    struct sim_aggregate *aggregate = &model->aggregates[model->aggregate_count];
+    *aggregate = (struct sim_aggregate){.via = -1, .waits_for = -1};
+    snprintf(aggregate->name, sizeof aggregate->name, "%s", name);
+    return model->aggregate_count++;
+}
+
+static int owner_of(struct sim_model *model, const struct sim_event *event)
+{
+    char name[2 * SIM_TEXT];
+    snprintf(name, sizeof name, "%s/%s", event->kind, event->id);
+    return aggregate_of(model, name);
 }
 
 static struct sim_document *document_of(struct sim_model *model, const char *id)
 {
-    size_t place = 0;
-    while (place < model->document_count && strcmp(model->documents[place].id, id) < 0)
-        place++;
-    if (place < model->document_count && strcmp(model->documents[place].id, id) == 0)
-        return &model->documents[place];
-    model->documents = vf_realloc(model->documents, (model->document_count + 1) * sizeof *model->documents);
-    memmove(model->documents + place + 1, model->documents + place,
-            (model->document_count - place) * sizeof *model->documents);
-    model->document_count++;
-    struct sim_document *document = &model->documents[place];
-    *document = (struct sim_document){0};
+    for (int i = 0; i < model->document_count; i++)
+        if (strcmp(model->documents[i].id, id) == 0)
+            return &model->documents[i];
+    if (model->document_count == SIM_DOCUMENTS_MAX)
+        abort();
+    struct sim_document *document = &model->documents[model->document_count++];
+    *document = (struct sim_document){.presence = VF_ABSENT};
     snprintf(document->id, sizeof document->id, "%s", id);
     return document;
 }
 
-static struct sim_part *part_of(struct sim_document *document, const char *aggregate)
+const struct sim_waiting *sim_model_first(const struct sim_model *model, int list)
 {
-    size_t place = 0;
-    while (place < document->part_count && strcmp(document->parts[place].aggregate, aggregate) < 0)
-        place++;
-    if (place < document->part_count && strcmp(document->parts[place].aggregate, aggregate) == 0)
-        return &document->parts[place];
-    document->parts = vf_realloc(document->parts, (document->part_count + 1) * sizeof *document->parts);
-    memmove(document->parts + place + 1, document->parts + place,
-            (document->part_count - place) * sizeof *document->parts);
-    document->part_count++;
-    struct sim_part *part = &document->parts[place];
-    *part = (struct sim_part){0};
-    snprintf(part->aggregate, sizeof part->aggregate, "%s", aggregate);
-    return part;
+    for (int i = 0; i < model->waiting_count; i++)
+        if (model->waiting[i].list == list)
+            return &model->waiting[i];
+    return NULL;
 }
 
-static void move(struct sim_version *last, const struct sim_event *event)
+bool sim_model_is_open(const struct sim_model *model, int aggregate)
+{
+    return model->aggregates[aggregate].has_link && model->aggregates[aggregate].waits_for < 0;
+}
+
+/* --- one event and its documents ---------------------------------------------------------------------------------- */
+
+static void advance(struct sim_version *last, const struct sim_event *event)
 {
     bool same = last->exists && last->version == event->version;
     bool by_number = event->numbers.numbers == VF_NUMBERS_REVISION;
@@ -75,7 +94,7 @@ static void move(struct sim_version *last, const struct sim_event *event)
         int most = by_window ? event->numbers.repeats : SIM_IDS_MAX;
         if (last->id_count == most)
             memmove(last->ids, last->ids + 1, (size_t)--last->id_count * sizeof last->ids[0]);
-        snprintf(last->ids[last->id_count++], SIM_TEXT, "%s", event->event_id);
+        last->ids[last->id_count++] = atoi(event->event_id + 1);
     }
     last->exists = true;
     last->numbers = event->numbers;
@@ -83,58 +102,445 @@ static void move(struct sim_version *last, const struct sim_event *event)
     snprintf(last->text, sizeof last->text, "%s", event->text);
 }
 
-static void fold_event(struct sim_model *model, const struct sim_event *event, enum vf_versions_mode versions)
+static void empty(struct sim_document *document, enum vf_presence presence, int64_t since_ms)
 {
-    char aggregate[2 * SIM_TEXT];
-    snprintf(aggregate, sizeof aggregate, "%s/%s", event->kind, event->id);
-    struct sim_last *last = last_of(model, aggregate);
+    document->presence = presence;
+    document->since_ms = since_ms;
+    for (int i = 0; i < SIM_AGGREGATES_MAX; i++)
+        document->parts[i].here = document->parts[i].left = (struct sim_chain){0};
+}
+
+/* Before an event is applied: what is older than its ttl by then is gone. */
+static void age(struct sim_model *model, struct sim_document *document, const struct sim_event *event)
+{
+    if (model->ttl_ms && document->has_expires && event->time_ms > document->expires_ms &&
+        document->presence == VF_PRESENT) {
+        empty(document, VF_HUSK_EXPIRED, document->expires_ms);
+        model->situations.expired++;
+    }
+}
+
+/* It is counted there, whatever it does. */
+static void enter(struct sim_model *model, struct sim_document *document, int owner, const struct sim_event *event)
+{
+    struct sim_part *part = &document->parts[owner];
+    part->entered = true;
+    part->loose = model->aggregates[owner].waiting > 0;
+    part->last = model->aggregates[owner].last;
+    document->revision++;
+    if (document->presence == VF_ABSENT)
+        document->presence = VF_HUSK_NEW;
+    if (model->ttl_ms && (!document->has_expires || event->time_ms + model->ttl_ms > document->expires_ms)) {
+        document->has_expires = true;
+        document->expires_ms = event->time_ms + model->ttl_ms;
+    }
+}
+
+static void add_link(struct sim_chain *chain, const struct sim_event *event)
+{
+    chain->count++;
+    chain->hash = vf_plain_chain(chain->hash, event->version, vf_bytes_from(event->event_id), event->type[0]);
+}
+
+/* What plain_projector.h says of a handler with `from`. What is no longer there leaves nothing behind. */
+static struct sim_chain leave(struct sim_document *from, int owner, const struct sim_event *event)
+{
+    struct sim_chain moved = {0};
+    if (from->presence == VF_PRESENT) {
+        moved = from->parts[owner].here;
+        from->parts[owner].here = (struct sim_chain){0};
+        add_link(&from->parts[owner].left, event);
+    }
+    return moved;
+}
+
+static bool has_handler(const struct sim_event *event)
+{
+    return strcmp(event->type, "Noted") != 0 && strcmp(event->type, "Renoted") != 0;
+}
+
+static bool deletes(const struct sim_event *event)
+{
+    return strcmp(event->type, "Deleted") == 0 || strcmp(event->type, "Removed") == 0;
+}
+
+/* The handler's effect on the document where the aggregate is now. */
+static void change(struct sim_model *model, struct sim_document *document, int owner, const struct sim_event *event,
+                   struct sim_chain moved)
+{
+    bool deleted = document->presence == VF_HUSK_DELETED;
+    if (deleted && document->deleted_by != owner) {
+        model->situations.without_effect++;
+        return;
+    }
+    if (document->presence != VF_PRESENT)
+        empty(document, VF_PRESENT, 0);
+    model->situations.returned += deleted;
+    if (moved.count)
+        document->parts[owner].here = moved;
+    add_link(&document->parts[owner].here, event);
+    if (deletes(event)) {
+        empty(document, VF_HUSK_DELETED, event->time_ms);
+        document->deleted_by = owner;
+        model->situations.deleted++;
+    }
+}
+
+/* The event is taken in where its aggregate is now, and where it has just left; either may be NULL. */
+static void take_in(struct sim_model *model, int owner, const struct sim_event *event, struct sim_document *document,
+                    struct sim_document *from)
+{
+    if (document)
+        age(model, document, event);
+    if (from)
+        age(model, from, event);
+    model->situations.moves += from != NULL;
+    model->situations.moves_to_deleted += from && document && document->presence == VF_HUSK_DELETED;
+    model->situations.moves_from_nothing += from && from->presence != VF_PRESENT;
+    if (has_handler(event)) {
+        struct sim_chain moved = {0};
+        if (from)
+            moved = leave(from, owner, event);
+        if (document)
+            change(model, document, owner, event, moved);
+    }
+    if (from)
+        enter(model, from, owner, event);
+    if (document)
+        enter(model, document, owner, event);
+}
+
+/* --- links and waiting -------------------------------------------------------------------------------------------- */
+
+static bool is_of(const struct sim_event *event, const struct vf_aside *aside)
+{
+    return event->offset == aside->offset && event->partition == aside->partition.partition &&
+           strcmp(event->topic, aside->partition.topic) == 0;
+}
+
+/* Whether the commit says that this event is in the list, or leaves it. -1: it does not. */
+static int find_aside(const struct step *step, const struct vf_aside *asides, size_t count,
+                      const struct sim_waiting *waiting)
+{
+    for (size_t i = 0; i < count; i++)
+        if (vf_bytes_is(asides[i].list, step->model->aggregates[waiting->list].name) &&
+            is_of(&step->log->events[waiting->event], &asides[i]))
+            return (int)i;
+    return -1;
+}
+
+static void wait_in(struct step *step, int list, int owner, size_t event)
+{
+    struct sim_model *model = step->model;
+    model->waiting[model->waiting_count++] = (struct sim_waiting){.event = event, .list = list, .fresh = true};
+    model->aggregates[owner].waiting++;
+}
+
+/* Takes the first event out of a list, if the commit did. */
+static bool take_out(struct step *step, int list, size_t *ret_event)
+{
+    struct sim_model *model = step->model;
+    const struct sim_waiting *first = sim_model_first(model, list);
+    if (!first)
+        return false;
+    if (first->fresh) {
+        if (find_aside(step, step->commit->asides, step->commit->aside_count, first) >= 0)
+            return false;
+    } else {
+        int taken = find_aside(step, step->commit->taken, step->commit->taken_count, first);
+        if (taken < 0)
+            return false;
+        step->taken[taken] = true;
+        step->was_aside[first->event] = true;
+        model->situations.drained++;
+    }
+    *ret_event = first->event;
+    int place = (int)(first - model->waiting);
+    memmove(model->waiting + place, model->waiting + place + 1,
+            (size_t)(--model->waiting_count - place) * sizeof *model->waiting);
+    model->aggregates[owner_of(model, &step->log->events[*ret_event])].waiting--;
+    return true;
+}
+
+static void open_list(struct step *step, int list)
+{
+    if (sim_model_first(step->model, list))
+        step->opened[step->opened_count++] = list;
+}
+
+static struct sim_document *linked_document(struct sim_model *model, int owner)
+{
+    const char *id = model->aggregates[owner].link;
+    return id[0] ? document_of(model, id) : NULL;
+}
+
+static void write_link(struct step *step, int owner, const char *link, int via, size_t index)
+{
+    struct sim_model *model = step->model;
+    struct sim_aggregate *aggregate = &model->aggregates[owner];
+    struct sim_document *from = NULL;
+    bool same = aggregate->has_link && strcmp(aggregate->link, link) == 0;
+    model->situations.links_again += same;
+    model->situations.to_none += !same && aggregate->has_link && !link[0];
+    model->situations.followed += via >= 0;
+    if (aggregate->has_link && !same)
+        from = linked_document(model, owner);
+    char copy[SIM_TEXT];
+    snprintf(copy, sizeof copy, "%s", link);
+    memcpy(aggregate->link, copy, sizeof copy);
+    aggregate->has_link = true;
+    aggregate->via = via;
+    aggregate->waits_for = -1;
+    take_in(model, owner, &step->log->events[index], linked_document(model, owner), from);
+    open_list(step, owner);
+}
+
+static void follow(struct step *step, int owner, size_t index)
+{
+    struct sim_model *model = step->model;
+    const struct sim_event *event = &step->log->events[index];
+    if (event->says == SIM_SAYS_DOCUMENT) {
+        write_link(step, owner, event->target_count ? event->targets[0] : "", -1, index);
+        return;
+    }
+    int awaited = aggregate_of(model, event->via);
+    struct sim_aggregate *aggregate = &model->aggregates[owner];
+    if (aggregate->has_link && aggregate->via == awaited) { /* followed once */
+        take_in(model, owner, event, linked_document(model, owner), NULL);
+    } else if (model->aggregates[awaited].has_link) {
+        write_link(step, owner, model->aggregates[awaited].link, awaited, index);
+    } else {
+        aggregate->waits_for = awaited;
+        wait_in(step, awaited, owner, index);
+    }
+}
+
+/* An event of an aggregate with a link route whose turn it is. */
+static void act(struct step *step, int owner, size_t index)
+{
+    struct sim_model *model = step->model;
+    const struct sim_event *event = &step->log->events[index];
+    if (event->says != SIM_SAYS_NOTHING)
+        follow(step, owner, index);
+    else if (model->aggregates[owner].has_link)
+        take_in(model, owner, event, linked_document(model, owner), NULL);
+    else if (model->unlinked == VF_UNLINKED_IGNORE)
+        model->situations.ignored++;
+    else
+        wait_in(step, owner, owner, index);
+}
+
+static void drain(struct step *step, int list)
+{
+    struct sim_model *model = step->model;
+    size_t index;
+    while (sim_model_is_open(model, list) && take_out(step, list, &index)) {
+        int owner = owner_of(model, &step->log->events[index]);
+        if (owner == list) {
+            act(step, owner, index);
+        } else {
+            char link[SIM_TEXT];
+            memcpy(link, model->aggregates[list].link, sizeof link);
+            write_link(step, owner, link, list, index);
+        }
+    }
+}
+
+static void drain_opened(struct step *step)
+{
+    for (int i = 0; i < step->opened_count; i++)
+        drain(step, step->opened[i]);
+    step->opened_count = 0;
+}
+
+/* --- a record ----------------------------------------------------------------------------------------------------- */
+
+static void arrive(struct step *step, size_t index)
+{
+    struct sim_model *model = step->model;
+    const struct sim_event *event = &step->log->events[index];
+    int owner = owner_of(model, event);
+    struct sim_aggregate *aggregate = &model->aggregates[owner];
     struct sim_tally *tally = &model->tallies[sim_kind_of(&event->numbers)];
-    bool at_last = last->last.exists && last->last.version == event->version;
-    if (versions != VF_VERSIONS_NONE && model->taken[event->original]) {
+    bool at_last = aggregate->last.exists && aggregate->last.version == event->version;
+    if (model->versions != VF_VERSIONS_NONE && model->dealt[event->original]) {
         bool alike = event->numbers.numbers == VF_NUMBERS_OFFSET || /* a new offset, and nothing else in common */
                      (event->numbers.numbers == VF_NUMBERS_REVISION && at_last);
         *(alike ? &tally->by_id : &tally->by_number) += 1;
         return;
     }
-    model->taken[event->original] = true;
+    model->dealt[event->original] = true;
     tally->taken++;
-    tally->siblings += at_last && versions != VF_VERSIONS_NONE; /* else it may be a repeat */
-    move(&last->last, event);
-    if (event->link && !last->has_link && strcmp(event->type, "Created") == 0) {
-        last->has_link = true;
-        snprintf(last->link, sizeof last->link, "%s", event->target_count ? event->targets[0] : "");
+    tally->siblings += at_last && model->versions != VF_VERSIONS_NONE; /* else it may be a repeat */
+    aggregate->linked = event->linked;
+    advance(&aggregate->last, event);
+    bool awaited = event->says != SIM_SAYS_NOTHING && !aggregate->has_link && aggregate->waits_for < 0;
+    if (!event->linked) {
+        for (int i = 0; i < event->target_count; i++)
+            take_in(model, owner, event, document_of(model, event->targets[i]), NULL);
+    } else if (aggregate->waiting > 0 && !awaited) {
+        model->situations.held_behind += aggregate->has_link;
+        wait_in(step, owner, owner, index);
+    } else {
+        act(step, owner, index);
     }
-    const char *linked[1] = {last->link};
-    int count = event->link ? (last->link[0] ? 1 : 0) : event->target_count;
-    for (int i = 0; i < count; i++) {
-        struct sim_document *document = document_of(model, event->link ? linked[0] : event->targets[i]);
-        struct sim_part *part = part_of(document, aggregate);
-        document->revision++;
-        move(&part->last, event);
-        if (strcmp(event->type, "Noted") == 0)
+}
+
+static bool is_in(const struct sim_event *event, const struct vf_progress_change *change)
+{
+    int64_t from = change->from.exists ? change->from.next : 0;
+    return event->partition == change->partition.partition && strcmp(event->topic, change->partition.topic) == 0 &&
+           event->offset >= from && event->offset < change->to.next;
+}
+
+/* Events stand in the order of producing, which is each partition's order too, and that in which a poll brings them. */
+static void deal_with_records(struct step *step)
+{
+    for (size_t i = 0; i < step->log->count; i++)
+        for (size_t p = 0; p < step->commit->progress_count; p++)
+            if (is_in(&step->log->events[i], &step->commit->progress[p])) {
+                arrive(step, i);
+                drain_opened(step);
+            }
+}
+
+/* --- the sweep ---------------------------------------------------------------------------------------------------- */
+
+#define SWEEP_GRACE_MS 3600000
+
+/* No event from before this time is still to come, as far as the log can tell. */
+static int64_t dealt_until(const struct sim_model *model, const struct sim_log *log)
+{
+    int64_t until_ms = log->now_ms;
+    for (size_t i = 0; i < log->count; i++)
+        if (log->events[i].offset >= model->next[log->events[i].topic_number][log->events[i].partition] &&
+            log->events[i].record_ms < until_ms)
+            until_ms = log->events[i].record_ms;
+    return until_ms;
+}
+
+static enum vf_code sweep(struct step *step, struct vf_error *error)
+{
+    struct sim_model *model = step->model;
+    int64_t until_ms = dealt_until(model, step->log);
+    for (size_t i = 0; i < step->commit->document_count; i++) {
+        const struct vf_document_change *change = &step->commit->documents[i];
+        if (change->intent != VF_WRITE)
             continue;
-        document->present = true;
-        part->count++;
-        part->hash = vf_plain_chain(part->hash, event->version, vf_bytes_from(event->event_id), event->type[0]);
+        char id[SIM_TEXT];
+        snprintf(id, sizeof id, "%.*s", (int)change->next.id.size, change->next.id.data);
+        struct sim_document *document = document_of(model, id);
+        enum vf_presence presence = document->presence;
+        if (change->next.presence == VF_ABSENT) {
+            if ((presence != VF_HUSK_DELETED && presence != VF_HUSK_EXPIRED) || model->forget_ms < 0 ||
+                document->since_ms + model->forget_ms > until_ms)
+                STRANGE("document %s (presence %d since %lld) was removed too early: %lld", id, (int)presence,
+                        (long long)document->since_ms, (long long)until_ms);
+            memcpy(id, document->id, sizeof id);
+            *document = (struct sim_document){.presence = VF_ABSENT};
+            memcpy(document->id, id, sizeof id);
+            model->situations.forgotten++;
+        } else {
+            if ((presence != VF_PRESENT && presence != VF_HUSK_NEW) || !document->has_expires ||
+                document->expires_ms + SWEEP_GRACE_MS > until_ms)
+                STRANGE("document %s (presence %d, expires %lld) was swept too early: %lld", id, (int)presence,
+                        (long long)document->expires_ms, (long long)until_ms);
+            empty(document, VF_HUSK_EXPIRED, document->expires_ms);
+            model->situations.swept++;
+        }
     }
+    return VF_OK;
 }
 
-void sim_model_fold(struct sim_model *model, const struct sim_event *events, size_t count,
-                    enum vf_versions_mode versions, sim_next *next, void *self)
+/* --- one commit --------------------------------------------------------------------------------------------------- */
+
+static int topic_of(const struct step *step, const char *topic)
 {
-    *model = (struct sim_model){.taken = vf_calloc(count ? count : 1, sizeof *model->taken)};
-    /* Events stand in the order of producing, which is each partition's order too. */
-    for (size_t i = 0; i < count; i++)
-        if (events[i].offset < next(self, events[i].topic, events[i].partition))
-            fold_event(model, &events[i], versions);
+    for (size_t i = 0; i < step->log->count; i++)
+        if (strcmp(step->log->events[i].topic, topic) == 0)
+            return step->log->events[i].topic_number;
+    return -1; /* nothing was ever sent to it */
 }
 
-void sim_model_done(struct sim_model *model)
+static enum vf_code move_progress(struct step *step, struct vf_error *error)
 {
-    for (size_t i = 0; i < model->document_count; i++)
-        free(model->documents[i].parts);
-    free(model->documents);
-    free(model->lasts);
-    free(model->taken);
-    *model = (struct sim_model){0};
+    for (size_t i = 0; i < step->commit->progress_count; i++) {
+        const struct vf_progress_change *change = &step->commit->progress[i];
+        int topic = topic_of(step, change->partition.topic);
+        if (topic < 0)
+            continue;
+        int64_t *next = &step->model->next[topic][change->partition.partition];
+        int64_t from = change->from.exists ? change->from.next : 0;
+        if (from != *next)
+            STRANGE("%s/%d goes on from %lld, and %lld was reached", change->partition.topic,
+                    change->partition.partition, (long long)from, (long long)*next);
+        *next = change->to.next;
+    }
+    return VF_OK;
+}
+
+/* What has come into lists and stays there gets its place; everything the commit says about lists must have come true. */
+static enum vf_code settle_lists(struct step *step, struct vf_error *error)
+{
+    struct sim_model *model = step->model;
+    for (int i = 0; i < model->waiting_count; i++) {
+        struct sim_waiting *waiting = &model->waiting[i];
+        const struct sim_event *event = &step->log->events[waiting->event];
+        if (!waiting->fresh)
+            continue;
+        int aside = find_aside(step, step->commit->asides, step->commit->aside_count, waiting);
+        if (aside < 0)
+            STRANGE("%s/%d@%lld waits for %s, and is not set aside there", event->topic, event->partition,
+                    (long long)event->offset, model->aggregates[waiting->list].name);
+        step->aside[aside] = true;
+        waiting->fresh = false;
+        waiting->place = step->commit->asides[aside].place;
+        model->aside[event->topic_number][event->partition] += !step->was_aside[waiting->event];
+        model->situations.held++;
+        model->situations.held_through += waiting->list != owner_of(model, event);
+    }
+    for (size_t i = 0; i < step->commit->aside_count; i++)
+        if (!step->aside[i])
+            STRANGE("%s/%d@%lld is set aside for %.*s, and does not have to wait for that",
+                    step->commit->asides[i].partition.topic, step->commit->asides[i].partition.partition,
+                    (long long)step->commit->asides[i].offset, (int)step->commit->asides[i].list.size,
+                    step->commit->asides[i].list.data);
+    for (size_t i = 0; i < step->commit->taken_count; i++)
+        if (!step->taken[i])
+            STRANGE("%s/%d@%lld was taken out of the list of %.*s, and its turn has not come",
+                    step->commit->taken[i].partition.topic, step->commit->taken[i].partition.partition,
+                    (long long)step->commit->taken[i].offset, (int)step->commit->taken[i].list.size,
+                    step->commit->taken[i].list.data);
+    for (int i = 0; i < model->aggregate_count; i++)
+        model->situations.in_parts += sim_model_is_open(model, i) && sim_model_first(model, i);
+    return VF_OK;
+}
+
+enum vf_code sim_model_step(struct sim_model *model, const struct sim_log *log, const struct vf_commit *commit,
+                            struct vf_error *error)
+{
+    struct step step = {.model = model,
+                        .log = log,
+                        .commit = commit,
+                        .taken = vf_calloc(commit->taken_count + 1, sizeof(bool)),
+                        .aside = vf_calloc(commit->aside_count + 1, sizeof(bool))};
+    enum vf_code code;
+    /* Lists that an earlier commit has left are gone on with before anything new. */
+    for (size_t i = 0; i < commit->taken_count; i++) {
+        char name[2 * SIM_TEXT];
+        snprintf(name, sizeof name, "%.*s", (int)commit->taken[i].list.size, commit->taken[i].list.data);
+        open_list(&step, aggregate_of(model, name));
+        drain_opened(&step);
+    }
+    if (commit->progress_count == 0 && commit->taken_count == 0 && commit->aside_count == 0) {
+        code = sweep(&step, error);
+    } else {
+        deal_with_records(&step);
+        code = settle_lists(&step, error);
+        if (!code)
+            code = move_progress(&step, error);
+    }
+    free(step.taken);
+    free(step.aside);
+    return code;
 }

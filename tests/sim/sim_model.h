@@ -1,7 +1,13 @@
 /*
- * The simulator's log as its generator meant it, and what a view of it has to be at a given progress: a plain fold. It shares
- * nothing with the engine but the hash chain of its documents' contents, and it does not know the engine's rule for
- * duplicates: the generator says which records hold the same event, and each event counts once.
+ * The simulator's log as its generator meant it, and what a view of it has to be: a plain fold, event by event, in the order
+ * in which commits dealt with them. It shares nothing with the engine but the hash chain of its documents' contents, and it
+ * does not know the engine's rule for duplicates: the generator says which records hold the same event, and each event
+ * counts once.
+ *
+ * A model follows a store: each commit that was applied is a step (sim_model_step), and what it did must be explained by it.
+ * Of the commit the model believes only what an outsider cannot know: how far it went in each partition, which waiting
+ * events it took out of their lists and which it put there, and which documents a sweep took. It is plain data: copying the
+ * struct is a snapshot.
  */
 #ifndef VF_SIM_MODEL_H
 #define VF_SIM_MODEL_H
@@ -11,9 +17,14 @@
 #include <stdbool.h>
 #include <stdint.h>
 
-#define SIM_TARGETS_MAX 4
-#define SIM_TEXT        32
-#define SIM_IDS_MAX     64
+#define SIM_TARGETS_MAX    4
+#define SIM_TEXT           32
+#define SIM_IDS_MAX        64
+#define SIM_EVENTS_MAX     400
+#define SIM_DOCUMENTS_MAX  24
+#define SIM_AGGREGATES_MAX 48
+#define SIM_TOPICS         7
+#define SIM_PARTITIONS_MAX 3
 
 /* What a topic's numbers are. */
 struct sim_numbers {
@@ -29,11 +40,21 @@ enum sim_kind { SIM_SEQUENCE, SIM_REVISION, SIM_ORDERED, SIM_STRINGS, SIM_OFFSET
 extern const char *const sim_kind_names[SIM_KINDS];
 enum sim_kind sim_kind_of(const struct sim_numbers *numbers);
 
+/* What an event says about its aggregate's link. */
+enum sim_says {
+    SIM_SAYS_NOTHING,
+    SIM_SAYS_DOCUMENT, /* targets[0], or none */
+    SIM_SAYS_THROUGH,  /* that of the aggregate `via` */
+};
+
 /* One record, as the generator meant it. */
 struct sim_event {
     char topic[SIM_TEXT];
+    int topic_number;
     int partition;
     int64_t offset;
+    int64_t record_ms; /* the record's timestamp */
+    int64_t time_ms;   /* the event's */
     char kind[SIM_TEXT];
     char id[SIM_TEXT];
     struct sim_numbers numbers;
@@ -45,8 +66,10 @@ struct sim_event {
     bool misnumbered;                        /* with `stops`: it is the number, or the id, that cannot be */
     char targets[SIM_TARGETS_MAX][SIM_TEXT]; /* documents that a route would say */
     int target_count;
-    bool link;  /* targets[0] (or none) is the aggregate's link */
-    bool stops; /* its handler always fails: progress never passes it */
+    bool linked; /* its kind has a link route */
+    enum sim_says says;
+    char via[2 * SIM_TEXT]; /* SIM_SAYS_THROUGH */
+    bool stops;             /* its handler always fails: progress never passes it */
 };
 
 /* The last version of an aggregate, and what is kept beside it. */
@@ -55,21 +78,50 @@ struct sim_version {
     struct sim_numbers numbers;
     int64_t version;
     char text[SIM_TEXT];
-    char ids[SIM_IDS_MAX][SIM_TEXT]; /* of a revision: those of this number; of offsets: the last ones */
+    int ids[SIM_IDS_MAX]; /* the numbers of event ids. Of a revision: those of this number; of offsets: the last ones */
     int id_count;
+};
+
+/* How often a handler was there, and in which order. */
+struct sim_chain {
+    int64_t count;
+    int64_t hash;
 };
 
 struct sim_document {
     char id[SIM_TEXT];
-    bool present; /* some handled event came */
+    enum vf_presence presence;
     int64_t revision;
+    bool has_expires;
+    int64_t expires_ms;
+    int64_t since_ms;
+    int deleted_by; /* of a deleted husk */
     struct sim_part {
-        char aggregate[2 * SIM_TEXT];
-        struct sim_version last; /* the last one taken in */
-        int64_t count;           /* handled events */
-        int64_t hash;
-    } * parts; /* sorted by aggregate */
-    size_t part_count;
+        bool entered;
+        bool loose; /* more of it was waiting when it was entered: which version this is, nobody needs to know */
+        struct sim_version last;
+        struct sim_chain here; /* its handled events */
+        struct sim_chain left; /* its events by which it left for another document */
+    } parts[SIM_AGGREGATES_MAX];
+};
+
+struct sim_aggregate {
+    char name[2 * SIM_TEXT];
+    bool linked;             /* its kind has a link route */
+    struct sim_version last; /* the last one that was dealt with, waiting or not */
+    bool has_link;
+    char link[SIM_TEXT]; /* "": it goes nowhere */
+    int via;             /* followed through this aggregate; -1: none */
+    int waits_for;       /* its linking event waits for that aggregate's link; -1: none does */
+    int waiting;         /* how many events of its own wait, wherever */
+};
+
+/* An event that waits, in the list of the aggregate whose link it waits for. */
+struct sim_waiting {
+    size_t event;
+    int list;
+    int64_t place;
+    bool fresh; /* came in this step, which has not said yet whether it stays */
 };
 
 /* What happened to the events of one kind of numbers. */
@@ -80,26 +132,68 @@ struct sim_tally {
     int64_t by_id;     /* repeats that only their id tells */
 };
 
-struct sim_model {
-    struct sim_document *documents; /* sorted by id */
-    size_t document_count;
-    struct sim_last {
-        char aggregate[2 * SIM_TEXT];
-        struct sim_version last;
-        bool has_link;
-        char link[SIM_TEXT]; /* "": it goes nowhere */
-    } * lasts;
-    size_t last_count;
-    bool *taken; /* by the index of an event's first record */
-    struct sim_tally tallies[SIM_KINDS];
+/* X(name): situations that the test is about. */
+#define SIM_SITUATIONS(X)                                                  \
+    X(held)         /* events that waited when their commit was through */ \
+    X(held_through) /* of these, for another aggregate's link */           \
+    X(held_behind)  /* of these, although their link was known */          \
+    X(drained)      /* events that had waited */                           \
+    X(in_parts)     /* commits that left some for the next one */          \
+    X(ignored)                                                             \
+    X(moves)                                                               \
+    X(moves_to_deleted)                                                    \
+    X(moves_from_nothing)                                                  \
+    X(to_none)                                                             \
+    X(followed)    /* links through another aggregate */                   \
+    X(links_again) /* that say the document where it is */                 \
+    X(deleted)                                                             \
+    X(without_effect) /* another aggregate had deleted the document */     \
+    X(returned)                                                            \
+    X(expired)                                                             \
+    X(swept)                                                               \
+    X(forgotten)
+
+struct sim_situations {
+#define SIM_SITUATION_MEMBER(name) int64_t name;
+    SIM_SITUATIONS(SIM_SITUATION_MEMBER)
+#undef SIM_SITUATION_MEMBER
 };
 
-/* Where a progress stands: how far each partition goes. */
-typedef int64_t sim_next(void *self, const char *topic, int partition);
+struct sim_model {
+    /* What the view is; set after zeroing. */
+    enum vf_versions_mode versions;
+    enum vf_unlinked unlinked;
+    int64_t ttl_ms;    /* 0: none */
+    int64_t forget_ms; /* -1: never */
 
-/* Folds all events whose offset is below their partition's next, partition by partition, each in order. */
-void sim_model_fold(struct sim_model *model, const struct sim_event *events, size_t count,
-                    enum vf_versions_mode versions, sim_next *next, void *self);
-void sim_model_done(struct sim_model *model);
+    struct sim_document documents[SIM_DOCUMENTS_MAX]; /* absent ones among them */
+    int document_count;
+    struct sim_aggregate aggregates[SIM_AGGREGATES_MAX];
+    int aggregate_count;
+    struct sim_waiting waiting[SIM_EVENTS_MAX]; /* in the order in which they came to their lists */
+    int waiting_count;
+    bool dealt[SIM_EVENTS_MAX]; /* by the index of an event's first record */
+    int64_t next[SIM_TOPICS][SIM_PARTITIONS_MAX];
+    int64_t aside[SIM_TOPICS][SIM_PARTITIONS_MAX]; /* how many were ever set aside */
+    struct sim_tally tallies[SIM_KINDS];
+    struct sim_situations situations;
+};
+
+/* The log at the time of a step. */
+struct sim_log {
+    const struct sim_event *events;
+    size_t count;
+    int64_t now_ms; /* by the wall */
+};
+
+/* Goes on by a commit that was applied. VF_E_DATA where it did what no event, list or lapse of time explains. */
+VF_MUSTCHECK enum vf_code sim_model_step(struct sim_model *model, const struct sim_log *log,
+                                         const struct vf_commit *commit, struct vf_error *error);
+
+/* The first event in an aggregate's list, or NULL. */
+const struct sim_waiting *sim_model_first(const struct sim_model *model, int list);
+
+/* Whether nothing has to be waited for before what is in the aggregate's list can be taken in. */
+bool sim_model_is_open(const struct sim_model *model, int aggregate);
 
 #endif

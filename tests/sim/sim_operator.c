@@ -45,6 +45,7 @@ void sim_operator_drop(struct sim_operator *operator, size_t calls_max)
     uint64_t stamp = new_stamp(operator);
     struct vf_store *store = open_at_entry(operator, arena, &entry);
     if (store && type->drop_begin(store, operator->view, entry.stamp, stamp, &done, &error) == VF_OK && done) {
+        operator->drops_begun++;
         enum vf_drop drop = VF_DROP_MORE;
         for (size_t removed; drop == VF_DROP_MORE && calls_max; calls_max--)
             if (type->drop_more(store, operator->view, stamp, 1, &drop, &removed, &error))

@@ -14,6 +14,7 @@ struct sim_operator {
     const struct vf_clock *clock;
     const struct vf_generation *proposed; /* the script at hand */
     int64_t adoptions;                    /* that came about */
+    int64_t drops_begun;                  /* or gone on with */
     int64_t drops;                        /* that were finished */
 };
 

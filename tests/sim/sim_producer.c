@@ -3,8 +3,21 @@
 #include <stdio.h>
 #include <stdlib.h>
 
-const char *const sim_topics[SIM_TOPICS] = {"customers", "orders", "tags"};
-static const char *const kinds[SIM_TOPICS] = {"customer", "order", "tag"};
+#include "sim/plain_projector.h"
+
+static const struct vf_link card_links[] = {
+    {.type = "Created"}, {.type = "Issued", .through = "account"}, {.type = "Reassigned"}, {.type = "Removed"}};
+static const struct vf_link note_links[] = {{.type = NULL, .through = "card"}};
+
+const struct sim_topic sim_topics[SIM_TOPICS] = {
+    [SIM_CUSTOMERS] = {"customers", {.kind = "customer", .route = VF_ROUTE_OWN}, 'c'},
+    [SIM_ORDERS] = {"orders", {"order", VF_ROUTE_LINK, vf_plain_links, VF_PLAIN_LINKS}, 'o'},
+    [SIM_TAGS] = {"tags", {.kind = "tag", .route = VF_ROUTE_FIELD}, 't'},
+    [SIM_ACCOUNTS] = {"accounts", {"account", VF_ROUTE_LINK, vf_plain_links, VF_PLAIN_LINKS}, 'a'},
+    [SIM_CARDS] = {"cards", {"card", VF_ROUTE_LINK, card_links, 4}, 'k'},
+    [SIM_NOTES] = {"notes", {"note", VF_ROUTE_LINK, note_links, 1}, 'n'},
+    [SIM_DAYS] = {"days", {.kind = "day", .route = VF_ROUTE_FUNCTION}, 'd'},
+};
 
 static uint64_t below(struct sim_producer *producer, uint64_t limit)
 {
@@ -30,21 +43,14 @@ struct sim_numbers sim_producer_choose(struct sim_producer *producer, int topic,
     return *numbers;
 }
 
-/* What there is of an aggregate so far. */
-struct history {
-    size_t count;   /* events, repeats left out */
-    int64_t last;   /* the greatest number */
-    size_t at_last; /* how many events have it */
-};
-
 static bool is_same_aggregate(const struct sim_event *a, const struct sim_event *b)
 {
     return strcmp(a->kind, b->kind) == 0 && strcmp(a->id, b->id) == 0;
 }
 
-static struct history history_of(const struct sim_producer *producer, const struct sim_event *event)
+static struct sim_history history_of(const struct sim_producer *producer, const struct sim_event *event)
 {
-    struct history history = {0};
+    struct sim_history history = {0};
     for (size_t i = 0; i < producer->event_count; i++) {
         const struct sim_event *past = &producer->events[i];
         if (past->original != i || !is_same_aggregate(past, event))
@@ -55,11 +61,23 @@ static struct history history_of(const struct sim_producer *producer, const stru
         }
         history.at_last += past->version == history.last;
         history.count++;
+        if (past->says != SIM_SAYS_NOTHING)
+            history.linking = past;
     }
     return history;
 }
 
 /* --- appending ---------------------------------------------------------------------------------------------------- */
+
+static void print_time(struct vf_buffer *value, int64_t time_ms)
+{
+    time_t seconds = (time_t)(time_ms / 1000);
+    struct tm broken_down;
+    char text[SIM_TEXT];
+    gmtime_r(&seconds, &broken_down);
+    strftime(text, sizeof text, "%Y-%m-%dT%H:%M:%S", &broken_down);
+    vf_buffer_printf(value, ",\"time\":\"%s.%03dZ\"", text, (int)(time_ms % 1000));
+}
 
 static void print_value(struct vf_buffer *value, const struct sim_event *event)
 {
@@ -71,7 +89,12 @@ static void print_value(struct vf_buffer *value, const struct sim_event *event)
         vf_buffer_add_int(value, event->version);
     if (event->event_id[0])
         vf_buffer_printf(value, ",\"event_id\":\"%s\"", event->event_id);
-    vf_buffer_add_text(value, ",\"data\":{\"to\":");
+    if (event->time_ms != event->record_ms)
+        print_time(value, event->time_ms);
+    vf_buffer_add_text(value, ",\"data\":{");
+    if (event->says == SIM_SAYS_THROUGH)
+        vf_buffer_printf(value, "\"via\":\"%s\",", strchr(event->via, '/') + 1);
+    vf_buffer_add_text(value, "\"to\":");
     if (event->target_count == 0) {
         vf_buffer_add_text(value, "null");
     } else if (event->target_count == 1) {
@@ -88,6 +111,9 @@ static void append(struct sim_producer *producer, const struct sim_event *event)
 {
     struct sim_event *kept = &producer->events[producer->event_count];
     *kept = *event;
+    if (kept->time_ms == kept->record_ms) /* else a repeat says the same time again */
+        kept->time_ms = producer->now_ms;
+    kept->record_ms = producer->now_ms++;
     struct vf_partition at = {kept->topic, kept->partition};
     if (below(producer, 12) == 0)
         vf_memory_log_leave_hole(producer->log, at, 1 + (int64_t)below(producer, 3));
@@ -95,7 +121,7 @@ static void append(struct sim_producer *producer, const struct sim_event *event)
     vf_buffer_init(&value);
     print_value(&value, kept);
     kept->offset = vf_memory_log_append(producer->log, at, vf_bytes_from(kept->id), vf_bytes(value.data, value.size),
-                                        1772359200000 + (int64_t)producer->event_count);
+                                        kept->record_ms);
     vf_buffer_done(&value);
     if (kept->numbers.numbers == VF_NUMBERS_OFFSET)
         kept->version = kept->offset + 1;
@@ -171,7 +197,7 @@ static void choose_id(struct sim_producer *producer, struct sim_event *event)
         snprintf(event->event_id, sizeof event->event_id, "e%zu", number);
 }
 
-static void choose_number(struct sim_producer *producer, const struct history *history, struct sim_event *event)
+static void choose_number(struct sim_producer *producer, const struct sim_history *history, struct sim_event *event)
 {
     bool in_order = event->numbers.numbers == VF_NUMBERS_SEQUENCE || event->numbers.numbers == VF_NUMBERS_REVISION;
     event->version = history->last + 1;
@@ -196,16 +222,16 @@ static void choose_number(struct sim_producer *producer, const struct history *h
     choose_id(producer, event);
 }
 
-static void choose_targets(struct sim_producer *producer, int topic, const struct history *history,
+static void choose_targets(struct sim_producer *producer, int topic, const struct sim_history *history,
                            struct sim_event *event)
 {
-    if (topic == 0) {
+    if (topic == SIM_CUSTOMERS) {
         event->target_count = 1;
         snprintf(event->targets[0], SIM_TEXT, "%s", event->id);
-    } else if (topic == 1) {
-        event->link = true;
+    } else if (topic == SIM_ORDERS) {
         if (history->count == 0) {
             snprintf(event->type, sizeof event->type, "Created");
+            event->says = SIM_SAYS_DOCUMENT;
             event->target_count = below(producer, 8) != 0;
             snprintf(event->targets[0], SIM_TEXT, "c%llu", (unsigned long long)below(producer, 6));
         }
@@ -218,7 +244,7 @@ static void choose_targets(struct sim_producer *producer, int topic, const struc
 }
 
 /* Makes a number that cannot be taken in: behind a hole, before the first, or of another form; or leaves out the id. */
-static bool spoil_number(struct sim_producer *producer, const struct history *history, struct sim_event *event)
+static bool spoil_number(struct sim_producer *producer, const struct sim_history *history, struct sim_event *event)
 {
     if (producer->versions == VF_VERSIONS_NONE)
         return false;
@@ -248,15 +274,15 @@ static bool spoil_number(struct sim_producer *producer, const struct history *hi
 }
 
 /* Makes an event that can never be taken in, where there is a way. */
-static void spoil(struct sim_producer *producer, const struct history *history, struct sim_event *event)
+static void spoil(struct sim_producer *producer, const struct sim_history *history, struct sim_event *event)
 {
     event->stops = true;
     event->misnumbered = below(producer, 2) && spoil_number(producer, history, event);
     if (event->misnumbered)
         return;
-    if (event->link && history->count == 0)
+    if (event->linked && history->count == 0)
         snprintf(event->type, sizeof event->type, "Changed"); /* its link is not known */
-    else if (event->target_count || (event->link && history->count))
+    else if (event->target_count || (event->linked && history->count))
         snprintf(event->type, sizeof event->type, "%s", below(producer, 2) ? "Broken" : "Unkept");
     else
         event->stops = false;
@@ -266,25 +292,34 @@ void sim_produce(struct sim_producer *producer)
 {
     if (producer->event_count == SIM_EVENTS_MAX)
         return;
-    if (below(producer, 8) == 0) {
+    if (producer->joins)
+        sim_joins_pass(producer);
+    if (!producer->without_repeats && below(producer, 8) == 0) {
         repeat(producer);
         return;
     }
-    int topic = (int)below(producer, producer->topic_count);
-    struct sim_event event = {.original = producer->event_count, .numbers = producer->numbers[topic]};
-    snprintf(event.topic, sizeof event.topic, "%s", sim_topics[topic]);
-    snprintf(event.kind, sizeof event.kind, "%s", kinds[topic]);
-    snprintf(event.id, sizeof event.id, "%c%llu", "cot"[topic],
-             (unsigned long long)below(producer, topic == 1 ? 14 : 5));
+    int topic = producer->topics[below(producer, (uint64_t)producer->topic_count)];
+    const struct sim_topic *to = &sim_topics[topic];
+    struct sim_event event = {.original = producer->event_count,
+                              .topic_number = topic,
+                              .numbers = producer->numbers[topic],
+                              .linked = to->route.route == VF_ROUTE_LINK};
+    snprintf(event.topic, sizeof event.topic, "%s", to->topic);
+    snprintf(event.kind, sizeof event.kind, "%s", to->route.kind);
+    uint64_t ids = producer->joins ? sim_joins_ids(topic) : topic == SIM_ORDERS ? 14 : 5;
+    snprintf(event.id, sizeof event.id, "%c%llu", to->letter, (unsigned long long)below(producer, ids));
     event.partition = partition_of(producer, topic, event.id);
-    struct history history = history_of(producer, &event);
+    struct sim_history history = history_of(producer, &event);
     choose_number(producer, &history, &event);
     const char *changed = producer->with_sharing && below(producer, 4) == 0 ? "Shared" : "Changed";
     snprintf(event.type, sizeof event.type, "%s",
              below(producer, 5) == 0   ? "Noted"
              : below(producer, 6) == 0 ? "Flaky"
                                        : changed);
-    choose_targets(producer, topic, &history, &event);
+    if (producer->joins)
+        sim_joins_choose(producer, topic, &history, &event);
+    else
+        choose_targets(producer, topic, &history, &event);
     if (producer->with_stops && below(producer, 40) == 0)
         spoil(producer, &history, &event);
     append(producer, &event);
@@ -297,10 +332,10 @@ bool sim_producer_stops(const struct sim_producer *producer, size_t index)
     const struct sim_event *event = &producer->events[index];
     if (!event->stops)
         return false;
-    if (!event->link || event->misnumbered || !strchr("BU", event->type[0]))
+    if (!event->linked || event->misnumbered || !strchr("BU", event->type[0]))
         return true;
     for (size_t i = 0; i < index; i++)
-        if (producer->events[i].link && strcmp(producer->events[i].id, event->id) == 0 &&
+        if (producer->events[i].linked && strcmp(producer->events[i].id, event->id) == 0 &&
             strcmp(producer->events[i].type, "Created") == 0)
             return producer->events[i].target_count > 0;
     return true;

@@ -3,6 +3,9 @@
  * documents of their own, orders are linked by Created, tags go to any of several documents. Each topic has one kind of
  * numbers, in transactions of up to four events, with holes, as strings, or with none, as it may be; and now and then an event
  * is sent again, with a new offset.
+ *
+ * With `joins` (sim_joins.c) there is more: links that come early, late or never, through another aggregate and through two,
+ * that move and come back; deletes and returns; a clock whose hours pass; and fewer aggregates, which meet more often.
  */
 #ifndef VF_SIM_PRODUCER_H
 #define VF_SIM_PRODUCER_H
@@ -11,22 +14,38 @@
 #include "sim/sim_clock.h"
 #include "sim/sim_model.h"
 
-#define SIM_TOPICS     3
-#define SIM_EVENTS_MAX 400
-
-extern const char *const sim_topics[SIM_TOPICS];
+/* What there is to send to. Not all of it is in every view. */
+struct sim_topic {
+    const char *topic;
+    struct vf_route route; /* its kind, and what `key` says of it */
+    char letter;           /* that ids begin with */
+};
+enum { SIM_CUSTOMERS, SIM_ORDERS, SIM_TAGS, SIM_ACCOUNTS, SIM_CARDS, SIM_NOTES, SIM_DAYS };
+extern const struct sim_topic sim_topics[SIM_TOPICS];
 
 struct sim_producer {
     struct vf_sim_random *random;
     struct vf_memory_log *log;
     enum vf_versions_mode versions;
+    bool joins;
     bool with_stops;   /* some events can never be taken in */
     bool with_sharing; /* some handlers leave a table that stands in two places */
-    size_t topic_count;
+    bool without_repeats;
+    int topics[SIM_TOPICS]; /* those that are in the view */
+    int topic_count;
     int partitions[SIM_TOPICS];
     struct sim_numbers numbers[SIM_TOPICS];
+    int64_t now_ms; /* when the next record is sent; with `joins` hours may pass in between */
     struct sim_event events[SIM_EVENTS_MAX];
     size_t event_count;
+};
+
+/* What there is of an aggregate so far. */
+struct sim_history {
+    size_t count;                    /* events, repeats left out */
+    int64_t last;                    /* the greatest number */
+    size_t at_last;                  /* how many events have it */
+    const struct sim_event *linking; /* the last one that said its link, or NULL */
 };
 
 /* Chooses what a topic's numbers are: of the kind, or with SIM_KINDS of any. */
@@ -37,5 +56,17 @@ void sim_produce(struct sim_producer *producer);
 
 /* Whether an event can never be taken in: progress must not pass it. */
 bool sim_producer_stops(const struct sim_producer *producer, size_t index);
+
+/* --- sim_joins.c: with `joins` ------------------------------------------------------------------------------------- */
+
+/* How many aggregates a topic has. */
+uint64_t sim_joins_ids(int topic);
+
+/* Hours pass, or milliseconds. */
+void sim_joins_pass(struct sim_producer *producer);
+
+/* Chooses what happens to the aggregate: type, link and documents. */
+void sim_joins_choose(struct sim_producer *producer, int topic, const struct sim_history *history,
+                      struct sim_event *event);
 
 #endif

@@ -46,8 +46,8 @@ static void set_up_topics(struct stage *stage)
             .envelope = {.numbers = i == 2 ? VF_NUMBERS_OFFSET : VF_NUMBERS_SEQUENCE, .first = 1}};
     }
     stage->routes[0] = (struct vf_route){.kind = "customer", .route = VF_ROUTE_OWN};
-    stage->routes[1] =
-        (struct vf_route){.kind = "order", .route = VF_ROUTE_LINK, .links = &vf_plain_link, .link_count = 1};
+    stage->routes[1] = (struct vf_route){
+        .kind = "order", .route = VF_ROUTE_LINK, .links = vf_plain_links, .link_count = VF_PLAIN_LINKS};
     stage->routes[2] = (struct vf_route){.kind = "tag", .route = VF_ROUTE_FIELD};
 }
 

@@ -5,7 +5,7 @@
  * store's whole contents are held against a plain fold of the log up to its progress (sim_model.c); in the end everything
  * must have been dealt with.
  *
- *     test_property [SEEDS [FIRST [KIND] [v]]]  each seed runs with a cold and with a warm cache
+ *     test_property [SEEDS [FIRST [KIND] [joins] [v]]]  each seed runs with a cold and with a warm cache
  *
  * A topic's numbers are of any kind, or of KIND (sim_kind_names). A failure prints the seed: `test_property 1 SEED v` repeats it and shows every commit. test_property_lua is the same with
  * the real projector, running a script that keeps the same documents as plain_projector.c.
@@ -24,6 +24,7 @@
 #include "sim/sim_model.h"
 #include "sim/sim_operator.h"
 #include "sim/sim_producer.h"
+#include "sim/sim_view.h"
 
 #include <fcntl.h>
 #include <stdio.h>
@@ -50,16 +51,13 @@ struct sim {
     struct vf_sim_clock clock;
     struct vf_memory_server *server;
     struct vf_memory_log *log;
-    enum vf_versions_mode versions;
     char missing[80];  /* an event that is_finished has missed */
     bool with_rewinds; /* otherwise the log is trimmed up to progress now and then */
     bool went_back;    /* the store has lost something: what the group has committed may be ahead of it */
 
     struct sim_producer producer;
-    struct vf_projection projection;
-    struct vf_route routes[3];
-    const char *topics[3];
-    struct vf_reading_topic readings[3];
+    struct sim_view view;
+    struct sim_model model;
 
     struct vf_worker_setup setups[WORKERS];
     char names[WORKERS][8];
@@ -68,10 +66,11 @@ struct sim {
     bool down, frozen;
     struct vf_generation proposed;
     struct vf_file file;
-    char script[1536];
+    char script[4096];
     size_t script_size; /* without the line that tells one adopted text from another */
     struct sim_operator operator;
     struct vf_memory_snapshot *snapshots[SNAPSHOTS_MAX];
+    struct sim_model *models[SNAPSHOTS_MAX]; /* of the same moments */
     size_t snapshot_count;
     struct vf_counts counts;
     int64_t checks;
@@ -101,7 +100,7 @@ __attribute__((noreturn, format(printf, 2, 3))) static void broken(struct sim *s
     va_list arguments;
     va_start(arguments, format);
     printf("seed %llu (%s cache, versions %d): ", (unsigned long long)sim->seed, sim->cold ? "cold" : "warm",
-           (int)sim->versions);
+           (int)sim->model.versions);
     vprintf(format, arguments);
     va_end(arguments);
     printf("\nlast actions:");
@@ -123,14 +122,28 @@ static int64_t next_of(void *self, const char *topic, int partition)
     return 0;
 }
 
-/* The store's whole contents against the fold of the log up to its progress. */
+/* The view is empty, and what it is has been chosen. */
+static void reset(struct sim *sim)
+{
+    sim->model = (struct sim_model){.versions = sim->view.projection.versions,
+                                    .unlinked = sim->view.projection.unlinked,
+                                    .ttl_ms = sim->view.projection.ttl_ms,
+                                    .forget_ms = sim->view.forget_ms};
+}
+
+static struct sim_log log_of(const struct sim *sim)
+{
+    int64_t now_ms = sim->clock.wall_ms > sim->producer.now_ms ? sim->clock.wall_ms : sim->producer.now_ms;
+    return (struct sim_log){sim->producer.events, sim->producer.event_count, now_ms};
+}
+
+/* The store's whole contents against what the model has come to. */
 static void compare(struct sim *sim)
 {
     struct vf_arena *arena = vf_arena_new();
     struct vf_memory_contents contents;
-    struct sim_model model;
+    struct sim_log log = log_of(sim);
     vf_memory_server_read(sim->server, view, arena, &contents);
-    sim_model_fold(&model, sim->producer.events, sim->producer.event_count, sim->versions, next_of, &contents);
     for (size_t i = 0; i < sim->producer.event_count; i++)
         if (sim_producer_stops(&sim->producer, i) &&
             sim->producer.events[i].offset <
@@ -140,9 +153,8 @@ static void compare(struct sim *sim)
                    (long long)sim->producer.events[i].offset, sim->producer.events[i].kind, sim->producer.events[i].id,
                    (long long)sim->producer.events[i].version, sim->producer.events[i].type);
     struct vf_error error;
-    if (sim_compare(&contents, &model, sim->versions, &error))
+    if (sim_compare(&contents, &sim->model, &log, &error))
         broken(sim, "%s", error.text);
-    sim_model_done(&model);
     vf_arena_free(arena);
     sim->checks++;
 }
@@ -168,9 +180,14 @@ static void show_commit(const struct vf_commit *commit)
 
 static void on_commit(void *self, const struct vf_commit *commit)
 {
+    struct sim *sim = self;
+    struct sim_log log = log_of(sim);
+    struct vf_error error;
     if (verbose)
         show_commit(commit);
-    compare(self);
+    if (sim_model_step(&sim->model, &log, commit, &error))
+        broken(sim, "%s", error.text);
+    compare(sim);
 }
 
 /* --- workers ------------------------------------------------------------------------------------------------------ */
@@ -179,6 +196,14 @@ static void on_commit(void *self, const struct vf_commit *commit)
 static bool is_refused(const struct vf_error *error)
 {
     return strstr(error->text, "differs from the script") || strstr(error->text, "is being dropped");
+}
+
+static void decide(struct sim *sim)
+{
+    int64_t begun = sim->operator.drops_begun;
+    sim_operator_decide(&sim->operator);
+    if (sim->operator.drops_begun != begun)
+        reset(sim);
 }
 
 static void open_worker(struct sim *sim, size_t i)
@@ -190,7 +215,7 @@ static void open_worker(struct sim *sim, size_t i)
     if (!is_refused(&error))
         broken(sim, "worker %zu cannot start: %s", i, error.text);
     trace(sim, "decide", (int64_t)i);
-    sim_operator_decide(&sim->operator);
+    decide(sim);
 }
 
 static void gather_counts(struct sim *sim, size_t i)
@@ -216,9 +241,9 @@ static void check_committed(struct sim *sim)
     struct vf_arena *arena = vf_arena_new();
     struct vf_memory_contents contents;
     vf_memory_server_read(sim->server, view, arena, &contents);
-    for (size_t e = 0; e < sim->producer.topic_count; e++)
-        for (int p = 0; p < sim->producer.partitions[e]; p++) {
-            struct vf_partition at = {sim_topics[e], p};
+    for (int e = 0; e < sim->producer.topic_count; e++)
+        for (int p = 0; p < sim->producer.partitions[sim->producer.topics[e]]; p++) {
+            struct vf_partition at = {sim_topics[sim->producer.topics[e]].topic, p};
             int64_t committed = vf_memory_log_committed(sim->log, GROUP, at);
             if (committed > next_of(&contents, at.topic, p))
                 broken(sim, "%s/%d: offset %lld is committed, and progress is %lld", at.topic, p, (long long)committed,
@@ -243,10 +268,11 @@ static void step(struct sim *sim, size_t i)
 /* A store that loses its tail: the group's offsets are then ahead, until the next commits, by a fault that is reported. */
 static void forget_committed(struct sim *sim)
 {
-    for (size_t e = 0; e < sim->producer.topic_count; e++)
-        for (int p = 0; p < sim->producer.partitions[e]; p++)
-            vf_memory_log_set_committed(sim->log, GROUP, (struct vf_partition){sim_topics[e], p},
-                                        below(sim, 2) ? -1 : 0);
+    for (int e = 0; e < sim->producer.topic_count; e++)
+        for (int p = 0; p < sim->producer.partitions[sim->producer.topics[e]]; p++) {
+            struct vf_partition at = {sim_topics[sim->producer.topics[e]].topic, p};
+            vf_memory_log_set_committed(sim->log, GROUP, at, below(sim, 2) ? -1 : 0);
+        }
 }
 
 /* The store has lost its tail, or all. */
@@ -256,14 +282,40 @@ static void go_back(struct sim *sim)
     forget_committed(sim);
 }
 
+static void wipe(struct sim *sim, const char *what)
+{
+    trace(sim, what, 0);
+    vf_memory_server_wipe(sim->server);
+    reset(sim);
+    go_back(sim);
+}
+
+static void keep(struct sim *sim)
+{
+    if (sim->snapshot_count == SNAPSHOTS_MAX)
+        return;
+    struct sim_model *model = vf_alloc(sizeof *model);
+    *model = sim->model;
+    sim->models[sim->snapshot_count] = model;
+    sim->snapshots[sim->snapshot_count++] = vf_memory_server_snapshot(sim->server);
+}
+
+static void rewind_store(struct sim *sim, size_t number)
+{
+    trace(sim, "rewind", 0);
+    vf_memory_server_restore(sim->server, sim->snapshots[number]);
+    sim->model = *sim->models[number];
+    go_back(sim);
+}
+
 /* Retention: what the view has dealt with is gone, its last record too. */
 static void trim(struct sim *sim)
 {
     struct vf_arena *arena = vf_arena_new();
     struct vf_memory_contents contents;
     vf_memory_server_read(sim->server, view, arena, &contents);
-    size_t topic = (size_t)below(sim, sim->producer.topic_count);
-    struct vf_partition at = {sim_topics[topic], (int)below(sim, (uint64_t)sim->producer.partitions[topic])};
+    int topic = sim->producer.topics[below(sim, (uint64_t)sim->producer.topic_count)];
+    struct vf_partition at = {sim_topics[topic].topic, (int)below(sim, (uint64_t)sim->producer.partitions[topic])};
     int64_t low = next_of(&contents, at.topic, at.partition);
     trace(sim, "trim", low);
     if (low > 0)
@@ -281,6 +333,7 @@ static void write_script(struct sim *sim, uint64_t number)
 
 static void operate(struct sim *sim)
 {
+    int64_t begun = sim->operator.drops_begun;
     if (below(sim, 3)) {
         trace(sim, "adopt", 0);
         write_script(sim, below(sim, 1000));
@@ -289,6 +342,8 @@ static void operate(struct sim *sim)
         trace(sim, "drop", 0);
         sim->went_back = true;
         sim_operator_drop(&sim->operator, below(sim, 2) ? SIZE_MAX : (size_t)below(sim, 3));
+        if (sim->operator.drops_begun != begun)
+            reset(sim);
     }
 }
 
@@ -327,15 +382,12 @@ static void act(struct sim *sim)
             vf_memory_log_set_zombie(sim->log, GROUP, sim->names[i], sim->zombie[i]);
         vf_memory_log_rebalance(sim->log, GROUP);
     } else if (chance < 940) {
-        if (sim->snapshot_count < SNAPSHOTS_MAX)
-            sim->snapshots[sim->snapshot_count++] = vf_memory_server_snapshot(sim->server);
+        keep(sim);
     } else if (chance < 946) {
         if (!sim->with_rewinds) {
             trim(sim);
         } else if (sim->snapshot_count) {
-            trace(sim, "rewind", 0);
-            vf_memory_server_restore(sim->server, sim->snapshots[below(sim, sim->snapshot_count)]);
-            go_back(sim);
+            rewind_store(sim, (size_t)below(sim, sim->snapshot_count));
         }
     } else if (chance < 950) {
         trace(sim, "cut", 0);
@@ -359,9 +411,7 @@ static void act(struct sim *sim)
     } else if (chance < 996) {
         operate(sim);
     } else if (chance < 997 && sim->with_rewinds) {
-        trace(sim, "wipe", 0);
-        vf_memory_server_wipe(sim->server);
-        go_back(sim);
+        wipe(sim, "wipe");
     } else {
         forget_committed(sim);
     }
@@ -370,81 +420,29 @@ static void act(struct sim *sim)
 /* --- one run ------------------------------------------------------------------------------------------------------ */
 
 static enum sim_kind kind_wanted = SIM_KINDS;
+static bool joins_wanted;
 
-static void set_up_topics(struct sim *sim)
+static void set_up_view(struct sim *sim)
 {
-    static struct vf_envelope_plan text_plan; /* versions are strings */
-    text_plan = vf_envelope_standard;
-    text_plan.parts[VF_PART_VERSION].as = VF_AS_UTF8;
-    sim->versions = (enum vf_versions_mode)(sim->seed % 3);
-    sim->producer.versions = sim->versions;
-    sim->producer.with_stops = below(sim, 4) == 0;
+    sim->producer.with_stops = !joins_wanted && below(sim, 4) == 0;
     sim->with_rewinds = below(sim, 3) != 0;
     sim->producer.with_sharing = below(sim, 4) == 0;
-    sim->producer.topic_count = sim->versions == VF_VERSIONS_DOCUMENT ? 2 : 3;
-    for (size_t i = 0; i < sim->producer.topic_count; i++) {
-        struct sim_numbers numbers = sim_producer_choose(&sim->producer, (int)i, kind_wanted);
-        sim->producer.partitions[i] = 1 + (int)below(sim, 3);
-        vf_memory_log_add_topic(sim->log, sim_topics[i], sim->producer.partitions[i]);
-        sim->topics[i] = sim_topics[i];
-        sim->readings[i] =
-            (struct vf_reading_topic){.topic = sim_topics[i],
-                                      .envelope = {.numbers = numbers.numbers,
-                                                   .first = numbers.first,
-                                                   .history_partial = numbers.any,
-                                                   .repeats = numbers.repeats,
-                                                   .plan = numbers.text ? &text_plan : &vf_envelope_standard}};
-    }
-    sim->routes[0] = (struct vf_route){.kind = "customer", .route = VF_ROUTE_OWN};
-    sim->routes[1] =
-        (struct vf_route){.kind = "order", .route = VF_ROUTE_LINK, .links = &vf_plain_link, .link_count = 1};
-    sim->routes[2] = (struct vf_route){.kind = "tag", .route = VF_ROUTE_FIELD};
-    sim->projection = (struct vf_projection){
-        .name = "view",
-        .version = 1,
-        .topics = sim->topics,
-        .topic_count = sim->producer.topic_count,
-        .routes = sim->routes,
-        .route_count = sim->producer.topic_count,
-        .versions = sim->versions,
-    };
-    vf_plain_describe(&sim->projection);
+    sim->view.joins = joins_wanted;
+    sim_view_choose(&sim->view, &sim->producer, (enum vf_versions_mode)(sim->seed % 3), kind_wanted);
+    if (sim->view.joins)
+        vf_memory_log_set_in_order(sim->log); /* or the model would not know in which order a batch had its rows */
+    reset(sim);
 }
 
 #ifdef SIM_LUA
 static const struct vf_projector_type *const projector_type = &vf_lua_projector_type;
-
-/* Keeps what plain_projector.c keeps; %s is where versions live, and the third topic's lines or nothing. */
-static const char script[] =
-    "local function take(doc, e)\n"
-    "  local part = doc[e.aggregate] or { h = 0, n = 0 }\n"
-    "  doc[e.aggregate] = part\n"
-    "  part.n = part.n + 1\n"
-    "  local version = math.type(e.version) and e.version or tonumber(e.version, 16)\n"
-    "  local number = e.event_id and tonumber(e.event_id:sub(2)) or 0\n"
-    "  part.h = part.h * 1000003 + version * 31 + number * 257 + e.type:byte()\n"
-    "  if e.type == 'Broken' then error('broken') end\n"
-    "  if e.type == 'Unkept' then part.n = take end\n"
-    "end\n"
-    "local function to(e) if e.data.to == null then return nil end return e.data.to end\n"
-    "return {\n"
-    "  name = 'view', topics = { 'customers', 'orders'%s },\n"
-    "  key = { customer = own, order = link { Created = to }%s },\n"
-    "  versions = '%s',\n"
-    "  on = { Created = take, Changed = take, Flaky = take, Broken = take, Shared = take, Unkept = take },\n"
-    "}\n";
 #else
 static const struct vf_projector_type *const projector_type = &vf_plain_projector_type;
-static const char script[] = "plain%s%s%s";
 #endif
 
 static void set_up_script(struct sim *sim)
 {
-    static const char *const names[] = {"document", "record", "none"};
-    bool tags = sim->producer.topic_count == 3;
-    int size = snprintf(sim->script, sizeof sim->script, script, tags ? ", 'tags'" : "", tags ? ", tag = to" : "",
-                        names[sim->versions]);
-    sim->script_size = (size_t)size;
+    sim->script_size = sim_view_script(&sim->view, sim->script, sizeof sim->script);
     sim->file = (struct vf_file){.name = VF_LITERAL("view.lua")};
     sim->proposed = (struct vf_generation){.number = 1,
                                            .state = "active",
@@ -472,8 +470,8 @@ static void set_up_workers(struct sim *sim)
             .source = {.brokers = vf_memory_log_brokers(sim->log),
                        .group = GROUP,
                        .instance = sim->names[i],
-                       .topics = sim->topics,
-                       .topic_count = sim->producer.topic_count},
+                       .topics = sim->view.topics,
+                       .topic_count = sim->view.projection.topic_count},
             .store_type = &vf_memory_store_type,
             .store = {.name = "memory", .url = "memory:sim", .prefix = ""},
             .projector_type = projector_type,
@@ -482,8 +480,9 @@ static void set_up_workers(struct sim *sim)
                                  .handler_ms_max = 10000,
                                  .document_bytes_max = 1 << 20},
             .proposed = &sim->proposed,
-            .topics = sim->readings,
-            .topic_count = sim->producer.topic_count,
+            .topics = sim->view.readings,
+            .topic_count = sim->view.projection.topic_count,
+            .forget_ms = sim->view.forget_ms,
             .batch = {.events_max = 1 + (int32_t)below(sim, 20),
                       .bytes_max = 1 << 20,
                       .written_bytes_max = below(sim, 3) ? 1 << 20 : 300},
@@ -531,20 +530,17 @@ static bool is_stopped_at(struct sim *sim, const struct vf_memory_contents *cont
     return sim_producer_stops(&sim->producer, index);
 }
 
-/* What has come of the events of each kind of numbers: a fold of all that the view holds in the end. */
+/* What has come of the events of each kind of numbers, and which situations there were. */
 static void tally(struct sim *sim)
 {
     struct vf_arena *arena = vf_arena_new();
     struct vf_memory_contents contents;
-    struct sim_model model;
     vf_memory_server_read(sim->server, view, arena, &contents);
-    sim_model_fold(&model, sim->producer.events, sim->producer.event_count, sim->versions, next_of, &contents);
     for (size_t kind = 0; kind < SIM_KINDS; kind++)
-        sim->tallies[kind].model = model.tallies[kind];
+        sim->tallies[kind].model = sim->model.tallies[kind];
     for (size_t i = 0; i < sim->producer.event_count; i++)
         if (sim->producer.events[i].misnumbered && is_stopped_at(sim, &contents, i))
             sim->tallies[sim_kind_of(&sim->producer.events[i].numbers)].refused++;
-    sim_model_done(&model);
     vf_arena_free(arena);
 }
 
@@ -600,7 +596,7 @@ static void heal(struct sim *sim)
     vf_memory_server_fail_call(sim->server, 0);
     vf_memory_log_fail_call(sim->log, 0);
     vf_plain_flaky = 0;
-    sim_operator_decide(&sim->operator);
+    decide(sim);
     close_worker(sim, 0); /* one that starts makes a generation that was dropped */
     for (size_t i = 0; i < WORKERS; i++) {
         open_worker(sim, i);
@@ -609,9 +605,7 @@ static void heal(struct sim *sim)
     catch_up(sim);
     if (!sim->with_rewinds || below(sim, 3))
         return;
-    trace(sim, "wipe at rest", 0);
-    vf_memory_server_wipe(sim->server);
-    go_back(sim);
+    wipe(sim, "wipe at rest");
     if (below(sim, 2))
         vf_memory_log_rebalance(sim->log, GROUP);
     catch_up(sim);
@@ -656,7 +650,7 @@ static void run(uint64_t seed, bool cold, struct sum *sum)
     vf_memory_log_set_stale(sim->log, 300);
     vf_memory_server_set_touch(sim->server, below(sim, 2) != 0);
     vf_memory_server_observe(sim->server, on_commit, sim);
-    set_up_topics(sim);
+    set_up_view(sim);
     set_up_workers(sim);
     for (size_t i = 0; i < WORKERS; i++)
         open_worker(sim, i);
@@ -669,8 +663,10 @@ static void run(uint64_t seed, bool cold, struct sum *sum)
         close_worker(sim, i);
     if (sim->counts.stops && !sim->producer.with_stops)
         broken(sim, "%lld times a partition stopped, and nothing was wrong", (long long)sim->counts.stops);
-    for (size_t i = 0; i < sim->snapshot_count; i++)
+    for (size_t i = 0; i < sim->snapshot_count; i++) {
         vf_memory_snapshot_free(sim->snapshots[i]);
+        free(sim->models[i]);
+    }
     vf_counts_add(&sum->counts, &sim->counts);
     sum->checks += sim->checks;
     add_tallies(sum, sim);
@@ -713,6 +709,7 @@ static void read_arguments(int count, char **arguments)
 {
     for (int i = 3; i < count; i++) {
         verbose |= strcmp(arguments[i], "v") == 0;
+        joins_wanted |= strcmp(arguments[i], "joins") == 0;
         for (enum sim_kind kind = 0; kind < SIM_KINDS; kind++)
             if (strcmp(arguments[i], sim_kind_names[kind]) == 0)
                 kind_wanted = kind;
