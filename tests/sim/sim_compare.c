@@ -303,6 +303,46 @@ static enum vf_code compare_asides(const struct vf_memory_contents *contents, co
     return VF_OK;
 }
 
+/* --- indexes ------------------------------------------------------------------------------------------------------ */
+
+/* How many entries of the index there are that say this of the document. */
+static size_t count_entries(const struct vf_memory_contents *contents, const char *index, const char *id,
+                            const char *by, bool sorted, int64_t sort)
+{
+    size_t count = 0;
+    for (size_t i = 0; i < contents->entry_count; i++) {
+        const struct vf_memory_entry *entry = &contents->entries[i];
+        enum vf_sort_kind kind = sorted ? VF_SORT_NUMBER : VF_SORT_NONE;
+        count += strcmp(entry->index, index) == 0 && vf_bytes_is(entry->id, id) && vf_bytes_is(entry->entry.by, by) &&
+                 entry->entry.sort.kind == kind && (!sorted || (int64_t)entry->entry.sort.number == sort);
+    }
+    return count;
+}
+
+static enum vf_code compare_entries(const struct vf_memory_contents *contents, const struct sim_model *model,
+                                    struct vf_error *error)
+{
+    size_t expected = 0;
+    for (int i = 0; i < model->document_count && model->indexed; i++) {
+        const struct sim_document *document = &model->documents[i];
+        int64_t total = 0;
+        for (int a = 0; a < model->aggregate_count; a++)
+            total += document->parts[a].here.count + document->parts[a].left.count;
+        if (document->presence != VF_PRESENT)
+            continue;
+        char third[SIM_TEXT];
+        snprintf(third, sizeof third, "%lld", (long long)(total % 3));
+        expected += total % 2 ? 3 : 2;
+        if (count_entries(contents, "all", document->id, "", true, total) != 1 ||
+            count_entries(contents, "odd", document->id, "", true, total) != (size_t)(total % 2) ||
+            count_entries(contents, "third", document->id, third, false, 0) != 1)
+            DIFFERS("document %s: its index entries are not those of %lld events", document->id, (long long)total);
+    }
+    if (contents->entry_count != expected)
+        DIFFERS("%zu index entries, wanted %zu", contents->entry_count, expected);
+    return VF_OK;
+}
+
 enum vf_code sim_compare(const struct vf_memory_contents *contents, const struct sim_model *model,
                          const struct sim_log *log, struct vf_error *error)
 {
@@ -311,5 +351,7 @@ enum vf_code sim_compare(const struct vf_memory_contents *contents, const struct
         code = compare_aggregates(contents, model, error);
     if (!code)
         code = compare_asides(contents, model, log, error);
+    if (!code)
+        code = compare_entries(contents, model, error);
     return code;
 }

@@ -1,6 +1,7 @@
 #include "sim/sim_producer.h"
 
 #include <stdio.h>
+#include <stdlib.h>
 
 #define HOUR_MS 3600000
 

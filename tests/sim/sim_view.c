@@ -141,7 +141,7 @@ static const char simple[] =
     "return {\n"
     "  name = 'view', topics = { %s },\n"
     "  key = { customer = own, order = link { Created = to }%s },\n"
-    "  versions = '%s', unlinked = 'park',\n"
+    "  versions = '%s',\n"
     "  on = { Created = take, Changed = take, Flaky = take, Broken = take, Shared = take, Unkept = take },\n"
     "}\n";
 

@@ -128,7 +128,8 @@ static void reset(struct sim *sim)
     sim->model = (struct sim_model){.versions = sim->view.projection.versions,
                                     .unlinked = sim->view.projection.unlinked,
                                     .ttl_ms = sim->view.projection.ttl_ms,
-                                    .forget_ms = sim->view.forget_ms};
+                                    .forget_ms = sim->view.forget_ms,
+                                    .indexed = sim->view.projection.index_count > 0};
 }
 
 static struct sim_log log_of(const struct sim *sim)
@@ -616,6 +617,7 @@ struct sum {
     struct vf_counts counts;
     int64_t checks;
     struct tally tallies[SIM_KINDS];
+    struct sim_situations situations;
     int64_t adoptions;
     int64_t drops;
 };
@@ -624,6 +626,8 @@ static void add_tallies(struct sum *sum, const struct sim *sim)
 {
     sum->adoptions += sim->operator.adoptions;
     sum->drops += sim->operator.drops;
+#define ADD_SITUATION(name) sum->situations.name += sim->model.situations.name;
+    SIM_SITUATIONS(ADD_SITUATION)
     for (size_t kind = 0; kind < SIM_KINDS; kind++) {
         struct tally *to = &sum->tallies[kind];
         const struct tally *from = &sim->tallies[kind];
@@ -705,6 +709,18 @@ static bool has_seen_every_number(const struct tally tallies[SIM_KINDS])
     return complete;
 }
 
+/* Nor one in which nothing had to wait, moved or went away. */
+static bool has_seen_every_situation(const struct sum *sum)
+{
+    bool complete = true;
+#define PRINT_SITUATION(name)                                   \
+    printf(" %s %lld", #name, (long long)sum->situations.name); \
+    complete &= sum->situations.name > 0;
+    SIM_SITUATIONS(PRINT_SITUATION)
+    printf("\n");
+    return complete;
+}
+
 static void read_arguments(int count, char **arguments)
 {
     for (int i = 3; i < count; i++) {
@@ -733,6 +749,8 @@ int main(int count, char **arguments)
     VF_COUNTS(PRINT)
     printf("\n");
     bool complete = has_seen_every_number(sum.tallies) & has_seen_every_fault(&sum);
+    if (joins_wanted)
+        complete &= has_seen_every_situation(&sum);
     if (seeds >= 100 && !complete) {
         printf("something that the test is about never happened\n");
         return 1;
