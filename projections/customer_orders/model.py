@@ -5,21 +5,11 @@ meaning. It shares nothing with the engine and its Lua; the tests and the demo h
     model.py LOG.jsonl [ID ...]      prints the documents as JSON lines, as `viewfold get --json` shows them
 """
 
-import json
+import os
 import sys
 
-
-class Customer:
-    """One document: a customer with all orders."""
-
-    def __init__(self):
-        self.revision = 0
-        self.versions = {}
-        self.body = {"orders": {}}
-
-    def as_document(self):
-        return {"revision": self.revision, "versions": self.versions, "document": self.body}
-
+sys.path.insert(0, os.path.dirname(os.path.dirname(os.path.abspath(__file__))))
+import common  # noqa: E402
 
 STATES = {
     "OrderApproved": "APPROVED",
@@ -29,57 +19,64 @@ STATES = {
 }
 
 
+class Shop:
+    """Whose each order is, and a document for each customer with all orders."""
+
+    def __init__(self):
+        self.customers = {}
+        self.gone = set()
+        self.owner = {}  # order id -> customer id
+
+    def document(self, identity):
+        return self.customers.setdefault(identity, common.Document({"orders": {}}))
+
+    def of_customer(self, event):
+        identity, data = event["id"], event.get("data")
+        document = self.document(identity)
+        document.enter(event)
+        if event["type"] == "CustomerCreated":
+            document.body.update(name=data["name"], creditLimit=data["creditLimit"])
+            document.shown = True
+        elif event["type"] == "CustomerDeleted":
+            self.gone.add(identity)
+
+    def of_order(self, event):
+        order, data = event["id"], event.get("data")
+        if event["type"] == "OrderCreated":
+            self.owner[order] = data["customerId"]
+        elif event["type"] == "OrderReassigned" and data["customerId"] != self.owner[order]:
+            left = self.document(self.owner[order])
+            self.owner[order] = data["customerId"]
+            left.enter(event)  # both have taken it in
+            self.document(self.owner[order]).body["orders"][order] = left.body["orders"].pop(order)
+        document = self.document(self.owner[order])
+        document.enter(event)
+        document.shown = document.shown or event["type"] in ("OrderCreated", "OrderReassigned")
+        orders = document.body["orders"]
+        if event["type"] == "OrderCreated":
+            orders[order] = {"orderId": order, "orderTotal": data["orderTotal"], "state": "PENDING"}
+        elif event["type"] in STATES:
+            orders[order]["state"] = STATES[event["type"]]
+
+
 def fold(records):
     """records: dicts with "value", the event as JSON text, in the order they were produced in.
     Returns customer id -> {"revision", "versions", "document"}."""
-    customers = {}
-    owner = {}  # order id -> customer id
-    seen = {}  # aggregate -> last version
-    for record in records:
-        event = json.loads(record["value"])
-        aggregate = f"{event['kind']}/{event['id']}"
-        last = seen.get(aggregate, 0)
-        if event["version"] <= last:
-            continue  # produced twice
-        if event["version"] != last + 1:
-            raise ValueError(f"{aggregate}: version {event['version']} after {last}: the generator left a hole")
-        seen[aggregate] = event["version"]
-
-        if event["kind"] == "customer":
-            customer = customers.setdefault(event["id"], Customer())
-            if event["type"] == "CustomerCreated":
-                customer.body["name"] = event["data"]["name"]
-                customer.body["creditLimit"] = event["data"]["creditLimit"]
-        else:
-            if event["type"] == "OrderCreated":
-                owner[event["id"]] = event["data"]["customerId"]
-            customer = customers.setdefault(owner[event["id"]], Customer())
-            if event["type"] == "OrderCreated":
-                customer.body["orders"][event["id"]] = {
-                    "orderId": event["id"],
-                    "orderTotal": event["data"]["orderTotal"],
-                    "state": "PENDING",
-                }
-            else:
-                customer.body["orders"][event["id"]]["state"] = STATES[event["type"]]
-        customer.revision += 1
-        customer.versions[aggregate] = event["version"]
-    return {identity: customer.as_document() for identity, customer in customers.items()}
+    shop = Shop()
+    for event in common.events(records, ("customer", "order")):
+        (shop.of_customer if event["kind"] == "customer" else shop.of_order)(event)
+    # What came of a customer who has left is not seen any more, whether it came before that or after.
+    return {
+        identity: document.seen()
+        for identity, document in shop.customers.items()
+        if document.shown and identity not in shop.gone
+    }
 
 
-def read_log(path):
-    with open(path, encoding="utf-8") as log:
-        for line in log:
-            yield json.loads(line)
-
-
-def main():
-    if len(sys.argv) < 2:
-        sys.exit(__doc__)
-    documents = fold(read_log(sys.argv[1]))
-    for identity in sys.argv[2:] or sorted(documents):
-        print(json.dumps({"id": identity, **documents[identity]}, sort_keys=True, ensure_ascii=False))
+def orders_of(documents, identity):
+    """findOrdersForCustomer()"""
+    return documents[identity]["document"]["orders"]
 
 
 if __name__ == "__main__":
-    main()
+    common.model_main(__doc__, fold)

@@ -1,0 +1,171 @@
+"""Views read by the stores' own clients, as docs/formats.md says that anyone can: documents, indexes, progress, what is set
+aside. The demo and the samples' system tests hold these against the models; nothing here knows viewfold.
+
+Both classes answer in the same form: a document is {"revision", "versions", "document"}, dates are RFC 3339 text, an index is a list
+of (sort value, id) with dates as Unix milliseconds.
+"""
+
+import datetime
+import json
+import time
+
+import pymongo
+import redis
+
+TITLES = {"cache": "Redis", "documents": "MongoDB"}
+
+
+def rfc3339(moment):
+    return moment.strftime("%Y-%m-%dT%H:%M:%S.") + f"{moment.microsecond // 1000:03d}Z"
+
+
+def milliseconds(moment):
+    return round(moment.replace(tzinfo=datetime.timezone.utc).timestamp() * 1000)
+
+
+def now_ms():
+    return int(time.time() * 1000)
+
+
+class Redis:
+    """A pointer to the active generation, a hash a document, a sorted set an index."""
+
+    def __init__(self, url, prefix):
+        self.client = redis.from_url(url, decode_responses=True, socket_timeout=20)
+        self.prefix = prefix
+
+    def close(self):
+        self.client.close()
+
+    def generation(self, view):
+        return self.client.get(f"{self.prefix}{view}")
+
+    def is_empty(self, view):
+        return self.generation(view) is None
+
+    def progress(self, view):
+        """"orders/3" -> the next offset"""
+        fields = self.client.hgetall(f"{self.prefix}{view}@1:progress")
+        return {name: json.loads(text)["next"] for name, text in fields.items() if "/" in name}
+
+    def get(self, view, identity, *fields):
+        """What the readers' function answers: one round trip. The body, or those of its fields; None where it is absent."""
+        found = self.client.fcall_ro("viewfold_get", 1, f"{self.prefix}{view}", identity, *fields, *("_types",) * bool(fields))
+        if not found:
+            return None
+        if not fields:
+            fields = found[::2]
+            found = found[1::2]
+        else:
+            fields = (*fields, "_types")
+        pairs = dict(zip(fields, found, strict=True))
+        types = json.loads(pairs.pop("_types", None) or "{}")
+        return {
+            name: json.loads(text) if types.get(name) == "json" else text
+            for name, text in pairs.items()
+            if name != "id" and not name.startswith("_") and text is not None
+        }
+
+    def hashes(self, view):
+        """Every document's hash, the expired ones too."""
+        start = f"{self.prefix}{view}:{self.generation(view)}:"
+        keys = list(self.client.scan_iter(match=_literal(start) + "*", count=2000))
+        for chunk in range(0, len(keys), 1000):
+            pipeline = self.client.pipeline(transaction=False)
+            for key in keys[chunk : chunk + 1000]:
+                pipeline.hgetall(key)
+            yield from (fields for fields in pipeline.execute() if fields)
+
+    def documents(self, view):
+        found = {}
+        for fields in self.hashes(view):
+            if int(fields.get("_expires", now_ms() + 1)) <= now_ms():
+                continue
+            types = json.loads(fields.get("_types", "{}"))
+            found[fields["id"]] = {
+                "revision": int(fields["_rev"]),
+                "versions": json.loads(fields.get("_versions", "{}")),
+                "document": {
+                    name: json.loads(text) if types.get(name) == "json" else text
+                    for name, text in fields.items()
+                    if name != "id" and not name.startswith("_")
+                },
+            }
+        return found
+
+    def index(self, view, name, by=None):
+        key = f"{self.prefix}{view}#{name}:{self.generation(view)}" + ("" if by is None else f":{by}")
+        return [(int(score), member) for member, score in self.client.zrange(key, 0, -1, withscores=True)]
+
+    def held(self, view):
+        """How many events are set aside: each has a place in its list."""
+        lists = self.client.scan_iter(match=_literal(f"{self.prefix}{view}@1:aside:") + "*", count=2000)
+        return sum(self.client.hlen(key) for key in lists)
+
+
+def _literal(text):
+    return "".join("\\" + letter if letter in "*?[]\\^" else letter for letter in text)
+
+
+class MongoDB:
+    """A read-only view over the active generation's collection."""
+
+    def __init__(self, url):
+        self.client = pymongo.MongoClient(url, serverSelectionTimeoutMS=10_000)
+        self.database = self.client.get_default_database()
+
+    def close(self):
+        self.client.close()
+
+    def is_empty(self, view):
+        return self.database["viewfold.generations"].find_one({"_id": f"{view}.g1"}) is None
+
+    def progress(self, view):
+        start = f"{view}.g1 "
+        rows = self.database["viewfold.progress"].find({"_id": {"$gte": start, "$lt": f"{view}.g1!"}})
+        return {row["_id"].removeprefix(start): row["next"] for row in rows if "next" in row}
+
+    def get(self, view, identity, *fields):
+        found = self.database[view].find_one({"_id": identity}, dict.fromkeys(fields, 1) if fields else {"_view": 0})
+        return None if found is None else _body(found)
+
+    def documents(self, view):
+        found = {}
+        for document in self.database[view].find():
+            view_fields = document["_view"]
+            found[document["_id"]] = {
+                "revision": view_fields["rev"],
+                "versions": {entry["a"]: entry["v"] for entry in view_fields.get("versions", [])},
+                "document": _body(document),
+            }
+        return found
+
+    def index(self, view, sort, where):
+        """What an index has to answer: the documents that `where` takes and that have the field, in its order."""
+        found = self.database[view].find({sort: {"$ne": None}, **where}, {sort: 1}).sort([(sort, 1), ("_id", 1)])
+        return [(_sort_value(document[sort]), document["_id"]) for document in found]
+
+    def held(self, view):
+        return self.database[f"{view}.g1.aside"].count_documents({})
+
+
+def _body(document):
+    return {
+        name: rfc3339(value) if isinstance(value, datetime.datetime) else value
+        for name, value in document.items()
+        if not name.startswith("_")
+    }
+
+
+def _sort_value(value):
+    return milliseconds(value) if isinstance(value, datetime.datetime) else value
+
+
+def first_difference(wanted, found, path=""):
+    """The first place where two values differ, in few words."""
+    if isinstance(wanted, dict) and isinstance(found, dict):
+        for key in sorted(wanted.keys() | found.keys()):
+            if wanted.get(key) != found.get(key) or (key in wanted) != (key in found):
+                return first_difference(wanted.get(key), found.get(key), f"{path}/{key}")
+    said = ["nothing" if value is None else json.dumps(value, ensure_ascii=False)[:300] for value in (wanted, found)]
+    return f"{path}: the model has {said[0]}, the view {said[1]}"
