@@ -5,108 +5,6 @@
 #include <stdio.h>
 #include <stdlib.h>
 
-static const char long_unicode[] = "\xe6\x97\xa5";
-
-/* Ids and names that mean something to some store, shell or parser. NULL ends. Two more are made: 1,024 bytes each. */
-static const char *const hostile_names[] = {
-    "a:b",
-    ":",
-    "a#b",
-    "#",
-    "a@b",
-    "@",
-    "a@1:progress",
-    "{a}",
-    "}{",
-    "{",
-    "$set",
-    "$",
-    "$$ROOT",
-    "a.b",
-    ".",
-    "..",
-    "a/b",
-    "/",
-    " ",
-    "a ",
-    "a",
-    "A",
-    "a b",
-    "\"",
-    "\"a\"",
-    "'",
-    "`",
-    "\n",
-    "a\nb",
-    "\r\n",
-    "\t",
-    "\\",
-    "\\n",
-    "%",
-    "%s%n",
-    "%40",
-    "*",
-    "?",
-    "[a]",
-    "\x01",
-    "\x7f",
-    "null",
-    "true",
-    "0",
-    "00",
-    "-1",
-    "1",
-    "1.0",
-    "_id",
-    "_view",
-    "_rev",
-    "_stamp",
-    "id",
-    "progress",
-    "frozen",
-    "1:progress",
-    "\xe6\x97\xa5\xe6\x9c\xac\xe8\xaa\x9e",
-    "\xc3\xa9",
-    "e\xcc\x81",
-    "\xf0\x9f\x98\x80",
-    "\xe2\x80\xae",
-    "\xef\xbf\xbf",
-    "order/42",
-    "a,b",
-    "a;b",
-    "<a>",
-    "&",
-    "~",
-    "^",
-    "|",
-    NULL,
-};
-
-static const char *long_name(struct scene *scene, bool unicode)
-{
-    char *name = vf_arena_calloc(scene->arena, 1, VF_ID_BYTES_MAX + 1);
-    memset(name, 'x', VF_ID_BYTES_MAX);
-    for (size_t i = 0; unicode && i + 3 <= VF_ID_BYTES_MAX; i += 3)
-        memcpy(name + i, long_unicode, 3);
-    return name;
-}
-
-/* All hostile names, the long ones too; *ret_count of them. */
-static const char **all_names(struct scene *scene, size_t *ret_count)
-{
-    size_t count = 0;
-    const char **names =
-        vf_arena_calloc(scene->arena, sizeof(hostile_names) / sizeof(hostile_names[0]) + 2, sizeof(*names));
-    while (hostile_names[count]) {
-        names[count] = hostile_names[count];
-        count++;
-    }
-    names[count++] = long_name(scene, false);
-    names[count++] = long_name(scene, true);
-    *ret_count = count;
-    return names;
-}
-
 /* Commits one document with this body, reads it back through the other store and through one opened anew. */
 static void body_round_trip(struct scene *scene, const char *id, struct vf_bytes body)
 {
@@ -132,7 +30,7 @@ static void absent_things_are_absent(void **state)
 {
     struct scene *scene = *state;
     size_t count;
-    const char **names = all_names(scene, &count);
+    const char **names = hostile_names(scene, &count);
     struct draft draft = draft_new(scene); /* only names them */
     for (size_t i = 0; i < count; i++) {
         draft_consult(&draft, names[i], NULL);
@@ -299,7 +197,7 @@ static void hostile_ids_come_back_and_stay_apart(void **state)
 {
     struct scene *scene = *state;
     size_t count;
-    const char **names = all_names(scene, &count);
+    const char **names = hostile_names(scene, &count);
     struct draft draft = draft_new(scene);
     for (size_t i = 0; i < count; i++)
         draft_write(&draft, NULL, a_document(names[i], (int64_t)i + 1, a_body(scene, "n", (int64_t)i)));
@@ -323,7 +221,7 @@ static void hostile_aggregates_come_back_and_stay_apart(void **state)
 {
     struct scene *scene = *state;
     size_t count;
-    const char **names = all_names(scene, &count);
+    const char **names = hostile_names(scene, &count);
     struct draft draft = draft_new(scene);
     for (size_t i = 0; i < count; i++) {
         const char *aggregate = vf_arena_printf(scene->arena, "order/%s", names[i]).data;
@@ -349,7 +247,7 @@ static void versions_come_back_sorted(void **state)
     enum { PLAIN = 300 };
     static const int64_t extremes[] = {0, 1, 9007199254740993, INT64_MAX};
     size_t names_count, count = 0;
-    const char **names = all_names(scene, &names_count);
+    const char **names = hostile_names(scene, &names_count);
     struct vf_version *versions = vf_arena_calloc(scene->arena, PLAIN + names_count, sizeof(*versions));
     for (int i = 0; i < PLAIN; i++, count++)
         versions[count] = (struct vf_version){vf_arena_printf(scene->arena, "order/%d", i), i, NULL};

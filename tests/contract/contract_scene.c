@@ -93,12 +93,12 @@ struct draft draft_new(struct scene *scene)
     return (struct draft){.scene = scene, .view = scene->view, .stamp = random_bits()};
 }
 
-/* Room for one more behind `count` items: grows at each power of two. */
-static void *grow(struct scene *scene, void *items, size_t count, size_t size)
+/* Grows at each power of two. */
+void *draft_grow(struct draft *draft, void *items, size_t count, size_t size)
 {
     if ((count & (count - 1)) != 0)
         return items;
-    void *bigger = vf_arena_alloc(scene->arena, (count ? 2 * count : 1) * size);
+    void *bigger = vf_arena_alloc(draft->scene->arena, (count ? 2 * count : 1) * size);
     if (count)
         memcpy(bigger, items, count * size);
     return bigger;
@@ -107,19 +107,33 @@ static void *grow(struct scene *scene, void *items, size_t count, size_t size)
 void draft_progress(struct draft *draft, const char *topic, int32_t partition, struct vf_progress from,
                     struct vf_progress to)
 {
-    draft->progress = grow(draft->scene, draft->progress, draft->progress_count, sizeof(*draft->progress));
+    draft->progress = draft_grow(draft, draft->progress, draft->progress_count, sizeof(*draft->progress));
     draft->progress[draft->progress_count++] = (struct vf_progress_change){{topic, partition}, from, to};
+}
+
+static const struct vf_index_entry *entries_of(struct draft *draft, const struct vf_document *document)
+{
+    struct scene *scene = draft->scene;
+    struct vf_index_entry *entries = NULL;
+    struct vf_error error = {0};
+    if (document && document->presence == VF_PRESENT && scene->index_count > 0)
+        assert_ok(vf_index_entries(scene->indexes, scene->index_count, document->body, scene->arena, &entries, &error));
+    return entries;
 }
 
 static void add_document(struct draft *draft, enum vf_intent intent, const struct vf_document *base,
                          struct vf_document next)
 {
-    draft->documents = grow(draft->scene, draft->documents, draft->document_count, sizeof(*draft->documents));
+    draft->documents = draft_grow(draft, draft->documents, draft->document_count, sizeof(*draft->documents));
     draft->documents[draft->document_count++] = (struct vf_document_change){
         .intent = intent,
         .base = base ? base->presence : VF_ABSENT,
         .base_stamp = base ? base->stamp : 0,
         .next = next,
+        .base_entries = entries_of(draft, base),
+        .next_entries = entries_of(draft, &next),
+        .base_has_expires = base && base->has_expires,
+        .base_has_since = base && (base->presence == VF_HUSK_DELETED || base->presence == VF_HUSK_EXPIRED),
     };
 }
 
@@ -136,7 +150,7 @@ void draft_consult(struct draft *draft, const char *id, const struct vf_document
 static void add_aggregate(struct draft *draft, enum vf_intent intent, const struct vf_aggregate *base,
                           struct vf_aggregate next)
 {
-    draft->aggregates = grow(draft->scene, draft->aggregates, draft->aggregate_count, sizeof(*draft->aggregates));
+    draft->aggregates = draft_grow(draft, draft->aggregates, draft->aggregate_count, sizeof(*draft->aggregates));
     draft->aggregates[draft->aggregate_count++] = (struct vf_aggregate_change){
         .intent = intent,
         .base_exists = base && base->exists,
@@ -168,6 +182,12 @@ struct vf_commit draft_commit(const struct draft *draft)
         .document_count = draft->document_count,
         .aggregates = draft->aggregates,
         .aggregate_count = draft->aggregate_count,
+        .asides = draft->asides,
+        .aside_count = draft->aside_count,
+        .taken = draft->taken,
+        .taken_count = draft->taken_count,
+        .indexes = draft->scene->indexes,
+        .index_count = draft->scene->index_count,
     };
 }
 
@@ -301,6 +321,37 @@ struct vf_progress_row load_row(struct scene *scene, const char *topic, int32_t 
     return found;
 }
 
+/* Whether the draft changes this aggregate's list. */
+static bool concerns_list(const struct draft *draft, struct vf_bytes list)
+{
+    for (size_t i = 0; i < draft->aside_count; i++) {
+        if (vf_bytes_equal(draft->asides[i].list, list))
+            return true;
+    }
+    for (size_t i = 0; i < draft->taken_count; i++) {
+        if (vf_bytes_equal(draft->taken[i].list, list))
+            return true;
+    }
+    return false;
+}
+
+static void take_lists(struct scene *scene, const struct draft *of, struct picture *picture)
+{
+    struct draft lists = draft_new(scene); /* only to gather them */
+    for (size_t i = 0; i < picture->aggregate_count; i++) {
+        const struct vf_aggregate *one = &picture->aggregates[i];
+        struct vf_bytes name = of->aggregates[i].next.aggregate;
+        if (!concerns_list(of, name) && (!one->exists || one->aside_from == one->aside_to))
+            continue;
+        size_t count;
+        struct vf_aside *asides = load_list(scene, vf_arena_copy(scene->arena, name).data, &count);
+        for (size_t a = 0; a < count; a++)
+            draft_aside(&lists, asides[a]);
+    }
+    picture->asides = lists.asides;
+    picture->aside_count = lists.aside_count;
+}
+
 struct picture picture_take(struct scene *scene, const struct draft *of)
 {
     struct vf_arena *arena = scene->arena;
@@ -317,6 +368,7 @@ struct picture picture_take(struct scene *scene, const struct draft *of)
     assert_ok(scene->type->load(scene->other, of->view, ids, of->document_count, names, of->aggregate_count, arena,
                                 picture.documents, picture.aggregates, &error));
     load_rows(scene, &picture.rows, &picture.row_count);
+    take_lists(scene, of, &picture);
     return picture;
 }
 
@@ -339,6 +391,9 @@ void assert_same_picture(const struct picture *a, const struct picture *b)
     assert_int_equal(a->row_count, b->row_count);
     for (size_t i = 0; i < a->row_count; i++)
         assert_same_row(&a->rows[i], &b->rows[i]);
+    assert_int_equal(a->aside_count, b->aside_count);
+    for (size_t i = 0; i < a->aside_count; i++)
+        assert_same_aside(&a->asides[i], &b->asides[i]);
 }
 
 void assert_same_progress(const struct vf_progress *a, const struct vf_progress *b)
@@ -441,6 +496,12 @@ void assert_same_content(const struct vf_document *a, const struct vf_document *
         assert_int_equal(a->versions[i].version, b->versions[i].version);
         assert_true(vf_version_more_equal(a->versions[i].more, b->versions[i].more));
     }
+    assert_int_equal(a->has_expires, b->has_expires);
+    assert_true(!a->has_expires || a->expires_ms == b->expires_ms);
+    if (a->presence == VF_HUSK_DELETED || a->presence == VF_HUSK_EXPIRED)
+        assert_int_equal(a->since_ms, b->since_ms);
+    if (a->presence == VF_HUSK_DELETED)
+        assert_true(vf_bytes_equal(a->deleted_by, b->deleted_by));
     assert_same_body(a->body, b->body);
 }
 
@@ -464,4 +525,11 @@ void assert_same_aggregate(const struct vf_aggregate *a, const struct vf_aggrega
     assert_int_equal(a->has_version, b->has_version);
     assert_true(!a->has_version ||
                 (a->version == b->version && vf_version_more_equal(a->version_more, b->version_more)));
+    assert_true(vf_bytes_equal(a->link_via, b->link_via));
+    assert_int_equal(a->aside_from, b->aside_from);
+    assert_int_equal(a->aside_to, b->aside_to);
+    assert_true(vf_bytes_equal(a->waits_for, b->waits_for));
+    assert_int_equal(a->has_seen, b->has_seen);
+    assert_true(!a->has_seen || (a->seen == b->seen && vf_version_more_equal(a->seen_more, b->seen_more)));
+    assert_int_equal(a->draining, b->draining);
 }
