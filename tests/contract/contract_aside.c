@@ -9,7 +9,7 @@ static struct draft take_first(struct scene *scene, const char *list, size_t cou
 {
     struct vf_aggregate base = load_aggregate(scene, list);
     size_t there;
-    struct vf_aside *asides = load_list(scene, list, &there);
+    struct vf_aside *asides = scene_load_list(scene, list, &there);
     assert_true(there >= count);
     struct draft draft = draft_new(scene);
     draft_write_aggregate(&draft, &base, a_waiting(list, base.aside_from + (int64_t)count, base.aside_to));
@@ -25,7 +25,7 @@ static struct draft add_behind(struct scene *scene, const char *list, int64_t fi
     struct draft draft = draft_new(scene);
     draft_write_aggregate(&draft, &base, a_waiting(list, base.aside_from, base.aside_to + count));
     for (int64_t i = 0; i < count; i++)
-        draft_aside(&draft, an_aside(scene, list, base.aside_to + i, first_offset + i));
+        draft_aside(&draft, scene_aside(scene, list, base.aside_to + i, first_offset + i));
     return draft;
 }
 
@@ -33,7 +33,7 @@ static struct draft add_behind(struct scene *scene, const char *list, int64_t fi
 static void assert_offsets(struct scene *scene, const char *list, const int64_t *wanted, size_t wanted_count)
 {
     size_t count;
-    struct vf_aside *asides = load_list(scene, list, &count);
+    struct vf_aside *asides = scene_load_list(scene, list, &count);
     assert_int_equal(count, wanted_count);
     for (size_t i = 0; i < count; i++)
         assert_int_equal(asides[i].offset, wanted[i]);
@@ -46,7 +46,7 @@ static void what_is_set_aside_comes_back_in_order(void **state)
     struct scene *scene = *state;
     struct vf_aside asides[4];
     for (int64_t i = 0; i < 4; i++)
-        asides[i] = an_aside(scene, "account/9", 9007199254740993 + i, 100 - i);
+        asides[i] = scene_aside(scene, "account/9", 9007199254740993 + i, 100 - i);
     asides[1].aggregate = VF_LITERAL("card/1"); /* of another aggregate, another topic, with any bytes */
     asides[1].partition = (struct vf_partition){"cards.v2", 1000};
     asides[1].offset = 9007199254740993;
@@ -58,12 +58,12 @@ static void what_is_set_aside_comes_back_in_order(void **state)
     for (int i = 0; i < 4; i++)
         draft_aside(&draft, asides[order[i]]);
     draft_must_commit(&draft);
-    assert_list(scene, "account/9", asides, 4);
+    assert_same_list(scene, "account/9", asides, 4);
     struct vf_aggregate read = load_aggregate(scene, "account/9"), wanted = draft.aggregates[0].next;
     wanted.stamp = draft.stamp;
     assert_same_aggregate(&read, &wanted);
     scene_reopen(scene, &scene->other);
-    assert_list(scene, "account/9", asides, 4);
+    assert_same_list(scene, "account/9", asides, 4);
 }
 
 static void lists_of_hostile_names_come_back_and_stay_apart(void **state)
@@ -76,7 +76,7 @@ static void lists_of_hostile_names_come_back_and_stay_apart(void **state)
         const char *list = vf_arena_printf(scene->arena, "order/%s", names[i]).data;
         draft_write_aggregate(&draft, NULL, a_waiting(list, 0, 2));
         for (int64_t place = 0; place < 2; place++) {
-            struct vf_aside aside = an_aside(scene, list, place, (int64_t)i * 2 + place);
+            struct vf_aside aside = scene_aside(scene, list, place, (int64_t)i * 2 + place);
             aside.aggregate = vf_arena_printf(scene->arena, "card/%s", names[count - 1 - i]);
             draft_aside(&draft, aside);
         }
@@ -84,15 +84,15 @@ static void lists_of_hostile_names_come_back_and_stay_apart(void **state)
     draft_must_commit(&draft);
     for (size_t i = 0; i < count; i++) {
         const char *list = draft.aggregates[i].next.aggregate.data;
-        assert_list(scene, list, &draft.asides[i * 2], 2);
-        assert_string_equal(list_at(scene, "orders", 0, (int64_t)i * 2 + 1), list);
+        assert_same_list(scene, list, &draft.asides[i * 2], 2);
+        assert_string_equal(scene_list_at(scene, "orders", 0, (int64_t)i * 2 + 1), list);
     }
-    assert_int_equal(load_total(scene, "orders", 0).count, count * 2);
+    assert_int_equal(scene_load_total(scene, "orders", 0).count, count * 2);
     struct draft taking = take_first(scene, "order/a", 2);
     draft_must_commit(&taking);
     for (size_t i = 0; i < count; i++) {
         const char *list = draft.aggregates[i].next.aggregate.data;
-        assert_list(scene, list, &draft.asides[i * 2], strcmp(list, "order/a") == 0 ? 0 : 2);
+        assert_same_list(scene, list, &draft.asides[i * 2], strcmp(list, "order/a") == 0 ? 0 : 2);
     }
 }
 
@@ -103,7 +103,7 @@ static void a_list_comes_in_parts_of_count_and_bytes(void **state)
     struct draft draft = draft_new(scene);
     draft_write_aggregate(&draft, NULL, a_waiting("account/9", 5, 5 + COUNT));
     for (int i = 0; i < COUNT; i++) {
-        struct vf_aside aside = an_aside(scene, "account/9", 5 + i, i);
+        struct vf_aside aside = scene_aside(scene, "account/9", 5 + i, i);
         aside.record = all_bytes(scene, BYTES);
         draft_aside(&draft, aside);
     }
@@ -115,18 +115,20 @@ static void a_list_comes_in_parts_of_count_and_bytes(void **state)
         int64_t place = 0;
         size_t seen = 0, count;
         while (seen < COUNT) {
-            struct vf_aside *asides = load_part(scene, "account/9", place, parts[i].count, parts[i].bytes_max, &count);
+            struct vf_aside *asides =
+                scene_load_part(scene, "account/9", place, parts[i].count, parts[i].bytes_max, &count);
             assert_in_range(count, 1, parts[i].count);
             assert_true(count * BYTES < parts[i].bytes_max + BYTES + 1);
             for (size_t a = 0; a < count; a++)
                 assert_same_aside(&asides[a], &draft.asides[seen++]);
             place = asides[count - 1].place + 1;
         }
-        load_part(scene, "account/9", place, parts[i].count, parts[i].bytes_max, &count);
+        scene_load_part(scene, "account/9", place, parts[i].count, parts[i].bytes_max, &count);
         assert_int_equal(count, 0);
     }
     size_t count;
-    load_part(scene, "account/9", 0, COUNT, (size_t)COUNT * BYTES, &count); /* all of it, where all of it may be */
+    scene_load_part(scene, "account/9", 0, COUNT, (size_t)COUNT * BYTES,
+                    &count); /* all of it, where all of it may be */
     assert_int_equal(count, COUNT);
 }
 
@@ -134,18 +136,18 @@ static void what_is_not_there_is_empty(void **state)
 {
     struct scene *scene = *state;
     size_t count = 9;
-    assert_list(scene, "account/9", NULL, 0);
-    assert_int_equal(load_total(scene, "orders", 0).count, 0);
-    assert_int_equal(load_total(scene, "orders", 0).bytes, 0);
-    assert_null(list_at(scene, "orders", 0, 0));
-    fill_list(scene, "account/9", 100, 3);
-    assert_list(scene, "account/90", NULL, 0);
-    load_part(scene, "account/9", 3, 10, 1000, &count);
+    assert_same_list(scene, "account/9", NULL, 0);
+    assert_int_equal(scene_load_total(scene, "orders", 0).count, 0);
+    assert_int_equal(scene_load_total(scene, "orders", 0).bytes, 0);
+    assert_null(scene_list_at(scene, "orders", 0, 0));
+    scene_fill_list(scene, "account/9", 100, 3);
+    assert_same_list(scene, "account/90", NULL, 0);
+    scene_load_part(scene, "account/9", 3, 10, 1000, &count);
     assert_int_equal(count, 0);
-    assert_null(list_at(scene, "orders", 0, 99));
-    assert_null(list_at(scene, "orders", 0, 103));
-    assert_null(list_at(scene, "orders", 1, 100));
-    assert_null(list_at(scene, "order", 0, 100));
+    assert_null(scene_list_at(scene, "orders", 0, 99));
+    assert_null(scene_list_at(scene, "orders", 0, 103));
+    assert_null(scene_list_at(scene, "orders", 1, 100));
+    assert_null(scene_list_at(scene, "order", 0, 100));
 }
 
 /* ---- coming and going ---- */
@@ -153,7 +155,7 @@ static void what_is_not_there_is_empty(void **state)
 static void events_are_taken_and_places_go_on(void **state)
 {
     struct scene *scene = *state;
-    fill_list(scene, "account/9", 100, 5);
+    scene_fill_list(scene, "account/9", 100, 5);
     struct draft first = take_first(scene, "account/9", 2);
     draft_must_commit(&first);
     static const int64_t left[] = {102, 103, 104}, later[] = {104, 200, 201};
@@ -162,9 +164,9 @@ static void events_are_taken_and_places_go_on(void **state)
     draft_must_commit(&rest);
     assert_offsets(scene, "account/9", NULL, 0);
     assert_int_equal(load_aggregate(scene, "account/9").aside_from, 5);
-    assert_int_equal(load_total(scene, "orders", 0).count, 0);
-    assert_int_equal(load_total(scene, "orders", 0).bytes, 0);
-    assert_null(list_at(scene, "orders", 0, 100));
+    assert_int_equal(scene_load_total(scene, "orders", 0).count, 0);
+    assert_int_equal(scene_load_total(scene, "orders", 0).bytes, 0);
+    assert_null(scene_list_at(scene, "orders", 0, 100));
 
     struct draft again = add_behind(scene, "account/9", 104, 1); /* what was taken may be set aside again */
     draft_must_commit(&again);
@@ -178,16 +180,16 @@ static void events_are_taken_and_places_go_on(void **state)
 static void one_commit_takes_from_the_front_and_adds_behind(void **state)
 {
     struct scene *scene = *state;
-    fill_list(scene, "account/9", 100, 4);
+    scene_fill_list(scene, "account/9", 100, 4);
     for (int64_t round = 0; round < 4; round++) {
         struct draft draft = take_first(scene, "account/9", 2);
         struct vf_aggregate *record = &draft.aggregates[0].next;
         record->draining = true;
         for (int64_t i = 0; i < 2; i++)
-            draft_aside(&draft, an_aside(scene, "account/9", record->aside_to + i, 200 + round * 2 + i));
+            draft_aside(&draft, scene_aside(scene, "account/9", record->aside_to + i, 200 + round * 2 + i));
         record->aside_to += 2;
         draft_must_commit(&draft);
-        assert_int_equal(load_total(scene, "orders", 0).count, 4);
+        assert_int_equal(scene_load_total(scene, "orders", 0).count, 4);
     }
     static const int64_t left[] = {204, 205, 206, 207};
     assert_offsets(scene, "account/9", left, 4);
@@ -196,31 +198,31 @@ static void one_commit_takes_from_the_front_and_adds_behind(void **state)
 static void one_commit_takes_from_one_list_and_adds_to_another(void **state)
 {
     struct scene *scene = *state;
-    fill_list(scene, "account/9", 100, 3);
-    fill_list(scene, "card/1", 200, 1);
+    scene_fill_list(scene, "account/9", 100, 3);
+    scene_fill_list(scene, "card/1", 200, 1);
     struct draft draft = take_first(scene, "account/9", 3);
     struct vf_aggregate card = load_aggregate(scene, "card/1");
     draft_write_aggregate(&draft, &card, a_waiting("card/1", 0, 3));
-    draft_aside(&draft, an_aside(scene, "card/1", 1, 300));
-    draft_aside(&draft, an_aside(scene, "card/1", 2, 301));
+    draft_aside(&draft, scene_aside(scene, "card/1", 1, 300));
+    draft_aside(&draft, scene_aside(scene, "card/1", 2, 301));
     draft_write_aggregate(&draft, NULL, a_waiting("card/2", 0, 1));
-    draft_aside(&draft, an_aside(scene, "card/2", 0, 302));
+    draft_aside(&draft, scene_aside(scene, "card/2", 0, 302));
     draft_write(&draft, NULL, a_document("4b", 3, a_body(scene, "n", 1)));
     draft_must_commit(&draft);
     static const int64_t first[] = {200, 300, 301}, second[] = {302};
     assert_offsets(scene, "account/9", NULL, 0);
     assert_offsets(scene, "card/1", first, 3);
     assert_offsets(scene, "card/2", second, 1);
-    assert_int_equal(load_total(scene, "orders", 0).count, 4);
-    assert_null(list_at(scene, "orders", 0, 101));
-    assert_string_equal(list_at(scene, "orders", 0, 301), "card/1");
+    assert_int_equal(scene_load_total(scene, "orders", 0).count, 4);
+    assert_null(scene_list_at(scene, "orders", 0, 101));
+    assert_string_equal(scene_list_at(scene, "orders", 0, 301), "card/1");
     assert_int_equal(load_document(scene, "4b").revision, 3);
 }
 
 static void a_record_that_is_written_or_consulted_keeps_its_list(void **state)
 {
     struct scene *scene = *state;
-    fill_list(scene, "account/9", 100, 3);
+    scene_fill_list(scene, "account/9", 100, 3);
     struct vf_aggregate base = load_aggregate(scene, "account/9"), linked = a_link("account/9", "4b", 7);
     linked.aside_to = 3;
     linked.draining = true;
@@ -247,18 +249,18 @@ static void many_events_in_many_lists_in_one_commit(void **state)
         const char *name = vf_arena_printf(scene->arena, "account/%d", list).data;
         draft_write_aggregate(&draft, NULL, a_waiting(name, 0, EACH));
         for (int i = 0; i < EACH; i++) {
-            struct vf_aside aside = an_aside(scene, name, i, list * EACH + i);
+            struct vf_aside aside = scene_aside(scene, name, i, list * EACH + i);
             aside.record = all_bytes(scene, BYTES);
             draft_aside(&draft, aside);
         }
     }
     draft_must_commit(&draft);
-    assert_int_equal(load_total(scene, "orders", 0).count, LISTS * EACH);
-    assert_int_equal(load_total(scene, "orders", 0).bytes, LISTS * EACH * BYTES);
+    assert_int_equal(scene_load_total(scene, "orders", 0).count, LISTS * EACH);
+    assert_int_equal(scene_load_total(scene, "orders", 0).bytes, LISTS * EACH * BYTES);
     struct draft all = draft_new(scene);
     for (int list = 0; list < LISTS; list++) {
         const char *name = draft.aggregates[list].next.aggregate.data;
-        assert_list(scene, name, &draft.asides[list * EACH], EACH);
+        assert_same_list(scene, name, &draft.asides[list * EACH], EACH);
         struct draft one = take_first(scene, name, EACH);
         draft_write_aggregate(&all, &(struct vf_aggregate){.exists = true, .stamp = one.aggregates[0].base_stamp},
                               one.aggregates[0].next);
@@ -266,10 +268,10 @@ static void many_events_in_many_lists_in_one_commit(void **state)
             draft_take(&all, &one.taken[i]);
     }
     draft_must_commit(&all);
-    assert_int_equal(load_total(scene, "orders", 0).count, 0);
-    assert_int_equal(load_total(scene, "orders", 0).bytes, 0);
-    assert_list(scene, "account/0", NULL, 0);
-    assert_list(scene, "account/39", NULL, 0);
+    assert_int_equal(scene_load_total(scene, "orders", 0).count, 0);
+    assert_int_equal(scene_load_total(scene, "orders", 0).bytes, 0);
+    assert_same_list(scene, "account/0", NULL, 0);
+    assert_same_list(scene, "account/39", NULL, 0);
 }
 
 /* ---- conditions ---- */
@@ -278,22 +280,22 @@ static void many_events_in_many_lists_in_one_commit(void **state)
 static void assert_nothing_of(struct scene *scene, const struct draft *draft, enum vf_outcome wanted)
 {
     struct picture before = picture_take(scene, draft);
-    struct vf_aside_total total = load_total(scene, "orders", 0);
+    struct vf_aside_total total = scene_load_total(scene, "orders", 0);
     assert_int_equal(draft_send(draft, scene->store), wanted);
     struct picture after = picture_take(scene, draft);
     assert_same_picture(&before, &after);
-    assert_int_equal(load_total(scene, "orders", 0).count, total.count);
-    assert_int_equal(load_total(scene, "orders", 0).bytes, total.bytes);
+    assert_int_equal(scene_load_total(scene, "orders", 0).count, total.count);
+    assert_int_equal(scene_load_total(scene, "orders", 0).bytes, total.bytes);
     for (size_t i = 0; i < draft->aside_count; i++)
-        assert_null(list_at(scene, "orders", 0, draft->asides[i].offset));
+        assert_null(scene_list_at(scene, "orders", 0, draft->asides[i].offset));
     for (size_t i = 0; i < draft->taken_count; i++)
-        assert_non_null(list_at(scene, "orders", 0, draft->taken[i].offset));
+        assert_non_null(scene_list_at(scene, "orders", 0, draft->taken[i].offset));
 }
 
 static void of_two_that_append_at_one_place_the_second_conflicts(void **state)
 {
     struct scene *scene = *state;
-    fill_list(scene, "account/9", 100, 2);
+    scene_fill_list(scene, "account/9", 100, 2);
     struct draft first = add_behind(scene, "account/9", 200, 1), second = add_behind(scene, "account/9", 300, 1);
     draft_must_commit(&first);
     assert_nothing_of(scene, &second, VF_CONFLICT);
@@ -315,7 +317,7 @@ static void of_two_that_make_a_list_the_second_conflicts(void **state)
 static void taking_and_appending_at_once_conflict(void **state)
 {
     struct scene *scene = *state;
-    fill_list(scene, "account/9", 100, 2);
+    scene_fill_list(scene, "account/9", 100, 2);
     struct draft taking = take_first(scene, "account/9", 2), appending = add_behind(scene, "account/9", 200, 1);
     draft_must_commit(&appending);
     assert_nothing_of(scene, &taking, VF_CONFLICT);
@@ -332,7 +334,7 @@ static void taking_and_appending_at_once_conflict(void **state)
 static void a_record_that_is_only_consulted_notices_what_comes_into_its_list(void **state)
 {
     struct scene *scene = *state;
-    fill_list(scene, "account/9", 100, 1);
+    scene_fill_list(scene, "account/9", 100, 1);
     struct vf_aggregate base = load_aggregate(scene, "account/9");
     struct draft appending = add_behind(scene, "account/9", 200, 1), consulting = draft_new(scene);
     draft_consult_aggregate(&consulting, VF_CONSULT, "account/9", &base);
@@ -345,14 +347,14 @@ static void a_record_that_is_only_consulted_notices_what_comes_into_its_list(voi
 static void a_list_is_all_or_nothing_with_the_rest(void **state)
 {
     struct scene *scene = *state;
-    fill_list(scene, "account/9", 100, 3);
+    scene_fill_list(scene, "account/9", 100, 3);
     must_write(scene, a_document("4b", 1, a_body(scene, "n", 1)));
     for (int what = 0; what < 5; what++) {
         struct draft draft = take_first(scene, "account/9", 2);
         draft.aggregates[0].next.aside_to++;
-        draft_aside(&draft, an_aside(scene, "account/9", 3, 200));
+        draft_aside(&draft, scene_aside(scene, "account/9", 3, 200));
         draft_write_aggregate(&draft, NULL, a_waiting("card/1", 0, 1));
-        draft_aside(&draft, an_aside(scene, "card/1", 0, 300));
+        draft_aside(&draft, scene_aside(scene, "card/1", 0, 300));
         enum vf_outcome wanted = VF_CONFLICT;
         if (what == 0)
             draft_write(&draft, NULL, a_document("4b", 2, a_body(scene, "n", 2)));
@@ -378,12 +380,12 @@ static void a_list_is_all_or_nothing_with_the_rest(void **state)
 static void lose(struct scene *scene, enum vf_contract_loss loss)
 {
     enum { ROUNDS = 4 };
-    fill_list(scene, "account/9", 100, 2);
+    scene_fill_list(scene, "account/9", 100, 2);
     for (int64_t round = 0; round < ROUNDS; round++) {
         struct vf_progress from = load_row(scene, "orders", 0).progress;
         struct draft draft = take_first(scene, "account/9", 1);
         draft.aggregates[0].next.aside_to++;
-        draft_aside(&draft, an_aside(scene, "account/9", draft.aggregates[0].next.aside_to - 1, 1000 + round));
+        draft_aside(&draft, scene_aside(scene, "account/9", draft.aggregates[0].next.aside_to - 1, 1000 + round));
         draft_progress(&draft, "orders", 0, from, a_progress(from.next + 1));
         struct picture before = picture_take(scene, &draft);
         bool sure = contract_under_test->kill_connection(contract_under_test->self, scene->store, loss);
@@ -395,9 +397,9 @@ static void lose(struct scene *scene, enum vf_contract_loss loss)
             assert_true(happened);
         if (sure && outcome == VF_UNKNOWN)
             assert_int_equal(happened, loss == VF_LOSE_AFTER);
-        assert_int_equal(list_at(scene, "orders", 0, 1000 + round) != NULL, happened);
-        assert_int_equal(list_at(scene, "orders", 0, draft.taken[0].offset) == NULL, happened);
-        assert_int_equal(load_total(scene, "orders", 0).count, 2);
+        assert_int_equal(scene_list_at(scene, "orders", 0, 1000 + round) != NULL, happened);
+        assert_int_equal(scene_list_at(scene, "orders", 0, draft.taken[0].offset) == NULL, happened);
+        assert_int_equal(scene_load_total(scene, "orders", 0).count, 2);
         struct picture after = picture_take(scene, &draft);
         if (!happened)
             assert_same_picture(&before, &after);
@@ -434,7 +436,7 @@ static void what_is_aside_is_told_by_partition_and_offset(void **state)
         draft_write_aggregate(&draft, NULL, a_waiting(lists[i], 0, 2 * PARTITIONS));
         for (int64_t p = 0; p < PARTITIONS; p++) {
             for (int64_t o = 0; o < 2; o++) {
-                struct vf_aside aside = an_aside(scene, lists[i], 2 * p + o, offsets[i + 3 * o]);
+                struct vf_aside aside = scene_aside(scene, lists[i], 2 * p + o, offsets[i + 3 * o]);
                 aside.partition = partitions[p];
                 aside.record = all_bytes(scene, (size_t)(100 + p));
                 draft_aside(&draft, aside);
@@ -443,23 +445,24 @@ static void what_is_aside_is_told_by_partition_and_offset(void **state)
         draft_must_commit(&draft);
     }
     for (size_t p = 0; p < PARTITIONS; p++) {
-        struct vf_aside_total total = load_total(scene, partitions[p].topic, partitions[p].partition);
+        struct vf_aside_total total = scene_load_total(scene, partitions[p].topic, partitions[p].partition);
         assert_int_equal(total.count, 6);
         assert_int_equal(total.bytes, 6 * (100 + p));
         for (int64_t i = 0; i < 6; i++)
-            assert_string_equal(list_at(scene, partitions[p].topic, partitions[p].partition, offsets[i]), lists[i % 3]);
-        assert_null(list_at(scene, partitions[p].topic, partitions[p].partition, 100));
-        assert_null(list_at(scene, partitions[p].topic, partitions[p].partition, 9007199254740991));
+            assert_string_equal(scene_list_at(scene, partitions[p].topic, partitions[p].partition, offsets[i]),
+                                lists[i % 3]);
+        assert_null(scene_list_at(scene, partitions[p].topic, partitions[p].partition, 100));
+        assert_null(scene_list_at(scene, partitions[p].topic, partitions[p].partition, 9007199254740991));
     }
     struct draft draft = take_first(scene, "account/1", 2); /* both of orders/0 */
     draft_must_commit(&draft);
-    assert_int_equal(load_total(scene, "orders", 0).count, 4);
-    assert_int_equal(load_total(scene, "orders", 0).bytes, 400);
-    assert_int_equal(load_total(scene, "orders", 1).count, 6);
-    assert_null(list_at(scene, "orders", 0, offsets[0]));
-    assert_null(list_at(scene, "orders", 0, offsets[3]));
-    assert_string_equal(list_at(scene, "orders", 0, offsets[4]), lists[1]);
-    assert_string_equal(list_at(scene, "orders", 1, offsets[0]), lists[0]);
+    assert_int_equal(scene_load_total(scene, "orders", 0).count, 4);
+    assert_int_equal(scene_load_total(scene, "orders", 0).bytes, 400);
+    assert_int_equal(scene_load_total(scene, "orders", 1).count, 6);
+    assert_null(scene_list_at(scene, "orders", 0, offsets[0]));
+    assert_null(scene_list_at(scene, "orders", 0, offsets[3]));
+    assert_string_equal(scene_list_at(scene, "orders", 0, offsets[4]), lists[1]);
+    assert_string_equal(scene_list_at(scene, "orders", 1, offsets[0]), lists[0]);
 }
 
 static void another_view_has_its_own_lists(void **state)
@@ -467,16 +470,16 @@ static void another_view_has_its_own_lists(void **state)
     struct scene *scene = *state;
     const char *mine = scene->name, *others = vf_arena_printf(scene->arena, "%s_1", scene->name).data;
     scene_prepare(scene, others);
-    fill_list(scene, "account/9", 100, 3);
+    scene_fill_list(scene, "account/9", 100, 3);
     scene->view.name = others;
-    assert_list(scene, "account/9", NULL, 0);
-    assert_int_equal(load_total(scene, "orders", 0).count, 0);
-    assert_null(list_at(scene, "orders", 0, 100));
-    fill_list(scene, "account/9", 101, 1);
+    assert_same_list(scene, "account/9", NULL, 0);
+    assert_int_equal(scene_load_total(scene, "orders", 0).count, 0);
+    assert_null(scene_list_at(scene, "orders", 0, 100));
+    scene_fill_list(scene, "account/9", 101, 1);
     scene->view.name = mine;
     static const int64_t offsets[] = {100, 101, 102};
     assert_offsets(scene, "account/9", offsets, 3);
-    assert_int_equal(load_total(scene, "orders", 0).count, 3);
+    assert_int_equal(scene_load_total(scene, "orders", 0).count, 3);
 }
 
 /* ---- draining ---- */
@@ -518,7 +521,7 @@ static void records_that_drain_are_found(void **state)
     assert_int_equal(count, 0);
     for (size_t i = 0; i < names_count; i++) {
         names[i] = vf_arena_printf(scene->arena, "order/%s", names[i]).data;
-        fill_list(scene, names[i], (int64_t)i, 1);
+        scene_fill_list(scene, names[i], (int64_t)i, 1);
         if (i % 2)
             set_draining(scene, names[i], true);
     }
@@ -535,7 +538,7 @@ static void records_that_drain_are_found(void **state)
 static void a_record_drains_only_if_its_commit_went_through(void **state)
 {
     struct scene *scene = *state;
-    fill_list(scene, "account/9", 100, 1);
+    scene_fill_list(scene, "account/9", 100, 1);
     struct vf_aggregate base = load_aggregate(scene, "account/9"), next = base;
     next.draining = true;
     struct draft draft = draft_new(scene);

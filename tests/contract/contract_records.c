@@ -26,10 +26,10 @@ static void every_presence_comes_back_in_the_place_of_every_other(void **state)
         a_husk("a", 2),
         a_deleted_husk("a", 3, "customer/4b", 1772359200123),
         an_expired_husk("a", 4, 1772359200456),
-        expiring(a_document("a", 5, a_body(scene, "n", 2)), 1772359200789),
-        expiring(a_husk("a", 6), 1772359200790),
-        expiring(a_deleted_husk("a", 7, "order/1", -5), 1772359200791),
-        expiring(an_expired_husk("a", 8, 0), 1772359200792),
+        with_expiry(a_document("a", 5, a_body(scene, "n", 2)), 1772359200789),
+        with_expiry(a_husk("a", 6), 1772359200790),
+        with_expiry(a_deleted_husk("a", 7, "order/1", -5), 1772359200791),
+        with_expiry(an_expired_husk("a", 8, 0), 1772359200792),
     };
     for (int from = 0; from < KINDS; from++) {
         for (int to = 0; to < KINDS; to++) {
@@ -48,10 +48,10 @@ static void event_times_come_back_exactly(void **state)
 {
     struct scene *scene = *state;
     for (int i = 0; i < TIMES; i++) {
-        write_and_read_back(scene, expiring(a_document("a", 1, a_body(scene, "n", 1)), times[i]));
-        write_and_read_back(scene, expiring(a_husk("b", 1), times[i]));
+        write_and_read_back(scene, with_expiry(a_document("a", 1, a_body(scene, "n", 1)), times[i]));
+        write_and_read_back(scene, with_expiry(a_husk("b", 1), times[i]));
         write_and_read_back(scene, a_deleted_husk("c", 1, "order/1", times[i]));
-        write_and_read_back(scene, expiring(an_expired_husk("d", 1, times[i]), times[TIMES - 1 - i]));
+        write_and_read_back(scene, with_expiry(an_expired_husk("d", 1, times[i]), times[TIMES - 1 - i]));
     }
 }
 
@@ -66,7 +66,7 @@ static void husks_of_hostile_ids_come_back_and_stay_apart(void **state)
         if (i % 2)
             draft_write(&draft, NULL, a_deleted_husk(names[i], (int64_t)i + 1, by, (int64_t)i));
         else
-            draft_write(&draft, NULL, expiring(an_expired_husk(names[i], (int64_t)i + 1, (int64_t)i), 7));
+            draft_write(&draft, NULL, with_expiry(an_expired_husk(names[i], (int64_t)i + 1, (int64_t)i), 7));
     }
     draft_must_commit(&draft);
     struct picture picture = picture_take(scene, &draft);
@@ -79,9 +79,9 @@ static void husks_that_are_consulted_stay_as_they_are(void **state)
 {
     struct scene *scene = *state;
     struct draft base = draft_new(scene);
-    draft_write(&base, NULL, expiring(a_deleted_husk("a", 3, "order/1", 1772359200123), 1772359200456));
+    draft_write(&base, NULL, with_expiry(a_deleted_husk("a", 3, "order/1", 1772359200123), 1772359200456));
     draft_write(&base, NULL, an_expired_husk("b", 4, 1772359200789));
-    draft_write(&base, NULL, expiring(a_document("c", 5, a_body(scene, "n", 1)), 1772359200999));
+    draft_write(&base, NULL, with_expiry(a_document("c", 5, a_body(scene, "n", 1)), 1772359200999));
     draft_must_commit(&base);
     struct picture before = picture_take(scene, &base);
     struct draft draft = draft_new(scene);
@@ -101,9 +101,9 @@ static void what_is_removed_is_absent_and_can_be_made_again(void **state)
 {
     struct scene *scene = *state;
     const struct vf_document kinds[] = {
-        expiring(a_document("a", 1, a_body(scene, "n", 1)), 5),
-        expiring(a_husk("a", 1), 5),
-        expiring(a_deleted_husk("a", 1, "order/1", 6), 5),
+        with_expiry(a_document("a", 1, a_body(scene, "n", 1)), 5),
+        with_expiry(a_husk("a", 1), 5),
+        with_expiry(a_deleted_husk("a", 1, "order/1", 6), 5),
         an_expired_husk("a", 1, 6),
     };
     for (size_t i = 0; i < sizeof(kinds) / sizeof(kinds[0]); i++) {
@@ -128,7 +128,7 @@ static void a_removal_that_goes_by_an_older_stamp_removes_nothing(void **state)
     struct scene *scene = *state;
     const struct vf_document kinds[] = {
         a_document("a", 1, a_body(scene, "n", 1)),
-        expiring(a_husk("a", 1), 5),
+        with_expiry(a_husk("a", 1), 5),
         a_deleted_husk("a", 1, "order/1", 6),
         an_expired_husk("a", 1, 6),
     };

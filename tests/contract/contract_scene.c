@@ -344,7 +344,7 @@ static void take_lists(struct scene *scene, const struct draft *of, struct pictu
         if (!concerns_list(of, name) && (!one->exists || one->aside_from == one->aside_to))
             continue;
         size_t count;
-        struct vf_aside *asides = load_list(scene, vf_arena_copy(scene->arena, name).data, &count);
+        struct vf_aside *asides = scene_load_list(scene, vf_arena_copy(scene->arena, name).data, &count);
         for (size_t a = 0; a < count; a++)
             draft_aside(&lists, asides[a]);
     }

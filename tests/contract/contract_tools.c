@@ -105,7 +105,7 @@ const char **hostile_names(struct scene *scene, size_t *ret_count)
 
 /* ---- what is set aside ---- */
 
-struct vf_aside an_aside(struct scene *scene, const char *list, int64_t place, int64_t offset)
+struct vf_aside scene_aside(struct scene *scene, const char *list, int64_t place, int64_t offset)
 {
     struct vf_buffer buffer;
     vf_buffer_init(&buffer);
@@ -157,17 +157,17 @@ struct vf_aggregate a_waiting(const char *aggregate, int64_t from, int64_t to)
                                  .seen = from < to ? to : 0};
 }
 
-void fill_list(struct scene *scene, const char *list, int64_t first_offset, int64_t count)
+void scene_fill_list(struct scene *scene, const char *list, int64_t first_offset, int64_t count)
 {
     struct draft draft = draft_new(scene);
     draft_write_aggregate(&draft, NULL, a_waiting(list, 0, count));
     for (int64_t i = 0; i < count; i++)
-        draft_aside(&draft, an_aside(scene, list, i, first_offset + i));
+        draft_aside(&draft, scene_aside(scene, list, i, first_offset + i));
     draft_must_commit(&draft);
 }
 
-struct vf_aside *load_part(struct scene *scene, const char *list, int64_t place, size_t count, size_t bytes_max,
-                           size_t *ret_count)
+struct vf_aside *scene_load_part(struct scene *scene, const char *list, int64_t place, size_t count, size_t bytes_max,
+                                 size_t *ret_count)
 {
     struct vf_error error = {0};
     struct vf_aside *asides;
@@ -176,9 +176,9 @@ struct vf_aside *load_part(struct scene *scene, const char *list, int64_t place,
     return asides;
 }
 
-struct vf_aside *load_list(struct scene *scene, const char *list, size_t *ret_count)
+struct vf_aside *scene_load_list(struct scene *scene, const char *list, size_t *ret_count)
 {
-    return load_part(scene, list, 0, 1000000, SIZE_MAX / 2, ret_count);
+    return scene_load_part(scene, list, 0, 1000000, SIZE_MAX / 2, ret_count);
 }
 
 void assert_same_aside(const struct vf_aside *a, const struct vf_aside *b)
@@ -192,16 +192,16 @@ void assert_same_aside(const struct vf_aside *a, const struct vf_aside *b)
     assert_true(vf_bytes_equal(a->record, b->record));
 }
 
-void assert_list(struct scene *scene, const char *list, const struct vf_aside *wanted, size_t wanted_count)
+void assert_same_list(struct scene *scene, const char *list, const struct vf_aside *wanted, size_t wanted_count)
 {
     size_t count;
-    struct vf_aside *asides = load_list(scene, list, &count);
+    struct vf_aside *asides = scene_load_list(scene, list, &count);
     assert_int_equal(count, wanted_count);
     for (size_t i = 0; i < count; i++)
         assert_same_aside(&asides[i], &wanted[i]);
 }
 
-struct vf_aside_total load_total(struct scene *scene, const char *topic, int32_t partition)
+struct vf_aside_total scene_load_total(struct scene *scene, const char *topic, int32_t partition)
 {
     struct vf_error error = {0};
     struct vf_aside_total total;
@@ -210,7 +210,7 @@ struct vf_aside_total load_total(struct scene *scene, const char *topic, int32_t
     return total;
 }
 
-const char *list_at(struct scene *scene, const char *topic, int32_t partition, int64_t offset)
+const char *scene_list_at(struct scene *scene, const char *topic, int32_t partition, int64_t offset)
 {
     struct vf_error error = {0};
     struct vf_bytes list = {NULL, 0};
@@ -237,7 +237,7 @@ struct vf_document an_expired_husk(const char *id, int64_t revision, int64_t sin
         .id = vf_bytes_from(id), .presence = VF_HUSK_EXPIRED, .revision = revision, .since_ms = since_ms};
 }
 
-struct vf_document expiring(struct vf_document document, int64_t expires_ms)
+struct vf_document with_expiry(struct vf_document document, int64_t expires_ms)
 {
     document.has_expires = true;
     document.expires_ms = expires_ms;

@@ -110,11 +110,12 @@ struct vf_document a_document(const char *id, int64_t revision, struct vf_bytes 
 struct vf_document a_husk(const char *id, int64_t revision);
 struct vf_document a_deleted_husk(const char *id, int64_t revision, const char *by, int64_t since_ms);
 struct vf_document an_expired_husk(const char *id, int64_t revision, int64_t since_ms);
-struct vf_document expiring(struct vf_document document, int64_t expires_ms);
+struct vf_document with_expiry(struct vf_document document, int64_t expires_ms);
 struct vf_aggregate a_link(const char *aggregate, const char *to, int64_t version); /* to NULL: linked to nothing */
 struct vf_aggregate a_waiting(const char *aggregate, int64_t from, int64_t to);     /* for its link, with such a list */
-struct vf_aside an_aside(struct scene *scene, const char *list, int64_t place, int64_t offset); /* of orders/0 */
-void fill_list(struct scene *scene, const char *list, int64_t first_offset, int64_t count); /* makes its record too */
+struct vf_aside scene_aside(struct scene *scene, const char *list, int64_t place, int64_t offset); /* of orders/0 */
+void scene_fill_list(struct scene *scene, const char *list, int64_t first_offset,
+                     int64_t count);                         /* makes its record too */
 struct vf_bytes all_bytes(struct scene *scene, size_t size); /* whatever a record may hold */
 
 /* Ids and names that mean something to some store, shell or parser, and the longest ones. */
@@ -130,12 +131,12 @@ struct vf_bytes body_from(struct scene *scene, bson_t *bson); /* copies, and des
 
 struct vf_document load_document(struct scene *scene, const char *id); /* by the second store */
 struct vf_aggregate load_aggregate(struct scene *scene, const char *aggregate);
-struct vf_aside *load_list(struct scene *scene, const char *list, size_t *ret_count);
-struct vf_aside *load_part(struct scene *scene, const char *list, int64_t place, size_t count, size_t bytes_max,
-                           size_t *ret_count);
-struct vf_aside_total load_total(struct scene *scene, const char *topic, int32_t partition);
-const char *list_at(struct scene *scene, const char *topic, int32_t partition,
-                    int64_t offset); /* NULL: not set aside */
+struct vf_aside *scene_load_list(struct scene *scene, const char *list, size_t *ret_count);
+struct vf_aside *scene_load_part(struct scene *scene, const char *list, int64_t place, size_t count, size_t bytes_max,
+                                 size_t *ret_count);
+struct vf_aside_total scene_load_total(struct scene *scene, const char *topic, int32_t partition);
+const char *scene_list_at(struct scene *scene, const char *topic, int32_t partition,
+                          int64_t offset); /* NULL: not set aside */
 struct vf_progress_row load_row(struct scene *scene, const char *topic, int32_t partition);
 
 /* Everything that a list of names and the generation's progress show. */
@@ -156,7 +157,7 @@ void assert_same_document(const struct vf_document *a, const struct vf_document 
 void assert_same_content(const struct vf_document *a, const struct vf_document *b); /* all but the stamp */
 void assert_same_aggregate(const struct vf_aggregate *a, const struct vf_aggregate *b);
 void assert_same_aside(const struct vf_aside *a, const struct vf_aside *b);
-void assert_list(struct scene *scene, const char *list, const struct vf_aside *wanted, size_t wanted_count);
+void assert_same_list(struct scene *scene, const char *list, const struct vf_aside *wanted, size_t wanted_count);
 void assert_same_body(struct vf_bytes a, struct vf_bytes b);
 void assert_same_progress(const struct vf_progress *a, const struct vf_progress *b);
 
