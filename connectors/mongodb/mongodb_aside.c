@@ -151,7 +151,8 @@ enum vf_code vf_mongodb_aside_load(struct vf_store *store, struct vf_view view, 
                                    size_t *ret_count, struct vf_error *error)
 {
     bson_t filter = BSON_INITIALIZER, options = BSON_INITIALIZER, range, sort;
-    struct vf_aside *asides = vf_arena_calloc(arena, count, sizeof(*asides));
+    int64_t limit = count > INT32_MAX ? INT32_MAX : (int64_t)count;
+    struct vf_aside *asides = NULL;
     struct vf_mongodb_names names;
     mongoc_cursor_t *cursor = NULL;
     bson_error_t failure;
@@ -166,12 +167,13 @@ enum vf_code vf_mongodb_aside_load(struct vf_store *store, struct vf_view view, 
     BSON_APPEND_DOCUMENT_BEGIN(&options, "sort", &sort);
     BSON_APPEND_INT32(&sort, "_id", 1);
     bson_append_document_end(&options, &sort);
-    BSON_APPEND_INT64(&options, "limit", (int64_t)count);
-    BSON_APPEND_INT64(&options, "batchSize", (int64_t)count);
+    BSON_APPEND_INT64(&options, "limit", limit);
+    BSON_APPEND_INT64(&options, "batchSize", limit);
     if (code == VF_OK && count > 0)
         cursor = vf_mongodb_find_with(store, names.aside, &filter, "local", &options);
     while (code == VF_OK && cursor && found < count && (found == 0 || bytes < bytes_max) &&
            mongoc_cursor_next(cursor, &bson)) {
+        asides = vf_mongodb_grow(asides, found, sizeof(*asides));
         if (!read_entry(bson, arena, &asides[found]))
             code = not_ours(store, names.aside, error);
         bytes += asides[found++].record.size;
@@ -181,6 +183,7 @@ enum vf_code vf_mongodb_aside_load(struct vf_store *store, struct vf_view view, 
     mongoc_cursor_destroy(cursor);
     bson_destroy(&options);
     bson_destroy(&filter);
+    asides = vf_mongodb_keep(arena, asides, found, sizeof(*asides));
     if (code == VF_OK) {
         *ret_asides = asides;
         *ret_count = found;

@@ -406,6 +406,22 @@ static enum vf_code remove_some(struct change *removal, const bson_t *filter, bo
     return code;
 }
 
+/* What comes in the dropped one's place may index other fields. *ret_done false: somebody else has taken over. */
+static enum vf_code drop_indexes(const struct change *removal, const struct vf_mongodb_names *names, bool *ret_done,
+                                 struct vf_error *error)
+{
+    uint64_t stamp = 0;
+    bool there = false;
+    enum vf_code code = vf_mongodb_generation_stamp(removal->store, removal->view, &stamp, &there, error);
+
+    /* GUARD mongodb-drop-own-indexes: who was stopped while dropping removes the indexes of what was built anew meanwhile */
+    if (code == VF_OK && (!there || stamp != removal->base_stamp))
+        *ret_done = false;
+    else if (code == VF_OK)
+        code = vf_mongodb_drop_indexes(removal->store, names, error);
+    return code;
+}
+
 enum vf_code vf_mongodb_drop_more(struct vf_store *store, struct vf_view view, uint64_t stamp, int64_t now_ms,
                                   enum vf_drop *ret_drop, size_t *ret_removed, struct vf_error *error)
 {
@@ -431,6 +447,8 @@ enum vf_code vf_mongodb_drop_more(struct vf_store *store, struct vf_view view, u
             code = remove_some(&removal, &all, &done, &removed, error);
         }
     }
+    if (code == VF_OK && done && removed == 0)
+        code = drop_indexes(&removal, &names, &done, error);
     if (code == VF_OK && done && removed == 0) {
         removal.is_last = true;
         removal.collection = VF_MONGODB_PROGRESS;

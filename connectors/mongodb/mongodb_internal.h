@@ -150,6 +150,10 @@ VF_MUSTCHECK enum vf_code vf_mongodb_find_ids(struct vf_store *store, const char
                                               const bson_t *options, size_t most, struct vf_arena *arena,
                                               struct vf_bytes **ret_ids, size_t *ret_count, struct vf_error *error);
 
+/* Room for one more in a heap list of `count` entries of this size; and the whole list, moved into the arena. */
+void *vf_mongodb_grow(void *list, size_t count, size_t size);
+void *vf_mongodb_keep(struct vf_arena *arena, void *list, size_t count, size_t size);
+
 /* Whether any progress document of the generation is frozen now. */
 VF_MUSTCHECK enum vf_code vf_mongodb_is_frozen(struct vf_store *store, const struct vf_mongodb_names *names,
                                                bool *ret_frozen, struct vf_error *error);
@@ -221,6 +225,23 @@ VF_MUSTCHECK enum vf_code vf_mongodb_remove_view(struct vf_store *store, const c
 /* The indexes that a generation needs whatever its projection says. Those that are there are left alone. */
 VF_MUSTCHECK enum vf_code vf_mongodb_make_own_indexes(struct vf_store *store, const struct vf_mongodb_names *names,
                                                       struct vf_error *error);
+
+VF_MUSTCHECK enum vf_code vf_mongodb_make_indexes(struct vf_store *store, struct vf_view view,
+                                                  const struct vf_index *indexes, size_t count, bool expires,
+                                                  struct vf_error *error);
+/* All that there are over the generation's documents, but the one on _id: of what is being dropped. */
+VF_MUSTCHECK enum vf_code vf_mongodb_drop_indexes(struct vf_store *store, const struct vf_mongodb_names *names,
+                                                  struct vf_error *error);
+
+/* mongodb_find.c: documents by an index, or by their time. */
+
+VF_MUSTCHECK enum vf_code vf_mongodb_due(struct vf_store *store, struct vf_view view, enum vf_due due, int64_t limit_ms,
+                                         size_t most, struct vf_arena *arena, struct vf_bytes **ret_ids,
+                                         size_t *ret_count, struct vf_error *error);
+VF_MUSTCHECK enum vf_code vf_mongodb_find_by_index(struct vf_store *store, struct vf_view view,
+                                                   const struct vf_find *find, struct vf_arena *arena,
+                                                   struct vf_found **ret_found, size_t *ret_count,
+                                                   struct vf_error *error);
 
 /* mongodb_notes.c */
 

@@ -160,13 +160,33 @@ enum vf_code vf_mongodb_load(struct vf_store *store, struct vf_view view, const 
     return VF_OK;
 }
 
+/* --- lists whose length is not known ---------------------------------------------------------------------------------- */
+
+void *vf_mongodb_grow(void *list, size_t count, size_t size)
+{
+    bool is_full = (count & (count - 1)) == 0; /* at each power of two */
+
+    return is_full ? vf_realloc(list, (count ? 2 * count : 1) * size) : list;
+}
+
+void *vf_mongodb_keep(struct vf_arena *arena, void *list, size_t count, size_t size)
+{
+    void *kept = vf_arena_calloc(arena, count, size);
+
+    if (count > 0)
+        memcpy(kept, list, count * size);
+    free(list);
+    return kept;
+}
+
 /* --- ids ------------------------------------------------------------------------------------------------------------- */
 
 enum vf_code vf_mongodb_find_ids(struct vf_store *store, const char *collection, const bson_t *filter,
                                  const bson_t *options, size_t most, struct vf_arena *arena, struct vf_bytes **ret_ids,
                                  size_t *ret_count, struct vf_error *error)
 {
-    struct vf_bytes *ids = vf_arena_calloc(arena, most, sizeof(*ids)), id;
+    int64_t limit = most > INT32_MAX ? INT32_MAX : (int64_t)most;
+    struct vf_bytes *ids = NULL, id;
     bson_t own, fields;
     enum vf_code code = VF_OK;
     mongoc_cursor_t *cursor;
@@ -178,15 +198,19 @@ enum vf_code vf_mongodb_find_ids(struct vf_store *store, const char *collection,
     BSON_APPEND_DOCUMENT_BEGIN(&own, "projection", &fields);
     BSON_APPEND_INT32(&fields, "_id", 1);
     bson_append_document_end(&own, &fields);
-    BSON_APPEND_INT64(&own, "limit", (int64_t)most);
-    BSON_APPEND_INT64(&own, "batchSize", (int64_t)most);
-    cursor = vf_mongodb_find_with(store, collection, filter, "local", &own);
-    while (count < most && mongoc_cursor_next(cursor, &bson))
-        if (vf_mongodb_text_at(bson, "_id", &id))
-            ids[count++] = vf_arena_copy(arena, id);
+    BSON_APPEND_INT64(&own, "limit", limit);
+    BSON_APPEND_INT64(&own, "batchSize", limit);
+    cursor = vf_mongodb_find_with(store, collection, filter, "local", &own); /* which asks for nothing yet */
+    while (count < most && mongoc_cursor_next(cursor, &bson)) {
+        if (!vf_mongodb_text_at(bson, "_id", &id))
+            continue;
+        ids = vf_mongodb_grow(ids, count, sizeof(*ids));
+        ids[count++] = vf_arena_copy(arena, id);
+    }
     if (mongoc_cursor_error(cursor, &failure))
         code = vf_mongodb_fail(store, &failure, NULL, "look for what is due", error);
     mongoc_cursor_destroy(cursor);
+    ids = vf_mongodb_keep(arena, ids, count, sizeof(*ids));
     if (code == VF_OK) {
         *ret_ids = ids;
         *ret_count = count;
@@ -196,28 +220,13 @@ enum vf_code vf_mongodb_find_ids(struct vf_store *store, const char *collection,
 
 /* --- progress -------------------------------------------------------------------------------------------------------- */
 
-/* Rows while their number is not known. */
-struct rows {
-    struct vf_progress_row *list;
-    size_t count;
-    size_t capacity;
-};
-
-static void add_row(struct rows *rows, const struct vf_progress_row *row)
-{
-    if (rows->count == rows->capacity) {
-        rows->capacity = rows->capacity ? 2 * rows->capacity : 32;
-        rows->list = vf_realloc(rows->list, rows->capacity * sizeof(*rows->list));
-    }
-    rows->list[rows->count++] = *row;
-}
-
 enum vf_code vf_mongodb_progress(struct vf_store *store, struct vf_view view, struct vf_arena *arena,
                                  struct vf_progress_row **ret_rows, size_t *ret_count, struct vf_error *error)
 {
     bson_t filter = BSON_INITIALIZER;
     struct vf_mongodb_names names;
-    struct rows rows = {0};
+    struct vf_progress_row *rows = NULL;
+    size_t count = 0;
     mongoc_cursor_t *cursor = NULL;
     bson_error_t failure;
     const bson_t *bson;
@@ -235,22 +244,21 @@ enum vf_code vf_mongodb_progress(struct vf_store *store, struct vf_view view, st
         if (code != VF_OK)
             vf_error_prefix(error, "store \"%s\" (mongodb, %s), collection %s", store->name, store->hosts,
                             VF_MONGODB_PROGRESS);
-        else if (row.progress.exists || row.stopped)
-            add_row(&rows,
-                    &row); /* otherwise only a freeze, or a commit that tested that there is none, left a trace */
+        if (code != VF_OK || (!row.progress.exists && !row.stopped))
+            continue; /* only a freeze, or a commit that tested that there is none, left a trace */
+        rows = vf_mongodb_grow(rows, count, sizeof(*rows));
+        rows[count++] = row;
     }
     if (code == VF_OK && mongoc_cursor_error(cursor, &failure))
         code = vf_mongodb_fail(store, &failure, NULL, "read progress", error);
+    rows = vf_mongodb_keep(arena, rows, count, sizeof(*rows));
     if (code == VF_OK) {
-        *ret_rows = vf_arena_calloc(arena, rows.count, sizeof(**ret_rows));
-        if (rows.count > 0)
-            memcpy(*ret_rows, rows.list, rows.count * sizeof(**ret_rows));
-        *ret_count = rows.count;
+        *ret_rows = rows;
+        *ret_count = count;
     }
 out:
     mongoc_cursor_destroy(cursor);
     bson_destroy(&filter);
-    free(rows.list);
     return code;
 }
 

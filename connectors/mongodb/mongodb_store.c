@@ -22,9 +22,12 @@ const struct vf_store_type vf_mongodb_store_type = {
     .commit_wait = vf_mongodb_commit_wait,
     .note_stopped = vf_mongodb_note_stopped,
     .freeze = vf_mongodb_freeze,
+    .make_indexes = vf_mongodb_make_indexes,
     .aside_load = vf_mongodb_aside_load,
     .aside_total = vf_mongodb_aside_total,
     .aside_at = vf_mongodb_aside_at,
     .draining = vf_mongodb_draining,
+    .due = vf_mongodb_due,
+    .find = vf_mongodb_find_by_index,
     .check_rights = vf_mongodb_check_rights,
 };

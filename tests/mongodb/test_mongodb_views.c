@@ -1,50 +1,6 @@
 /* What a view needs beyond plain documents, as it lies in a real MongoDB: husks, removal, aggregate records, lists of what is
  * set aside. What every store has to do is the store contract's. */
-#include "connectors/mongodb/mongodb_store.h"
-#include "contract/scene.h"
-#include "mongodb/server.h"
-
-#include <stdio.h>
-#include <stdlib.h>
-
-static struct server server;
-
-static struct vf_store *open_store(void *self, struct vf_error *error)
-{
-    (void)self;
-    struct vf_store_config config = {
-        .name = "documents", .url = server.url, .prefix = "", .connect_timeout_ms = 5000, .command_timeout_ms = 30000};
-    struct vf_store *store = NULL;
-    return vf_mongodb_store_type.open(&config, &store, error) == VF_OK ? store : NULL;
-}
-
-static const char *text(struct scene *scene, const char *format, ...) __attribute__((format(printf, 2, 3)));
-static const char *text(struct scene *scene, const char *format, ...)
-{
-    va_list arguments;
-    char *buffer = vf_arena_alloc(scene->arena, 4096);
-    va_start(arguments, format);
-    vsnprintf(buffer, 4096, format, arguments);
-    va_end(arguments);
-    return buffer;
-}
-
-static int64_t count_of(struct scene *scene, const char *collection, const char *query)
-{
-    bson_iter_t iter;
-    bson_t *reply = server_run(&server, server.database,
-                               text(scene, "{\"count\": \"%s%s\", \"query\": %s}", scene->name, collection, query));
-    assert_true(bson_iter_init_find(&iter, reply, "n"));
-    int64_t count = bson_iter_as_int64(&iter);
-    bson_destroy(reply);
-    return count;
-}
-
-static void assert_lies(struct scene *scene, const char *collection, const char *query)
-{
-    if (count_of(scene, collection, query) != 1)
-        fail_msg("%s does not hold %s", collection, query);
-}
+#include "mongodb/looking.h"
 
 static enum vf_outcome outcome_of(struct scene *scene, struct vf_commit commit)
 {
@@ -450,6 +406,72 @@ static void many_large_events_are_set_aside_in_one_commit(void **state)
     assert_int_equal(load_list(scene, "account/9", 0, 100, 20 * 1024 * 1024, &asides), 20);
 }
 
+/* ---- what is due ---- */
+
+static const char *due_ids(struct scene *scene, enum vf_due due, int64_t limit_ms, size_t most)
+{
+    struct vf_error error;
+    struct vf_bytes *ids;
+    size_t count;
+    const char *all = "";
+    assert_ok(scene->type->due(scene->store, scene->view, due, limit_ms, most, scene->arena, &ids, &count, &error));
+    for (size_t i = 0; i < count; i++)
+        all = text(scene, "%s%s%s", all, i ? " " : "", ids[i].data);
+    return all;
+}
+
+static void write_what_becomes_due(struct scene *scene)
+{
+    struct draft draft = draft_new(scene);
+    draft_write(&draft, NULL, expiring(a_document("p3", 1, a_body(scene, "n", 1)), SECONDS(3)));
+    draft_write(&draft, NULL, expiring(a_document("p1", 1, a_body(scene, "n", 1)), SECONDS(1)));
+    draft_write(&draft, NULL, expiring(a_husk("n2", 1), SECONDS(2)));
+    draft_write(&draft, NULL, expiring(a_document("p-1", 1, a_body(scene, "n", 1)), SECONDS(-1)));
+    draft_write(&draft, NULL, a_document("never", 1, a_body(scene, "n", 1)));
+    draft_write(&draft, NULL, a_husk("new", 1));
+    draft_write(&draft, NULL, a_deleted("d2", "order/7", SECONDS(2)));
+    draft_write(&draft, NULL, expiring(a_deleted("d1", "order/7", SECONDS(1)), SECONDS(3)));
+    draft_write(&draft, NULL, an_expired("e3", SECONDS(3)));
+    draft_must_commit(&draft);
+}
+
+static void what_is_due_comes_by_its_time(void **state)
+{
+    struct scene *scene = *state;
+    struct vf_error error;
+    assert_ok(scene->type->make_indexes(scene->store, scene->view, NULL, 0, true, &error));
+    write_what_becomes_due(scene);
+    assert_string_equal(due_ids(scene, VF_DUE_EXPIRED, SECONDS(3), 10), "p-1 p1 n2 p3");
+    assert_string_equal(due_ids(scene, VF_DUE_EXPIRED, SECONDS(3) - 1, 10), "p-1 p1 n2");
+    assert_string_equal(due_ids(scene, VF_DUE_EXPIRED, SECONDS(3), 2), "p-1 p1");
+    assert_string_equal(due_ids(scene, VF_DUE_EXPIRED, SECONDS(3), 0), "");
+    assert_string_equal(due_ids(scene, VF_DUE_HUSK, SECONDS(3), 10), "d1 d2 e3");
+    assert_string_equal(due_ids(scene, VF_DUE_HUSK, SECONDS(2), 10), "d1 d2");
+    assert_string_equal(due_ids(scene, VF_DUE_HUSK, SECONDS(0), 10), "");
+}
+
+static void the_sweep_and_the_lists_go_by_indexes(void **state)
+{
+    struct scene *scene = *state;
+    struct vf_error error;
+    struct vf_aside *asides;
+    struct vf_bytes *aggregates;
+    size_t count;
+    assert_ok(scene->type->make_indexes(scene->store, scene->view, NULL, 0, true, &error));
+    write_what_becomes_due(scene);
+    fill_list(scene, 50, 10);
+    profile(2);
+    assert_string_equal(due_ids(scene, VF_DUE_EXPIRED, SECONDS(2), 10), "p-1 p1 n2");
+    assert_string_equal(due_ids(scene, VF_DUE_HUSK, SECONDS(2), 10), "d1 d2");
+    assert_int_equal(load_list(scene, "account/9", 10, 5, 1000, &asides), 5);
+    assert_true(is_aside(scene, 3, 120, "account/9"));
+    assert_ok(scene->type->draining(scene->store, scene->view, 10, scene->arena, &aggregates, &count, &error));
+    assert_int_equal(assert_plans(scene, 6), 5);
+    profile(2);
+    assert_int_equal(total_of(scene, "cards", 3).count, 50);
+    assert_int_equal(assert_plans(scene, 51), 1);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -468,11 +490,8 @@ int main(void)
         SCENE_TEST(records_that_are_draining_are_found_by_their_index),
         SCENE_TEST(more_set_aside_than_a_commit_takes_is_refused_before_it_is_sent),
         SCENE_TEST(many_large_events_are_set_aside_in_one_commit),
+        SCENE_TEST(what_is_due_comes_by_its_time),
+        SCENE_TEST(the_sweep_and_the_lists_go_by_indexes),
     };
-    static const struct vf_store_contract contract = {.type = &vf_mongodb_store_type, .open = open_store};
-    contract_under_test = &contract;
-    server_init(&server);
-    int failed = cmocka_run_group_tests(tests, NULL, NULL);
-    server_done(&server);
-    return failed;
+    return looking_run(tests);
 }

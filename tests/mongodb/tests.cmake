@@ -4,10 +4,12 @@ vf_test(test_mongodb_hello unit mongodb/test_mongodb_hello.c LIBS vf_mongodb Pkg
 vf_test(test_mongodb_open system mongodb/test_mongodb_open.c mongodb/server.c LIBS vf_mongodb PkgConfig::MONGOC)
 vf_test(test_mongodb_store system mongodb/test_mongodb_store.c mongodb/proxy.c mongodb/server.c
   LIBS vf_store_contract vf_mongodb PkgConfig::MONGOC Threads::Threads)
-vf_test(test_mongodb_views system mongodb/test_mongodb_views.c mongodb/server.c
+vf_test(test_mongodb_indexes system mongodb/test_mongodb_indexes.c mongodb/looking.c mongodb/server.c
+  LIBS vf_store_contract vf_mongodb PkgConfig::MONGOC)
+vf_test(test_mongodb_views system mongodb/test_mongodb_views.c mongodb/looking.c mongodb/server.c
   LIBS vf_store_contract vf_mongodb PkgConfig::MONGOC)
 # Some end all sessions, or hold documents until the server lets go: one at a time.
-foreach(part contract open store views)
+foreach(part contract indexes open store views)
   if(TARGET test_mongodb_${part})
     set_tests_properties(test_mongodb_${part} PROPERTIES RESOURCE_LOCK mongodb)
   endif()

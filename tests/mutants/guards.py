@@ -535,6 +535,11 @@ MONGODB = [
         ["test_mongodb_views :what_has_changed_since_is_not_removed"],
     ),
     Guard(
+        "mongodb-drop-own-indexes",
+        [("if (code == VF_OK && (!there || stamp != removal->base_stamp))", "if (false)")],
+        ["test_mongodb_indexes :a_dropped_generation_leaves_no_index"],
+    ),
+    Guard(
         "mongodb-all-modified",
         [('if (going && count_at(&reply, "n") != count_at(&reply, "nModified"))', "if (false)")],
         [mongodb("a_commit_without_progress_finds_it_frozen_too")],
