@@ -186,7 +186,7 @@ static enum vf_code compare_waiting(const struct vf_aggregate *found, int number
     if (!vf_bytes_is(found->waits_for, awaited))
         DIFFERS("aggregate record %s: waits for %.*s, wanted %s", wanted->name, (int)found->waits_for.size,
                 found->waits_for.size ? found->waits_for.data : "", awaited);
-    if (found->has_seen != (wanted->waiting > 0))
+    if (found->has_seen != wanted->behind)
         DIFFERS("aggregate record %s: has_seen %d, and %d of its events wait", wanted->name, (int)found->has_seen,
                 wanted->waiting);
     if (found->has_seen && model->versions != VF_VERSIONS_NONE &&
@@ -218,7 +218,7 @@ static enum vf_code compare_aggregate(const struct vf_aggregate *found, int numb
     enum vf_code code = compare_link(found, wanted, model, error);
     if (!code)
         code = compare_waiting(found, number, model, error);
-    if (code || wanted->waiting > 0)
+    if (code || wanted->behind)
         return code;
     /* While events wait, it is `seen` that counts, and after a link to a document its entry. */
     bool wants_version =

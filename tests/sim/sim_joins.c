@@ -24,10 +24,8 @@ uint64_t sim_joins_ids(int topic)
 
 void sim_joins_pass(struct sim_producer *producer)
 {
-    if (chance(producer, 5))
-        producer->now_ms += (int64_t)below(producer, 3 * HOUR_MS);
-    else
-        producer->now_ms += (int64_t)below(producer, 60000);
+    uint64_t most_ms = chance(producer, 5) ? 3 * HOUR_MS : 60000;
+    producer->clock->wall_ms += (int64_t)below(producer, most_ms);
 }
 
 static void say(struct sim_event *event, const char *type, enum sim_says says)
@@ -118,5 +116,6 @@ void sim_joins_choose(struct sim_producer *producer, int topic, const struct sim
     default: break;
     }
     if (chance(producer, 25)) /* it happened before it was sent */
-        event->time_ms = producer->now_ms - (int64_t)below(producer, chance(producer, 10) ? 3 * HOUR_MS : 60000);
+        event->time_ms =
+            producer->clock->wall_ms - (int64_t)below(producer, chance(producer, 10) ? 3 * HOUR_MS : 60000);
 }

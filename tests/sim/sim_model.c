@@ -125,7 +125,7 @@ static void enter(struct sim_model *model, struct sim_document *document, int ow
 {
     struct sim_part *part = &document->parts[owner];
     part->entered = true;
-    part->loose = model->aggregates[owner].waiting > 0;
+    part->loose = model->aggregates[owner].behind;
     part->last = model->aggregates[owner].last;
     document->revision++;
     if (document->presence == VF_ABSENT)
@@ -234,6 +234,7 @@ static void wait_in(struct step *step, int list, int owner, size_t event)
     struct sim_model *model = step->model;
     model->waiting[model->waiting_count++] = (struct sim_waiting){.event = event, .list = list, .fresh = true};
     model->aggregates[owner].waiting++;
+    model->aggregates[owner].behind = true;
 }
 
 /* Takes the first event out of a list, if the commit did. */
@@ -295,6 +296,18 @@ static void write_link(struct step *step, int owner, const char *link, int via, 
     open_list(step, owner);
 }
 
+/* An aggregate that is linked stays where it is, and the event is counted there, so that the next one is no gap. */
+static void ignore(struct sim_model *model, int owner, const struct sim_event *event)
+{
+    struct sim_document *document = linked_document(model, owner);
+    model->situations.ignored++;
+    model->situations.ignored_linked += document != NULL;
+    if (document) {
+        age(model, document, event);
+        enter(model, document, owner, event);
+    }
+}
+
 static void follow(struct step *step, int owner, size_t index)
 {
     struct sim_model *model = step->model;
@@ -309,6 +322,8 @@ static void follow(struct step *step, int owner, size_t index)
         take_in(model, owner, event, linked_document(model, owner), NULL);
     } else if (model->aggregates[awaited].has_link) {
         write_link(step, owner, model->aggregates[awaited].link, awaited, index);
+    } else if (model->unlinked == VF_UNLINKED_IGNORE) {
+        ignore(model, owner, event);
     } else {
         aggregate->waits_for = awaited;
         wait_in(step, awaited, owner, index);
@@ -325,9 +340,23 @@ static void act(struct step *step, int owner, size_t index)
     else if (model->aggregates[owner].has_link)
         take_in(model, owner, event, linked_document(model, owner), NULL);
     else if (model->unlinked == VF_UNLINKED_IGNORE)
-        model->situations.ignored++;
+        ignore(model, owner, event);
     else
         wait_in(step, owner, owner, index);
+}
+
+/* What had to wait is in, and with it the last version of it that there is. */
+static void settle(struct sim_model *model, int owner)
+{
+    struct sim_aggregate *aggregate = &model->aggregates[owner];
+    if (!aggregate->behind || aggregate->waiting || sim_model_first(model, owner))
+        return;
+    aggregate->behind = false;
+    struct sim_document *document = linked_document(model, owner);
+    if (document && document->parts[owner].entered) {
+        document->parts[owner].loose = false;
+        document->parts[owner].last = aggregate->last;
+    }
 }
 
 static void drain(struct step *step, int list)
@@ -342,8 +371,10 @@ static void drain(struct step *step, int list)
             char link[SIM_TEXT];
             memcpy(link, model->aggregates[list].link, sizeof link);
             write_link(step, owner, link, list, index);
+            settle(model, owner);
         }
     }
+    settle(model, list);
 }
 
 static void drain_opened(struct step *step)
@@ -378,7 +409,7 @@ static void arrive(struct step *step, size_t index)
     if (!event->linked) {
         for (int i = 0; i < event->target_count; i++)
             take_in(model, owner, event, document_of(model, event->targets[i]), NULL);
-    } else if (aggregate->waiting > 0 && !awaited) {
+    } else if (aggregate->behind && !awaited) {
         model->situations.held_behind += aggregate->has_link;
         wait_in(step, owner, owner, index);
     } else {

@@ -98,7 +98,7 @@ struct sim_document {
     int deleted_by; /* of a deleted husk */
     struct sim_part {
         bool entered;
-        bool loose; /* more of it was waiting when it was entered: which version this is, nobody needs to know */
+        bool loose; /* more of it was to come from lists: which version this is, nobody needs to know */
         struct sim_version last;
         struct sim_chain here; /* its handled events */
         struct sim_chain left; /* its events by which it left for another document */
@@ -114,6 +114,7 @@ struct sim_aggregate {
     int via;             /* followed through this aggregate; -1: none */
     int waits_for;       /* its linking event waits for that aggregate's link; -1: none does */
     int waiting;         /* how many events of its own wait, wherever */
+    bool behind; /* its events go behind others: some of its own have waited, and its list is not done with yet */
 };
 
 /* An event that waits, in the list of the aggregate whose link it waits for. */
@@ -140,6 +141,7 @@ struct sim_tally {
     X(drained)      /* events that had waited */                           \
     X(in_parts)     /* commits that left some for the next one */          \
     X(ignored)                                                             \
+    X(ignored_linked) /* of these, of aggregates that keep their link */   \
     X(moves)                                                               \
     X(moves_to_deleted)                                                    \
     X(moves_from_nothing)                                                  \

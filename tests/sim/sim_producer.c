@@ -113,8 +113,8 @@ static void append(struct sim_producer *producer, const struct sim_event *event)
     struct sim_event *kept = &producer->events[producer->event_count];
     *kept = *event;
     if (kept->time_ms == kept->record_ms) /* else a repeat says the same time again */
-        kept->time_ms = producer->now_ms;
-    kept->record_ms = producer->now_ms++;
+        kept->time_ms = producer->clock->wall_ms;
+    kept->record_ms = producer->clock->wall_ms;
     struct vf_partition at = {kept->topic, kept->partition};
     if (below(producer, 12) == 0)
         vf_memory_log_leave_hole(producer->log, at, 1 + (int64_t)below(producer, 3));

@@ -35,7 +35,7 @@ struct sim_producer {
     int topic_count;
     int partitions[SIM_TOPICS];
     struct sim_numbers numbers[SIM_TOPICS];
-    int64_t now_ms; /* when the next record is sent; with `joins` hours may pass in between */
+    struct vf_sim_clock *clock; /* with `joins` hours may pass on it */
     struct sim_event events[SIM_EVENTS_MAX];
     size_t event_count;
 };

@@ -61,7 +61,6 @@ void sim_view_choose(struct sim_view *view, struct sim_producer *producer, enum 
 {
     producer->versions = versions;
     producer->joins = view->joins;
-    producer->now_ms = 1772359200000;
     choose_topics(view, producer, versions);
     for (int i = 0; i < producer->topic_count; i++)
         choose_numbers(view, producer, numbers, i);

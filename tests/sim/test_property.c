@@ -134,8 +134,7 @@ static void reset(struct sim *sim)
 
 static struct sim_log log_of(const struct sim *sim)
 {
-    int64_t now_ms = sim->clock.wall_ms > sim->producer.now_ms ? sim->clock.wall_ms : sim->producer.now_ms;
-    return (struct sim_log){sim->producer.events, sim->producer.event_count, now_ms};
+    return (struct sim_log){sim->producer.events, sim->producer.event_count, sim->clock.wall_ms};
 }
 
 /* The store's whole contents against what the model has come to. */
@@ -649,7 +648,7 @@ static void run(uint64_t seed, bool cold, struct sum *sum)
     sim->server = vf_memory_server_new("sim");
     sim->log = vf_memory_log_new(seed);
     vf_plain_flaky = 0;
-    sim->producer = (struct sim_producer){.random = &sim->random, .log = sim->log};
+    sim->producer = (struct sim_producer){.random = &sim->random, .clock = &sim->clock, .log = sim->log};
     vf_memory_log_set_rows_max(sim->log, below(sim, 3) ? (size_t)below(sim, 12) : 0);
     vf_memory_log_set_stale(sim->log, 300);
     vf_memory_server_set_touch(sim->server, below(sim, 2) != 0);
