@@ -463,7 +463,7 @@ static enum vf_code sweep(struct step *step, struct vf_error *error)
         struct sim_document *document = document_of(model, id);
         enum vf_presence presence = document->presence;
         if (change->next.presence == VF_ABSENT) {
-            if ((presence != VF_HUSK_DELETED && presence != VF_HUSK_EXPIRED) || model->forget_ms < 0 ||
+            if ((presence != VF_HUSK_DELETED && presence != VF_HUSK_EXPIRED) || model->forget_ms == 0 ||
                 document->since_ms + model->forget_ms > until_ms)
                 STRANGE("document %s (presence %d since %lld) was removed too early: %lld", id, (int)presence,
                         (long long)document->since_ms, (long long)until_ms);

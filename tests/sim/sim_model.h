@@ -166,7 +166,7 @@ struct sim_model {
     enum vf_versions_mode versions;
     enum vf_unlinked unlinked;
     int64_t ttl_ms;    /* 0: none */
-    int64_t forget_ms; /* -1: never */
+    int64_t forget_ms; /* 0: never */
     bool indexed;      /* by what plain_projector.h has for indexes */
 
     struct sim_document documents[SIM_DOCUMENTS_MAX]; /* absent ones among them */

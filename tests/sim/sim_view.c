@@ -74,7 +74,7 @@ void sim_view_choose(struct sim_view *view, struct sim_producer *producer, enum 
         .versions = versions,
         .unlinked = VF_UNLINKED_PARK,
     };
-    view->forget_ms = -1;
+    view->forget_ms = 0;
     if (view->joins) {
         view->projection.unlinked = below(producer, 4) ? VF_UNLINKED_HOLD : VF_UNLINKED_IGNORE;
         view->projection.indexes = indexes;
