@@ -24,6 +24,7 @@
 #include "sim/sim_model.h"
 #include "sim/sim_operator.h"
 #include "sim/sim_producer.h"
+#include "sim/sim_show.h"
 #include "sim/sim_view.h"
 
 #include <fcntl.h>
@@ -159,32 +160,13 @@ static void compare(struct sim *sim)
     sim->checks++;
 }
 
-/* With a third argument: each commit and action, to see what led to a failure. */
-static void show_commit(const struct vf_commit *commit)
-{
-    for (size_t i = 0; i < commit->progress_count; i++)
-        printf("  %s/%d %lld -> %lld", commit->progress[i].partition.topic, commit->progress[i].partition.partition,
-               commit->progress[i].from.exists ? (long long)commit->progress[i].from.next : -1,
-               (long long)commit->progress[i].to.next);
-    for (size_t i = 0; i < commit->document_count; i++)
-        printf("  [%.*s intent %d base %d %llx next %d rev %lld]", (int)commit->documents[i].next.id.size,
-               commit->documents[i].next.id.data, (int)commit->documents[i].intent, (int)commit->documents[i].base,
-               (unsigned long long)commit->documents[i].base_stamp & 0xffff, (int)commit->documents[i].next.presence,
-               (long long)commit->documents[i].next.revision);
-    for (size_t i = 0; i < commit->aggregate_count; i++)
-        printf("  (%.*s intent %d base %d)", (int)commit->aggregates[i].next.aggregate.size,
-               commit->aggregates[i].next.aggregate.data, (int)commit->aggregates[i].intent,
-               (int)commit->aggregates[i].base_exists);
-    printf("  stamp %llx\n", (unsigned long long)commit->stamp & 0xffff);
-}
-
 static void on_commit(void *self, const struct vf_commit *commit)
 {
     struct sim *sim = self;
     struct sim_log log = log_of(sim);
     struct vf_error error;
     if (verbose)
-        show_commit(commit);
+        sim_show_commit(&log, commit);
     if (sim_model_step(&sim->model, &log, commit, &error))
         broken(sim, "%s", error.text);
     compare(sim);
