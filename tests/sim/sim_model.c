@@ -296,16 +296,13 @@ static void write_link(struct step *step, int owner, const char *link, int via, 
     open_list(step, owner);
 }
 
-/* An aggregate that is linked stays where it is, and the event is counted there, so that the next one is no gap. */
+/* An aggregate that is linked stays where it is: what is not known of its next link is ignored, and nothing else. */
 static void ignore(struct sim_model *model, int owner, const struct sim_event *event)
 {
-    struct sim_document *document = linked_document(model, owner);
     model->situations.ignored++;
-    model->situations.ignored_linked += document != NULL;
-    if (document) {
-        age(model, document, event);
-        enter(model, document, owner, event);
-    }
+    model->situations.ignored_linked += model->aggregates[owner].has_link;
+    if (model->aggregates[owner].has_link)
+        take_in(model, owner, event, linked_document(model, owner), NULL);
 }
 
 static void follow(struct step *step, int owner, size_t index)
