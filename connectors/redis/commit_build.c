@@ -1,11 +1,8 @@
 /*
- * A commit as one FCALL: keys and arguments in the order that library.lua describes. Numbers that mean something (stamps,
+ * A commit as one FCALL: keys and arguments in the order that library_commit.lua describes. Numbers that mean something (stamps,
  * revisions, versions) pass as text and are only compared there.
  */
 #include "connectors/redis/internal.h"
-
-/* As library.lua has it. */
-#define SHAPE_BYTES 8
 
 static bool is_absent(const struct vf_document_change *change)
 {
@@ -23,6 +20,13 @@ static struct vf_bytes head_of(const struct vf_redis_keys *keys, enum vf_presenc
     return presence == VF_PRESENT ? keys->document : keys->husk;
 }
 
+/* What a change writes lies at the key that it was read from. */
+static bool stays(const struct vf_document_change *change)
+{
+    enum vf_presence next = written(change);
+    return next == VF_PRESENT ? change->base == VF_PRESENT : vf_is_husk(next) && vf_is_husk(change->base);
+}
+
 /* A document has two keys, of which at most one is there. Which of them must be absent:
  *   absent     both
  *   a husk     the document's
@@ -31,9 +35,9 @@ static size_t absent_keys(const struct vf_document_change *change)
 {
     if (is_absent(change))
         return 2;
-    if (change->base == VF_HUSK_NEW)
+    if (vf_is_husk(change->base))
         return 1;
-    return written(change) == VF_HUSK_NEW ? 1 : 0;
+    return vf_is_husk(written(change)) ? 1 : 0;
 }
 
 /* First the number of keys is needed, then the keys. */
@@ -75,15 +79,15 @@ static void add_keys(struct vf_store *store, const struct vf_commit *commit)
     for (size_t i = 0; i < commit->document_count; i++) {
         const struct vf_document_change *change = &commit->documents[i];
         enum vf_presence next = written(change);
-        if (is_absent(change) || change->base == VF_HUSK_NEW) {
+        if (is_absent(change) || vf_is_husk(change->base)) {
             vf_redis_request_add_joined(request, keys->document, change->next.id);
             if (next == VF_PRESENT)
                 places[i] = place;
             place++;
         }
-        if (is_absent(change) || (change->base == VF_PRESENT && next == VF_HUSK_NEW)) {
+        if (is_absent(change) || (change->base == VF_PRESENT && vf_is_husk(next))) {
             vf_redis_request_add_joined(request, keys->husk, change->next.id);
-            if (next == VF_HUSK_NEW)
+            if (vf_is_husk(next))
                 places[i] = place;
             place++;
         }
@@ -101,7 +105,7 @@ static void add_keys(struct vf_store *store, const struct vf_commit *commit)
             if (is_absent(change) || (change->intent != VF_WRITE) != consulted)
                 continue;
             vf_redis_request_add_joined(request, head_of(keys, change->base), change->next.id);
-            if (written(change) == change->base)
+            if (stays(change))
                 places[i] = place;
             place++;
         }
@@ -166,144 +170,6 @@ static void add_stamps(struct vf_store *store, const struct vf_commit *commit)
     }
 }
 
-/* Prints _types of a body into store->types (empty where all are strings) and counts its fields. What the projector
- * guarantees is looked at once more: a field named _stamp would undo the one rule. */
-static enum vf_code print_types(struct vf_store *store, struct vf_bytes id, const bson_t *body, size_t *ret_count,
-                                struct vf_error *error)
-{
-    bson_iter_t field;
-    size_t count = 0;
-    vf_buffer_clear(&store->types);
-    if (!bson_iter_init(&field, body))
-        return vf_fail(error, VF_E_BUG, "%s: the body of document %.*s is no BSON", store->label, (int)id.size,
-                       id.data);
-    while (bson_iter_next(&field)) {
-        struct vf_bytes name = vf_bytes(bson_iter_key(&field), bson_iter_key_len(&field));
-        if ((name.size > 0 && name.data[0] == '_') || vf_bytes_is(name, "id"))
-            return vf_fail(error, VF_E_BUG, "%s: document %.*s has a field %.*s, a name that belongs to the engine",
-                           store->label, (int)id.size, id.data, (int)name.size, name.data);
-        count++;
-        if (BSON_ITER_HOLDS_UTF8(&field))
-            continue;
-        vf_buffer_add_char(&store->types, store->types.size == 0 ? '{' : ',');
-        vf_json_print_string(&store->types, name);
-        vf_buffer_add_text(&store->types, BSON_ITER_HOLDS_DATE_TIME(&field) ? ":\"date\"" : ":\"json\"");
-    }
-    if (store->types.size > 0)
-        vf_buffer_add_char(&store->types, '}');
-    *ret_count = count;
-    return VF_OK;
-}
-
-static enum vf_code add_field(struct vf_store *store, const bson_iter_t *field, struct vf_error *error)
-{
-    struct vf_redis_request *request = &store->commit_request;
-    vf_redis_request_add(request, vf_bytes(bson_iter_key(field), bson_iter_key_len(field)));
-    if (BSON_ITER_HOLDS_UTF8(field)) {
-        uint32_t size;
-        const char *text = bson_iter_utf8(field, &size);
-        vf_redis_request_add(request, vf_bytes(text, size));
-        return VF_OK;
-    }
-    if (BSON_ITER_HOLDS_DATE_TIME(field)) {
-        char text[VF_TIME_TEXT_BYTES];
-        vf_time_print(text, bson_iter_date_time(field));
-        vf_redis_request_add_text(request, text);
-        return VF_OK;
-    }
-    vf_buffer_clear(&store->value);
-    enum vf_code code = vf_body_print_value(&store->value, field, error);
-    if (code == VF_OK)
-        vf_redis_request_add(request, vf_bytes(store->value.data, store->value.size));
-    return code;
-}
-
-static void add_versions(struct vf_store *store, const struct vf_document *document)
-{
-    if (document->version_count == 0)
-        return;
-    vf_buffer_clear(&store->value);
-    vf_versions_print(&store->value, document->versions, document->version_count);
-    vf_redis_request_add(&store->commit_request, VF_LITERAL("_versions"));
-    vf_redis_request_add(&store->commit_request, vf_bytes(store->value.data, store->value.size));
-}
-
-/* Notes which key a write goes to and how many values follow: library.lua's SHAPE, two 32-bit numbers, the low byte first. */
-static void put_shape(struct vf_store *store, size_t place, size_t values)
-{
-    char *at = store->commit_request.buffer.data + store->commit_shapes_at;
-    for (int i = 0; i < 4; i++) {
-        at[i] = (char)(place >> 8 * i & 255);
-        at[4 + i] = (char)(values >> 8 * i & 255);
-    }
-    store->commit_shapes_at += SHAPE_BYTES;
-}
-
-/* Makes room for all shapes as one argument. */
-static void add_shapes(struct vf_store *store, size_t count)
-{
-    struct vf_redis_request *request = &store->commit_request;
-    vf_redis_request_add_room(request, count * SHAPE_BYTES);
-    store->commit_shapes_at = request->buffer.size - 2 - count * SHAPE_BYTES;
-}
-
-static void add_write_head(struct vf_store *store, size_t place, size_t values, const struct vf_document *document)
-{
-    put_shape(store, place, values);
-    vf_redis_request_add(&store->commit_request, document->id);
-    vf_redis_request_add_int(&store->commit_request, document->revision);
-}
-
-static enum vf_code add_document(struct vf_store *store, size_t place, const struct vf_document *document,
-                                 struct vf_error *error)
-{
-    struct vf_redis_request *request = &store->commit_request;
-    bson_t body;
-    bson_iter_t field;
-    size_t count = 0;
-    if (document->body.size == 0 || !bson_init_static(&body, (const uint8_t *)document->body.data, document->body.size))
-        return vf_fail(error, VF_E_BUG, "%s: the body of document %.*s is no BSON", store->label,
-                       (int)document->id.size, document->id.data);
-    enum vf_code code = print_types(store, document->id, &body, &count, error);
-    if (code != VF_OK)
-        return code;
-    size_t values = 2 * count + (document->version_count ? 2 : 0) + (store->types.size ? 2 : 0);
-    add_write_head(store, place, values, document);
-    add_versions(store, document);
-    if (store->types.size > 0) {
-        vf_redis_request_add(request, VF_LITERAL("_types"));
-        vf_redis_request_add(request, vf_bytes(store->types.data, store->types.size));
-    }
-    for (bool more = bson_iter_init(&field, &body) && bson_iter_next(&field); more && code == VF_OK;
-         more = bson_iter_next(&field))
-        code = add_field(store, &field, error);
-    if (code != VF_OK)
-        return vf_error_prefix(error, "document %.*s", (int)document->id.size, document->id.data);
-    return VF_OK;
-}
-
-static void add_husk(struct vf_store *store, size_t place, const struct vf_document *document)
-{
-    add_write_head(store, place, document->version_count ? 2 : 0, document);
-    add_versions(store, document);
-}
-
-static void add_aggregate(struct vf_store *store, size_t place, const struct vf_aggregate *aggregate)
-{
-    struct vf_redis_request *request = &store->commit_request;
-    put_shape(store, place, (aggregate->has_link ? 2u : 0u) + (aggregate->has_version ? 2u : 0u));
-    if (aggregate->has_link) {
-        vf_redis_request_add(request, aggregate->link_is_none ? VF_LITERAL("none") : VF_LITERAL("link"));
-        vf_redis_request_add(request, aggregate->link_is_none ? VF_LITERAL("1") : aggregate->link);
-    }
-    if (aggregate->has_version) {
-        vf_buffer_clear(&store->value);
-        vf_version_print(&store->value, aggregate->version, aggregate->version_more);
-        vf_redis_request_add(request, VF_LITERAL("version"));
-        vf_redis_request_add(request, vf_bytes(store->value.data, store->value.size));
-    }
-}
-
 static enum vf_code check_size(struct vf_store *store, struct vf_error *error)
 {
     const struct vf_redis_request *request = &store->commit_request;
@@ -322,18 +188,20 @@ static enum vf_code add_writes(struct vf_store *store, const struct vf_commit *c
     enum vf_code code = check_size(store, error);
     for (size_t i = 0; i < commit->document_count && code == VF_OK; i++) {
         if (written(&commit->documents[i]) == VF_PRESENT)
-            code = add_document(store, places[i], &commit->documents[i].next, error);
+            code = vf_redis_values_add_document(store, places[i], &commit->documents[i].next, error);
         if (code == VF_OK)
             code = check_size(store, error);
     }
     for (size_t i = 0; i < commit->document_count && code == VF_OK; i++) {
-        if (written(&commit->documents[i]) == VF_HUSK_NEW)
-            add_husk(store, places[i], &commit->documents[i].next);
+        if (vf_is_husk(written(&commit->documents[i])))
+            vf_redis_values_add_husk(store, places[i], &commit->documents[i].next);
     }
     for (size_t i = 0; i < commit->aggregate_count && code == VF_OK; i++) {
         if (commit->aggregates[i].intent == VF_WRITE && commit->aggregates[i].next.exists)
-            add_aggregate(store, places[commit->document_count + i], &commit->aggregates[i].next);
+            vf_redis_values_add_aggregate(store, places[commit->document_count + i], &commit->aggregates[i].next);
     }
+    if (code == VF_OK)
+        vf_redis_side_add_arguments(store);
     return code == VF_OK ? check_size(store, error) : code;
 }
 
@@ -360,7 +228,7 @@ static void add_counts(struct vf_store *store, const struct vf_commit *commit)
         moved += moves(&commit->progress[i]);
     for (size_t i = 0; i < commit->document_count; i++) {
         documents += written(&commit->documents[i]) == VF_PRESENT;
-        husks += written(&commit->documents[i]) == VF_HUSK_NEW;
+        husks += vf_is_husk(written(&commit->documents[i]));
     }
     for (size_t i = 0; i < commit->aggregate_count; i++)
         aggregates += commit->aggregates[i].intent == VF_WRITE && commit->aggregates[i].next.exists;
@@ -372,8 +240,9 @@ static void add_counts(struct vf_store *store, const struct vf_commit *commit)
     vf_redis_request_add_int(request, documents);
     vf_redis_request_add_int(request, husks);
     vf_redis_request_add_int(request, aggregates);
-    add_shapes(store, (size_t)(documents + husks + aggregates));
+    vf_redis_values_add_shapes(store, (size_t)(documents + husks + aggregates));
     vf_redis_add_stamp(request, commit->generation_stamp);
+    vf_redis_side_add_shapes(store);
 }
 
 enum vf_code vf_redis_commit_build(struct vf_store *store, const struct vf_commit *commit, struct vf_error *error)
@@ -390,12 +259,17 @@ enum vf_code vf_redis_commit_build(struct vf_store *store, const struct vf_commi
     }
     vf_redis_keys_set(&store->keys, store->prefix, commit->view.name, commit->view.generation);
     count_keys(commit, layout);
+    size_t side = 0;
+    code = vf_redis_side_plan(store, commit, &side, error);
+    if (code != VF_OK)
+        return code;
 
     vf_redis_request_begin_uncounted(request);
     vf_redis_request_add_text(request, "FCALL");
     vf_redis_request_add_text(request, store->function_commit);
-    vf_redis_request_add_int(request, (int64_t)(2 + layout->absent + layout->written + layout->consulted));
+    vf_redis_request_add_int(request, (int64_t)(2 + layout->absent + layout->written + layout->consulted + side));
     add_keys(store, commit);
+    vf_redis_side_add_keys(store);
     vf_redis_add_stamp(request, commit->stamp);
     vf_redis_request_add_int(request, commit->view.generation);
     vf_redis_request_add(request, store->keys.channel);

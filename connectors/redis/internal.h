@@ -27,7 +27,7 @@ enum vf_redis_commit_state {
     VF_REDIS_COMMIT_DONE, /* `result` is there */
 };
 
-/* Where a commit's keys begin: an answer names a key by its place (library.lua). */
+/* Where a commit's keys begin: an answer names a key by its place (library_commit.lua). */
 struct vf_redis_layout {
     size_t absent, absent_documents; /* of the first, so many are documents' */
     size_t written, written_documents;
@@ -35,6 +35,22 @@ struct vf_redis_layout {
 };
 
 struct vf_redis_field; /* load.c */
+
+/* One thing that leaves or comes into a key on the side (library_side.lua). */
+struct vf_redis_side_change;
+
+/* A key on the side, and which of the changes are its. */
+struct vf_redis_side_group;
+
+/* What a commit changes beside documents and records; commit_side.c. */
+struct vf_redis_side {
+    struct vf_redis_side_change *changes;
+    size_t count, size;
+    struct vf_redis_side_group *groups;
+    size_t group_count, groups_size;
+    size_t first_aggregate; /* the place of the first written record's key */
+    struct vf_arena *arena; /* keys and texts of one commit */
+};
 
 struct vf_store {
     char *label; /* "store cache: redis 127.0.0.1:6379" */
@@ -56,6 +72,7 @@ struct vf_store {
     struct vf_commit_result commit_result;
     size_t *commit_places; /* for each document and aggregate of a commit, the place of the key it is written to */
     size_t commit_places_size;
+    struct vf_redis_side commit_side;
     size_t commit_shapes_at;    /* where in commit_request's bytes the next write's shape goes */
     uint64_t publishes_refused; /* since the connection was made */
 
@@ -105,6 +122,9 @@ enum vf_code vf_redis_fail_answer(struct vf_store *store, struct vf_bytes word, 
 /* A reply that is not of the expected form. */
 enum vf_code vf_redis_fail_form(struct vf_store *store, const char *what, struct vf_error *error);
 
+/* A list reply's strings, copied into the arena. */
+void vf_redis_copy_list(const redisReply *reply, struct vf_arena *arena, struct vf_bytes **ret_list, size_t *ret_count);
+
 /* A string reply's bytes; empty for others. */
 struct vf_bytes vf_redis_bytes(const redisReply *reply);
 
@@ -126,6 +146,22 @@ void vf_redis_commit_settle(struct vf_store *store); /* receives the reply of a 
  * is not what the contract says. */
 VF_MUSTCHECK enum vf_code vf_redis_commit_build(struct vf_store *store, const struct vf_commit *commit,
                                                 struct vf_error *error);
+
+/* commit_values.c: what is written to the key at `place`, with its shape. */
+const char *vf_redis_husk_name(enum vf_presence presence);             /* new, deleted, expired */
+void vf_redis_values_add_shapes(struct vf_store *store, size_t count); /* makes room for all as one argument */
+VF_MUSTCHECK enum vf_code vf_redis_values_add_document(struct vf_store *store, size_t place,
+                                                       const struct vf_document *document, struct vf_error *error);
+void vf_redis_values_add_husk(struct vf_store *store, size_t place, const struct vf_document *document);
+void vf_redis_values_add_aggregate(struct vf_store *store, size_t place, const struct vf_aggregate *aggregate);
+
+/* commit_side.c: finds out what is on the side, after store->commit_layout is there; then adds it. VF_E_BUG. */
+VF_MUSTCHECK enum vf_code vf_redis_side_plan(struct vf_store *store, const struct vf_commit *commit, size_t *ret_keys,
+                                             struct vf_error *error);
+void vf_redis_side_add_keys(struct vf_store *store);
+void vf_redis_side_add_shapes(struct vf_store *store);
+void vf_redis_side_add_arguments(struct vf_store *store);
+void vf_redis_side_done(struct vf_redis_side *side);
 
 /* registry.c */
 VF_MUSTCHECK enum vf_code vf_redis_prepare(struct vf_store *store, const char *view,
@@ -161,6 +197,28 @@ VF_MUSTCHECK enum vf_code vf_redis_drop_begin(struct vf_store *store, struct vf_
 VF_MUSTCHECK enum vf_code vf_redis_drop_more(struct vf_store *store, struct vf_view view, uint64_t stamp,
                                              int64_t now_ms, enum vf_drop *ret_drop, size_t *ret_removed,
                                              struct vf_error *error);
+
+/* aside.c */
+
+/* What stands before the record in a list's member, in the arena. */
+struct vf_bytes vf_redis_aside_head(const struct vf_aside *event, struct vf_arena *arena);
+VF_MUSTCHECK enum vf_code vf_redis_aside_load(struct vf_store *store, struct vf_view view, struct vf_bytes list,
+                                              int64_t place, size_t count, size_t bytes_max, struct vf_arena *arena,
+                                              struct vf_aside **ret_asides, size_t *ret_count, struct vf_error *error);
+VF_MUSTCHECK enum vf_code vf_redis_aside_total(struct vf_store *store, struct vf_view view,
+                                               struct vf_partition partition, struct vf_aside_total *ret_total,
+                                               struct vf_error *error);
+VF_MUSTCHECK enum vf_code vf_redis_aside_at(struct vf_store *store, struct vf_view view, struct vf_partition partition,
+                                            int64_t offset, struct vf_arena *arena, bool *ret_there,
+                                            struct vf_bytes *ret_list, struct vf_error *error);
+VF_MUSTCHECK enum vf_code vf_redis_draining(struct vf_store *store, struct vf_view view, size_t most,
+                                            struct vf_arena *arena, struct vf_bytes **ret_aggregates, size_t *ret_count,
+                                            struct vf_error *error);
+
+/* find.c */
+VF_MUSTCHECK enum vf_code vf_redis_due(struct vf_store *store, struct vf_view view, enum vf_due due, int64_t limit_ms,
+                                       size_t most, struct vf_arena *arena, struct vf_bytes **ret_ids,
+                                       size_t *ret_count, struct vf_error *error);
 
 /* progress.c */
 

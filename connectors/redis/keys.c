@@ -1,5 +1,7 @@
 #include "connectors/redis/keys.h"
 
+#define KEYS 17 /* of a generation, those with an id behind them once */
+
 void vf_redis_keys_init(struct vf_redis_keys *keys)
 {
     *keys = (struct vf_redis_keys){0};
@@ -27,8 +29,8 @@ static struct vf_bytes key(struct vf_redis_keys *keys, const char *prefix, const
 void vf_redis_keys_set(struct vf_redis_keys *keys, const char *prefix, const char *view, int32_t generation)
 {
     vf_buffer_clear(&keys->text);
-    /* Room for all ten first, so that the buffer does not move under those that are made already. */
-    (void)vf_buffer_reserve(&keys->text, 10 * (strlen(prefix) + strlen(view) + 40));
+    /* Room for all of them first, so that the buffer does not move under those that are made already. */
+    (void)vf_buffer_reserve(&keys->text, KEYS * (strlen(prefix) + strlen(view) + 40));
     keys->pointer = key(keys, prefix, view, "", 0, "");
     keys->registry = key(keys, prefix, view, "@", 0, "generations");
     keys->channel = key(keys, prefix, view, "@", 0, "changes");
@@ -39,4 +41,25 @@ void vf_redis_keys_set(struct vf_redis_keys *keys, const char *prefix, const cha
     keys->stopped = key(keys, prefix, view, "@", generation, ":stopped");
     keys->script = key(keys, prefix, view, "@", generation, ":script");
     keys->side = key(keys, prefix, view, "@", generation, ":");
+    keys->index = key(keys, prefix, view, "#", 0, "");
+    keys->expires = key(keys, prefix, view, "@", generation, ":expires");
+    keys->husks = key(keys, prefix, view, "@", generation, ":husks");
+    keys->aside = key(keys, prefix, view, "@", generation, ":aside:");
+    keys->aside_partition = key(keys, prefix, view, "@", generation, ":aside@");
+    keys->aside_bytes = key(keys, prefix, view, "@", generation, ":aside_bytes");
+    keys->draining = key(keys, prefix, view, "@", generation, ":draining");
+}
+
+struct vf_bytes vf_redis_keys_index(const struct vf_redis_keys *keys, int32_t generation, const struct vf_index *index,
+                                    struct vf_arena *arena)
+{
+    return vf_arena_printf(arena, "%.*s%s:%d%s", (int)keys->index.size, keys->index.data, index->name, (int)generation,
+                           index->by ? ":" : "");
+}
+
+struct vf_bytes vf_redis_keys_partition(const struct vf_redis_keys *keys, struct vf_partition partition,
+                                        struct vf_arena *arena)
+{
+    return vf_arena_printf(arena, "%.*s%s/%d", (int)keys->aside_partition.size, keys->aside_partition.data,
+                           partition.topic, (int)partition.partition);
 }

@@ -1,13 +1,22 @@
-# Makes C strings of the two Lua libraries. @HASH@ in the writer's becomes the first 8 digits of the SHA-256 of its text, so
-# that a changed function gets a new name (docs/protocol.md). Configuring runs again when a text changes.
+# Makes C strings of the two Lua libraries; the writer's is its parts, one behind the other. @HASH@ in it becomes the first 8
+# digits of the SHA-256 of its text, so that a changed function gets a new name (docs/protocol.md). Configuring runs again when
+# a text changes.
 set(lua_folder ${CMAKE_CURRENT_LIST_DIR})
-set_property(DIRECTORY APPEND PROPERTY CMAKE_CONFIGURE_DEPENDS ${lua_folder}/library.lua ${lua_folder}/reader.lua)
+set(library_parts library library_side library_commit library_changing)
+set(reader_parts reader)
+foreach(part ${library_parts} ${reader_parts})
+  set_property(DIRECTORY APPEND PROPERTY CMAKE_CONFIGURE_DEPENDS ${lua_folder}/${part}.lua)
+endforeach()
 set(generated "/* Made by connectors/redis/library.cmake. */\n#include \"connectors/redis/library.h\"\n")
 foreach(pair library=vf_redis_writer_library reader=vf_redis_reader_library)
   string(REPLACE "=" ";" pair ${pair})
   list(GET pair 0 file)
   list(GET pair 1 symbol)
-  file(READ ${lua_folder}/${file}.lua text)
+  set(text "")
+  foreach(part ${${file}_parts})
+    file(READ ${lua_folder}/${part}.lua more)
+    string(APPEND text "${more}")
+  endforeach()
   if(file STREQUAL "library")
     string(SHA256 hash "${text}")
     string(SUBSTRING ${hash} 0 8 hash)

@@ -1,5 +1,5 @@
 /*
- * The server-side functions as text (library.lua, reader.lua; made into C by library.cmake), and getting them onto a server.
+ * The server-side functions as text (library*.lua, reader.lua; made into C by library.cmake), and getting them onto a server.
  */
 #ifndef VF_REDIS_LIBRARY_H
 #define VF_REDIS_LIBRARY_H

@@ -15,11 +15,41 @@ struct vf_redis_field {
     enum field_kind kind;
 };
 
+/* What a hash is of; which fields of the engine's it may have. */
+enum { DOCUMENT = 1, HUSK = 2, AGGREGATE = 4 };
+
 /* A hash, taken apart: what is the engine's, and the body's fields in store->fields. */
 struct hash {
-    struct vf_bytes id, stamp, revision, versions, types, husk, link, none, version;
+    struct vf_bytes id, stamp, revision, versions, types, expires;
+    struct vf_bytes husk, deleted_by, since;
+    struct vf_bytes link, none, link_via, version, aside_from, aside_to, waits_for, seen, draining;
     size_t field_count;
     struct vf_bytes unknown; /* a field of the engine's that this build does not know */
+};
+
+static const struct own_field {
+    const char *name;
+    size_t offset;
+    unsigned of;
+} own_fields[] = {
+    {"_stamp", offsetof(struct hash, stamp), DOCUMENT | HUSK | AGGREGATE},
+    {"id", offsetof(struct hash, id), DOCUMENT},
+    {"_rev", offsetof(struct hash, revision), DOCUMENT | HUSK},
+    {"_versions", offsetof(struct hash, versions), DOCUMENT | HUSK},
+    {"_types", offsetof(struct hash, types), DOCUMENT},
+    {"_expires", offsetof(struct hash, expires), DOCUMENT | HUSK},
+    {"husk", offsetof(struct hash, husk), HUSK},
+    {"deleted_by", offsetof(struct hash, deleted_by), HUSK},
+    {"since", offsetof(struct hash, since), HUSK},
+    {"link", offsetof(struct hash, link), AGGREGATE},
+    {"none", offsetof(struct hash, none), AGGREGATE},
+    {"version", offsetof(struct hash, version), AGGREGATE},
+    {"link_via", offsetof(struct hash, link_via), AGGREGATE},
+    {"aside_from", offsetof(struct hash, aside_from), AGGREGATE},
+    {"aside_to", offsetof(struct hash, aside_to), AGGREGATE},
+    {"waits_for", offsetof(struct hash, waits_for), AGGREGATE},
+    {"seen", offsetof(struct hash, seen), AGGREGATE},
+    {"draining", offsetof(struct hash, draining), AGGREGATE},
 };
 
 static int by_name(const void *a, const void *b)
@@ -37,32 +67,17 @@ static enum vf_code fail_foreign(struct vf_store *store, struct vf_bytes head, s
 }
 
 /* Of the engine's own fields, where the one of this name goes; NULL for a field of the body. */
-static struct vf_bytes *own_field(struct hash *hash, struct vf_bytes name, bool document)
+static struct vf_bytes *own_field(struct hash *hash, struct vf_bytes name, unsigned of)
 {
-    if (vf_bytes_is(name, "_stamp"))
-        return &hash->stamp;
-    if (document && vf_bytes_is(name, "id"))
-        return &hash->id;
-    if (vf_bytes_is(name, "_rev"))
-        return &hash->revision;
-    if (vf_bytes_is(name, "_versions"))
-        return &hash->versions;
-    if (document && vf_bytes_is(name, "_types"))
-        return &hash->types;
-    if (document)
-        return name.size > 0 && name.data[0] == '_' ? &hash->unknown : NULL;
-    if (vf_bytes_is(name, "husk"))
-        return &hash->husk;
-    if (vf_bytes_is(name, "link"))
-        return &hash->link;
-    if (vf_bytes_is(name, "none"))
-        return &hash->none;
-    if (vf_bytes_is(name, "version"))
-        return &hash->version;
+    if (of == DOCUMENT && (name.size == 0 || name.data[0] != '_') && !vf_bytes_is(name, "id"))
+        return NULL;
+    for (size_t i = 0; i < sizeof(own_fields) / sizeof(own_fields[0]); i++)
+        if ((own_fields[i].of & of) && vf_bytes_is(name, own_fields[i].name))
+            return (struct vf_bytes *)((char *)hash + own_fields[i].offset);
     return &hash->unknown;
 }
 
-static struct hash take_apart(struct vf_store *store, const redisReply *reply, bool document)
+static struct hash take_apart(struct vf_store *store, const redisReply *reply, unsigned of)
 {
     size_t pairs = reply->elements / 2;
     if (pairs > store->fields_size) {
@@ -73,7 +88,7 @@ static struct hash take_apart(struct vf_store *store, const redisReply *reply, b
     for (size_t i = 0; i < pairs; i++) {
         struct vf_bytes name = vf_redis_bytes(reply->element[2 * i]);
         struct vf_bytes text = vf_redis_bytes(reply->element[2 * i + 1]);
-        struct vf_bytes *own = own_field(&hash, name, document);
+        struct vf_bytes *own = own_field(&hash, name, of);
         if (own == &hash.unknown)
             hash.unknown = name;
         else if (own)
@@ -144,7 +159,7 @@ static const char *append_field(struct vf_store *store, const struct vf_redis_fi
 static const char *read_head(struct vf_store *store, const struct hash *hash, struct vf_arena *arena,
                              struct vf_document *document, struct vf_error *error)
 {
-    if (hash->unknown.size > 0)
+    if (hash->unknown.data)
         return "it has a field of viewfold's that this build does not know";
     if (!vf_stamp_parse(hash->stamp, &document->stamp))
         return "_stamp is not 16 hex digits";
@@ -153,13 +168,16 @@ static const char *read_head(struct vf_store *store, const struct hash *hash, st
     if (hash->versions.size > 0 && vf_versions_parse(hash->versions, store->parser, arena, &document->versions,
                                                      &document->version_count, error) != VF_OK)
         return "_versions cannot be read";
+    document->has_expires = hash->expires.data != NULL;
+    if (document->has_expires && !vf_redis_parse_int(hash->expires, &document->expires_ms))
+        return "_expires is no integer";
     return NULL;
 }
 
 static const char *read_document(struct vf_store *store, const redisReply *reply, struct vf_arena *arena,
                                  struct vf_document *document, struct vf_error *error)
 {
-    struct hash hash = take_apart(store, reply, true);
+    struct hash hash = take_apart(store, reply, DOCUMENT);
     const char *wrong = read_head(store, &hash, arena, document, error);
     if (wrong)
         return wrong;
@@ -179,44 +197,79 @@ static const char *read_document(struct vf_store *store, const redisReply *reply
 static const char *read_husk(struct vf_store *store, const redisReply *reply, struct vf_arena *arena,
                              struct vf_document *document, struct vf_error *error)
 {
-    struct hash hash = take_apart(store, reply, false);
+    struct hash hash = take_apart(store, reply, HUSK);
     const char *wrong = read_head(store, &hash, arena, document, error);
     if (wrong)
         return wrong;
-    if (!vf_bytes_is(hash.husk, "new"))
+    enum vf_presence presence = VF_HUSK_NEW;
+    while (presence <= VF_HUSK_EXPIRED && !vf_bytes_is(hash.husk, vf_redis_husk_name(presence)))
+        presence++;
+    if (presence > VF_HUSK_EXPIRED)
         return "it is a husk of a kind that this build does not know";
-    document->presence = VF_HUSK_NEW;
+    if (presence != VF_HUSK_NEW && !vf_redis_parse_int(hash.since, &document->since_ms))
+        return "since is no integer";
+    if ((presence == VF_HUSK_DELETED) != (hash.deleted_by.size > 0))
+        return "deleted_by is there for another kind of husk, or is missing";
+    if (presence == VF_HUSK_DELETED)
+        document->deleted_by = vf_arena_copy(arena, hash.deleted_by);
+    document->presence = presence;
     return NULL;
 }
 
 /* A version is nearly always an integer, which needs no parser. */
-static bool read_version(struct vf_store *store, struct vf_bytes text, struct vf_arena *arena,
-                         struct vf_aggregate *aggregate)
+static bool read_version(struct vf_store *store, struct vf_bytes text, struct vf_arena *arena, int64_t *ret_version,
+                         const struct vf_version_more **ret_more)
 {
     struct vf_json json;
     struct vf_error ignored;
-    if (vf_redis_parse_int(text, &aggregate->version))
+    if (vf_redis_parse_int(text, ret_version))
         return true;
     return vf_json_parse(store->parser, text, &json, &ignored) == VF_OK && vf_json_type(json) != VF_JSON_INT &&
-           vf_version_read(json, arena, &aggregate->version, &aggregate->version_more);
+           vf_version_read(json, arena, ret_version, ret_more);
+}
+
+/* What of an aggregate is set aside. What is wrong, or NULL. */
+static const char *read_waiting(struct vf_store *store, const struct hash *hash, struct vf_arena *arena,
+                                struct vf_aggregate *aggregate)
+{
+    if ((hash->aside_from.data || hash->aside_to.data) &&
+        (!vf_redis_parse_int(hash->aside_from, &aggregate->aside_from) ||
+         !vf_redis_parse_int(hash->aside_to, &aggregate->aside_to)))
+        return "aside_from or aside_to is no integer";
+    if (aggregate->aside_from < 0 || aggregate->aside_from > aggregate->aside_to)
+        return "aside_from is behind aside_to";
+    if (hash->waits_for.size > 0)
+        aggregate->waits_for = vf_arena_copy(arena, hash->waits_for);
+    aggregate->has_seen = hash->seen.data != NULL;
+    if (hash->seen.data && !read_version(store, hash->seen, arena, &aggregate->seen, &aggregate->seen_more))
+        return "seen is no version that viewfold writes";
+    aggregate->draining = hash->draining.data != NULL;
+    if (aggregate->draining && !vf_bytes_is(hash->draining, "1"))
+        return "draining is not 1";
+    return NULL;
 }
 
 static const char *read_aggregate(struct vf_store *store, const redisReply *reply, struct vf_arena *arena,
                                   struct vf_aggregate *aggregate)
 {
-    struct hash hash = take_apart(store, reply, false);
-    if (hash.unknown.size > 0 || hash.husk.data)
+    struct hash hash = take_apart(store, reply, AGGREGATE);
+    if (hash.unknown.data)
         return "it has a field of viewfold's that this build does not know";
     if (!vf_stamp_parse(hash.stamp, &aggregate->stamp))
         return "_stamp is not 16 hex digits";
-    if (hash.version.data && !read_version(store, hash.version, arena, aggregate))
-        return "version is none that viewfold writes";
-    aggregate->exists = true;
     aggregate->has_version = hash.version.data != NULL;
+    if (hash.version.data && !read_version(store, hash.version, arena, &aggregate->version, &aggregate->version_more))
+        return "version is none that viewfold writes";
+    const char *wrong = read_waiting(store, &hash, arena, aggregate);
+    if (wrong)
+        return wrong;
+    aggregate->exists = true;
     aggregate->has_link = hash.link.data != NULL || hash.none.data != NULL;
     aggregate->link_is_none = hash.none.data != NULL;
     if (hash.link.data)
         aggregate->link = vf_arena_copy(arena, hash.link);
+    if (hash.link_via.size > 0)
+        aggregate->link_via = vf_arena_copy(arena, hash.link_via);
     return NULL;
 }
 

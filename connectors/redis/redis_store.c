@@ -132,6 +132,14 @@ struct vf_bytes vf_redis_bytes(const redisReply *reply)
     return text ? vf_bytes(reply->str, (size_t)reply->len) : (struct vf_bytes){NULL, 0};
 }
 
+void vf_redis_copy_list(const redisReply *reply, struct vf_arena *arena, struct vf_bytes **ret_list, size_t *ret_count)
+{
+    *ret_list = vf_arena_calloc(arena, reply->elements, sizeof(**ret_list));
+    for (size_t i = 0; i < reply->elements; i++)
+        (*ret_list)[i] = vf_arena_copy(arena, vf_redis_bytes(reply->element[i]));
+    *ret_count = reply->elements;
+}
+
 bool vf_redis_parse_int(struct vf_bytes text, int64_t *ret_number)
 {
     char digits[24], again[24];
@@ -163,6 +171,7 @@ static void store_free(struct vf_store *store)
     vf_buffer_done(&store->types);
     bson_destroy(&store->body);
     free(store->commit_places);
+    vf_redis_side_done(&store->commit_side);
     free(store->fields);
     free(store->label);
     free(store->prefix);
@@ -196,6 +205,7 @@ static struct vf_store *store_new(const struct vf_store_config *config, const st
     vf_redis_request_init(&store->request);
     vf_redis_request_init(&store->commit_request);
     vf_redis_keys_init(&store->keys);
+    store->commit_side.arena = vf_arena_new();
     store->parser = vf_json_parser_new();
     store->types_parser = vf_json_parser_new();
     vf_buffer_init(&store->value);
@@ -347,5 +357,11 @@ const struct vf_store_type vf_redis_store_type = {
     .commit_wait = vf_redis_commit_wait,
     .note_stopped = vf_redis_note_stopped,
     .freeze = vf_redis_freeze,
+    .make_indexes = NULL, /* the commits' entries are all that is needed */
+    .aside_load = vf_redis_aside_load,
+    .aside_total = vf_redis_aside_total,
+    .aside_at = vf_redis_aside_at,
+    .draining = vf_redis_draining,
+    .due = vf_redis_due,
     .check_rights = vf_redis_check_rights,
 };

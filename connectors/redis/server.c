@@ -202,7 +202,8 @@ void vf_redis_rights_print(struct vf_buffer *out, const char *prefix)
     vf_buffer_printf(
         out,
         "~%s* &%s* +fcall +fcall_ro +function|load +function|list +info +select +time +get +set +exists +unlink +scan "
-        "+hget +hmget +hset +hdel +hlen +hgetall +publish",
+        "+hget +hmget +hset +hdel +hlen +hgetall +zadd +zrem +zremrangebylex +zcard +zcount +zlexcount +zrange "
+        "+zrandmember +publish",
         prefix, prefix);
 }
 

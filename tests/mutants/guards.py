@@ -1,7 +1,8 @@
 """How each guard is taken out, and which tests are tried, quickest first. mutants.py says what an entry of `tests` is."""
 
-from guard import CONTRACT, PROPERTY, Guard, mongodb, redis, scenario
+from guard import CONTRACT, PROPERTY, Guard, mongodb, scenario
 from guards_changing import CHANGING
+from guards_redis import REDIS
 
 # --- what is folded: engine/core, engine/run/fold.c, seal.c -----------------------------------------------------------
 
@@ -395,64 +396,6 @@ MEMORY = [
 
 CLI = [
     Guard("config-mask", [("if (secret) {", "if (secret && false) {")], ["test_cli_show"]),
-]
-
-REDIS = [
-    Guard("redis-evict", [('if (!vf_bytes_is(value, "noeviction"))', "if (false)")], ["test_redis_server"]),
-    Guard(
-        "redis-rights",
-        [("return not redis.acl_check_cmd(command, ...)", "return false")],
-        ["test_redis_faults :a_right_that_goes_leaves_no_half_batch"],
-    ),
-    Guard(
-        "redis-frozen",
-        [("if whole(values[1]) > now_ms() then return", "if false then return")],
-        [redis("a_frozen_generation_takes_nothing_until_it_thaws")],
-    ),
-    Guard(
-        "redis-progress",
-        [("if present ~= args[plan.expected_from + i - 1] then", "if false then")],
-        [redis("progress_*")],
-    ),
-    Guard(
-        "redis-absent",
-        [("if call('EXISTS', unpack(keys, from, to)) > 0 then", "if false then")],
-        [redis("*took_for_absent")],
-    ),
-    Guard("redis-stamp", [("if present ~= args[offset + i] then", "if false then")], [redis("*another_stamp")]),
-    Guard(
-        "redis-consulted",
-        [("for i = plan.written_from, plan.keys do", "for i = plan.written_from, plan.written_to do")],
-        [redis("a_consulted_*")],
-    ),
-    Guard(
-        "redis-all-or-nothing",
-        [
-            (
-                "  if answer then return answer end\n  write(keys, args, plan)\n",
-                "  if answer and answer[2] ~= 'absent' and answer[2] ~= 'stamp' then return answer end\n"
-                "  if answer then plan.moved = 0; check_writes(args, plan) end\n"
-                "  write(keys, args, plan)\n"
-                "  if answer then return answer end\n",
-            )
-        ],
-        [redis("*another_stamp")],
-    ),
-    Guard(
-        "redis-type",
-        [("must_be_hash(keys, 2)", "")],
-        ["test_redis_store :a_wrong_type_at_any_key_makes_nothing_happen"],
-    ),
-    Guard(
-        "redis-stale-field",
-        [("if index >= plan.written_from and call('HLEN', key) ~= own + values / 2 then", "if false then")],
-        ["test_redis_layout :a_replaced_document_keeps_no_stale_field"],
-    ),
-    Guard(
-        "redis-format",
-        [("if format > tonumber(args[4]) then", "if false then")],
-        ["test_redis_layout :a_newer_format_is_refused"],
-    ),
 ]
 
 MONGODB = [

@@ -11,6 +11,10 @@ void draft_init(struct draft *draft, const char *view, uint64_t stamp)
     *draft = (struct draft){.commit = {.view = {view, 1}, .stamp = stamp}, .arena = vf_arena_new()};
     draft->documents = vf_calloc(DRAFT_CHANGES_MAX, sizeof(*draft->documents));
     draft->aggregates = vf_calloc(DRAFT_CHANGES_MAX, sizeof(*draft->aggregates));
+    draft->asides = vf_calloc(DRAFT_ASIDES_MAX, sizeof(*draft->asides));
+    draft->taken = vf_calloc(DRAFT_ASIDES_MAX, sizeof(*draft->taken));
+    draft->commit.asides = draft->asides;
+    draft->commit.taken = draft->taken;
     draft->commit.progress = draft->progress;
     draft->commit.documents = draft->documents;
     draft->commit.aggregates = draft->aggregates;
@@ -21,6 +25,8 @@ void draft_done(struct draft *draft)
     vf_arena_free(draft->arena);
     free(draft->documents);
     free(draft->aggregates);
+    free(draft->asides);
+    free(draft->taken);
 }
 
 void draft_move(struct draft *draft, int64_t from, int64_t to)
@@ -74,6 +80,20 @@ struct vf_aggregate_change *draft_link(struct draft *draft, const char *aggregat
     change->next = (struct vf_aggregate){
         .aggregate = vf_bytes_from(aggregate), .exists = true, .has_link = true, .link = vf_bytes_from(id)};
     return change;
+}
+
+struct vf_aside *draft_aside(struct draft *draft, const char *list, int64_t place, const char *aggregate,
+                             int64_t offset, const char *record)
+{
+    struct vf_aside *event =
+        record ? &draft->asides[draft->commit.aside_count++] : &draft->taken[draft->commit.taken_count++];
+    *event = (struct vf_aside){.list = vf_bytes_from(list),
+                               .place = place,
+                               .aggregate = vf_bytes_from(aggregate),
+                               .partition = {"orders", 3},
+                               .offset = offset,
+                               .record = vf_bytes_from(record)};
+    return event;
 }
 
 enum vf_outcome draft_run(struct draft *draft, struct vf_store *store, struct vf_commit_result *ret_result)

@@ -8,6 +8,7 @@
 #include "core/body.h"
 
 #define DRAFT_CHANGES_MAX 6000
+#define DRAFT_ASIDES_MAX  2000
 
 struct draft {
     struct vf_commit commit;
@@ -15,6 +16,7 @@ struct draft {
     struct vf_progress_change progress[4];
     struct vf_document_change *documents;
     struct vf_aggregate_change *aggregates;
+    struct vf_aside *asides, *taken;
 };
 
 void draft_init(struct draft *draft, const char *view, uint64_t stamp);
@@ -29,6 +31,10 @@ struct vf_document_change *draft_body(struct draft *draft, struct vf_bytes id, i
 
 /* A link of order/1 to the document. */
 struct vf_aggregate_change *draft_link(struct draft *draft, const char *aggregate, const char *id);
+
+/* The event of this aggregate at an offset of orders/3 comes into a list, or leaves it (record NULL). */
+struct vf_aside *draft_aside(struct draft *draft, const char *list, int64_t place, const char *aggregate,
+                             int64_t offset, const char *record);
 
 /* Sends and waits. */
 enum vf_outcome draft_run(struct draft *draft, struct vf_store *store, struct vf_commit_result *ret_result);

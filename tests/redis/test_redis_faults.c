@@ -509,6 +509,44 @@ static void a_right_that_goes_leaves_no_half_batch(void **state)
     }
 }
 
+/* The same of what lies beside documents. */
+static void a_right_that_goes_leaves_no_half_batch_on_the_side(void **state)
+{
+    (void)state;
+    int port = redis_fixture_start_server(NULL, NULL);
+    static const char *const rights[] = {"-zadd", "-zrem", "-zremrangebylex", "-zcard", "-zlexcount", "-zrange"};
+    for (size_t i = 0; i < sizeof(rights) / sizeof(rights[0]); i++) {
+        struct vf_store *store = NULL;
+        struct vf_error error;
+        struct draft draft, second;
+        struct vf_commit_result result;
+        char view[8], document[24], list[40];
+        snprintf(view, sizeof(view), "v%zu", i);
+        snprintf(document, sizeof(document), "|v%zu:1:a", i);
+        snprintf(list, sizeof(list), "|v%zu@1:aside:account/1", i);
+        make_user(port, "");
+        assert_int_equal(redis_fixture_try_open(port, "anna", "pw", &store, &error), VF_OK);
+        redis_fixture_register(port, view);
+        draft_init(&draft, view, 1);
+        draft_aside(&draft, "account/1", 0, "account/1", 10, "x");
+        draft_must_commit(&draft, store);
+        draft_init(&second, view, 2);
+        struct vf_document_change *change = draft_document(&second, VF_LITERAL("a"), 1, "{}");
+        change->next.has_expires = true;
+        draft_aside(&second, "account/1", 0, "account/1", 10, NULL);
+        draft_aside(&second, "account/1", 1, "account/1", 11, "x");
+        assert_int_equal(redis_fixture_ask(port, "ACL", "SETUSER", "anna", rights[i], NULL)->type, REDIS_REPLY_STATUS);
+        if (draft_run(&second, store, &result) != VF_REFUSED)
+            fail_msg("%s: outcome %d: %s", rights[i], (int)result.outcome, result.error.text);
+        assert_int_equal(result.error.code, VF_E_DENIED);
+        assert_int_equal(redis_fixture_ask(port, "EXISTS", document, NULL)->integer, 0);
+        assert_int_equal(redis_fixture_ask(port, "ZCARD", list, NULL)->integer, 1);
+        type->close(store);
+        draft_done(&second);
+        draft_done(&draft);
+    }
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -528,6 +566,7 @@ int main(void)
         cmocka_unit_test_teardown(the_rights_that_messages_ask_for_are_enough_and_all_needed, tear_down),
         cmocka_unit_test_teardown(without_the_right_to_publish_the_batch_is_written_all_the_same, tear_down),
         cmocka_unit_test_teardown(a_right_that_goes_leaves_no_half_batch, tear_down),
+        cmocka_unit_test_teardown(a_right_that_goes_leaves_no_half_batch_on_the_side, tear_down),
     };
     redis_fixture_begin();
     int failed = cmocka_run_group_tests(tests, NULL, NULL);
