@@ -25,9 +25,9 @@ struct step {
     struct sim_model *model;
     const struct sim_log *log;
     const struct vf_commit *commit;
-    bool *taken;                      /* of commit->taken: the model has taken it out too */
-    bool *aside;                      /* of commit->asides: the model has it in that list too */
-    const struct sim_event *arriving; /* its record is being dealt with; NULL: an event that leaves a list */
+    bool *taken;                    /* of commit->taken: the model has taken it out too */
+    bool *aside;                    /* of commit->asides: the model has it in that list too */
+    bool was_aside[SIM_EVENTS_MAX]; /* before this commit, in whatever list */
     int opened[SIM_EVENTS_MAX +
                SIM_AGGREGATES_MAX]; /* aggregates whose lists need not wait any more, one after another */
     int opened_count;
@@ -235,8 +235,6 @@ static void wait_in(struct step *step, int list, int owner, size_t event)
     model->waiting[model->waiting_count++] = (struct sim_waiting){.event = event, .list = list, .fresh = true};
     model->aggregates[owner].waiting++;
     model->aggregates[owner].behind = true;
-    if (step->arriving)
-        model->aside[step->arriving->topic_number][step->arriving->partition]++;
 }
 
 /* Takes the first event out of a list, if the commit did. */
@@ -254,6 +252,7 @@ static bool take_out(struct step *step, int list, size_t *ret_event)
         if (taken < 0)
             return false;
         step->taken[taken] = true;
+        step->was_aside[first->event] = true;
         model->situations.drained++;
     }
     *ret_event = first->event;
@@ -417,9 +416,7 @@ static void deal_with_records(struct step *step)
     for (size_t i = 0; i < step->log->count; i++)
         for (size_t p = 0; p < step->commit->progress_count; p++)
             if (is_in(&step->log->events[i], &step->commit->progress[p])) {
-                step->arriving = &step->log->events[i];
                 arrive(step, i);
-                step->arriving = NULL;
                 drain_opened(step);
             }
 }
@@ -515,6 +512,7 @@ static enum vf_code settle_lists(struct step *step, struct vf_error *error)
         step->aside[aside] = true;
         waiting->fresh = false;
         waiting->place = step->commit->asides[aside].place;
+        model->aside[event->topic_number][event->partition] += !step->was_aside[waiting->event];
         model->situations.held++;
         model->situations.held_through += waiting->list != owner_of(model, event);
     }
