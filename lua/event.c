@@ -1,6 +1,7 @@
 #include "lua/event.h"
 
 #include "core/body.h"
+#include "core/event_data.h"
 #include "lua/convert.h"
 #include "lua/names.h"
 
@@ -34,29 +35,12 @@ static void push_bytes(lua_State *L, struct vf_bytes bytes)
     lua_pushlstring(L, bytes.data ? bytes.data : "", bytes.size);
 }
 
-enum vf_code vf_lua_parse_data(struct vf_projector *projector, const struct vf_event *event, struct vf_json *ret_data,
-                               bool *ret_has, struct vf_error *error)
-{
-    struct vf_json root;
-    *ret_has = false;
-    if (event->data_text.size > 0) {
-        *ret_has = true;
-        return vf_json_parse(projector->parser, event->data_text, ret_data, error);
-    }
-    if (!event->data_pointer)
-        return VF_OK;
-    enum vf_code code = vf_json_parse(projector->parser, event->record->value, &root, error);
-    if (code == VF_OK)
-        *ret_has = vf_json_at(root, event->data_pointer, ret_data);
-    return code;
-}
-
 static void make_data(lua_State *L, const struct vf_event *event)
 {
     struct vf_error error;
     struct vf_json data;
     bool has_data;
-    if (vf_lua_parse_data(vf_lua_projector(L), event, &data, &has_data, &error) != VF_OK)
+    if (vf_event_data(event, vf_lua_projector(L)->parser, &has_data, &data, &error) != VF_OK)
         luaL_error(L, "e.data: %s", error.text);
     if (has_data)
         vf_lua_push_json(L, data);

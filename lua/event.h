@@ -17,11 +17,6 @@ void vf_lua_hide_event(struct vf_projector *projector);
 /* Pushes `e`. */
 void vf_lua_push_event(lua_State *L);
 
-/* The event's data, parsed: what an upcast has left, else what its record holds. *ret_has: false where there is none. What it
- * gives lives until the parser is used again. VF_E_DATA. */
-VF_MUSTCHECK enum vf_code vf_lua_parse_data(struct vf_projector *projector, const struct vf_event *event,
-                                            struct vf_json *ret_data, bool *ret_has, struct vf_error *error);
-
 bool vf_lua_is_event(lua_State *L, int index);
 
 /* Pushes a list of the names of the fields that the event has, in order. */

@@ -1,5 +1,6 @@
 #include "lua/route.h"
 
+#include "core/event_data.h"
 #include "lua/event.h"
 
 #include <lauxlib.h>
@@ -105,7 +106,7 @@ static enum vf_code field_ids(struct vf_projector *projector, struct ids *ids, s
     struct vf_json data, value, element;
     struct vf_error reason;
     bool has_data;
-    if (vf_lua_parse_data(projector, event, &data, &has_data, &reason) != VF_OK)
+    if (vf_event_data(event, projector->parser, &has_data, &data, &reason) != VF_OK)
         return field_fault(ids, reason.text, error);
     if (!has_data)
         return field_fault(ids, "is missing: the event has no data", error);

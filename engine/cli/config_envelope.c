@@ -2,6 +2,7 @@
 
 #include "cli/config_keys.h"
 #include "cli/suggest.h"
+#include "core/preset.h"
 
 #include <stdarg.h>
 #include <stdio.h>
@@ -9,6 +10,7 @@
 /* An envelope as far as it has been read: the default's or a named one's, then what a topic overrides. */
 struct mapped {
     const char *name;
+    const struct vf_preset *preset; /* that it is, or NULL */
     struct vf_mapping parts[VF_PART_COUNT];
     enum vf_numbers numbers;
     int64_t first;
@@ -34,8 +36,7 @@ struct level {
     bool is_override;
 };
 
-static const char *const built_in[] = {"cloudevents",     "axon",         "eventuate-tram",
-                                       "debezium-outbox", "debezium-cdc", "wolverine"};
+static const char *const unbuilt[] = {"axon", "debezium-cdc", "wolverine"};
 
 static const char *const sources[] = {"key", "header", "value"};
 
@@ -68,11 +69,12 @@ static bool number_of(const struct vf_node *node, const char *path, int64_t *ret
 
 /* --- one part -------------------------------------------------------------------------------------------------------- */
 
-static const char *name_as(enum vf_as as)
+const char *vf_config_as_name(enum vf_as as)
 {
     static const char *const names[] = {
-        [VF_AS_UNSAID] = "",   [VF_AS_UTF8] = "utf8",       [VF_AS_INT] = "int",
-        [VF_AS_BE64] = "be64", [VF_AS_RFC3339] = "rfc3339", [VF_AS_UNIX_MS] = "unix_ms",
+        [VF_AS_UNSAID] = "",         [VF_AS_UTF8] = "utf8",       [VF_AS_INT] = "int",
+        [VF_AS_BE64] = "be64",       [VF_AS_RFC3339] = "rfc3339", [VF_AS_UNIX_MS] = "unix_ms",
+        [VF_AS_RFC1123] = "rfc1123", [VF_AS_JSON] = "json",       [VF_AS_CONNECT] = "connect",
     };
     return names[as];
 }
@@ -84,17 +86,26 @@ static const char *as_refusal(enum vf_part part, enum vf_from from, enum vf_as a
         return NULL;
     }
     if (part == VF_PART_DATA) {
-        return "data is JSON, and has no `as`";
+        return as == VF_AS_JSON || as == VF_AS_CONNECT
+                   ? NULL
+                   : "data is JSON, and has no `as` but json (a string holds it) and connect";
+    }
+    if (as == VF_AS_JSON) {
+        return "that is for data";
+    }
+    if (as == VF_AS_CONNECT && from == VF_FROM_VALUE) {
+        return "connect is for keys, headers and data: in the value, a pointer leads into what is wrapped";
     }
     if (as == VF_AS_BE64 && from == VF_FROM_VALUE) {
         return "be64 is for keys and headers: JSON holds no bytes";
     }
     if (part == VF_PART_TIME) {
-        return as == VF_AS_INT    ? "a time has a unit: say unix_ms"
-               : as == VF_AS_UTF8 ? "a time is rfc3339, unix_ms, or be64 for Unix milliseconds in 8 bytes"
-                                  : NULL;
+        return as == VF_AS_INT ? "a time has a unit: say unix_ms"
+               : as == VF_AS_UTF8 || as == VF_AS_CONNECT
+                   ? "a time is rfc3339, rfc1123, unix_ms, or be64 for Unix milliseconds in 8 bytes"
+                   : NULL;
     }
-    if (as == VF_AS_RFC3339 || as == VF_AS_UNIX_MS) {
+    if (as == VF_AS_RFC3339 || as == VF_AS_UNIX_MS || as == VF_AS_RFC1123) {
         return "that is for time; utf8, int and be64 are for the rest";
     }
     return part == VF_PART_SCHEMA && as == VF_AS_UTF8 ? "a schema is a number: int, or be64" : NULL;
@@ -168,7 +179,14 @@ static void read_as(struct level *level, enum vf_part part, const struct vf_node
     const char *refusal = as_refusal(part, mapping->from, mapping->as);
     const struct vf_node *said = as_node ? as_node : vf_node_member(node, "key");
     if (refusal) {
-        wrong(level, said ? said->place : node->place, "%s: %s does not fit: %s", name, name_as(mapping->as), refusal);
+        wrong(level, said ? said->place : node->place, "%s: %s does not fit: %s", name, vf_config_as_name(mapping->as),
+              refusal);
+    }
+    const struct vf_preset *preset = level->mapped->preset;
+    if (preset && preset->wire == VF_WIRE_CLOUDEVENTS && mapping->from == VF_FROM_HEADER && mapping->as == VF_AS_BE64 &&
+        strncmp(mapping->name, "ce_", 3) == 0) {
+        wrong(level, said ? said->place : node->place, "%s: be64 does not fit: a CloudEvent's attributes are text",
+              name);
     }
 }
 
@@ -395,10 +413,10 @@ static void read_level(struct level *level)
 
 /* --- envelopes by name ----------------------------------------------------------------------------------------------- */
 
-static bool is_built_in(const char *name)
+static bool is_unbuilt(const char *name)
 {
-    for (size_t i = 0; i < sizeof built_in / sizeof built_in[0]; i++) {
-        if (strcmp(name, built_in[i]) == 0) {
+    for (size_t i = 0; i < sizeof unbuilt / sizeof unbuilt[0]; i++) {
+        if (strcmp(name, unbuilt[i]) == 0) {
             return true;
         }
     }
@@ -438,9 +456,10 @@ const struct vf_config_envelopes *vf_config_envelopes_read(const struct vf_node 
                               .map = node,
                               .findings = findings,
                               .mapped = mapped};
-        if (is_built_in(node->key)) {
+        if (is_unbuilt(node->key) || vf_preset_find(node->key)) {
             vf_findings_add(findings, node->key_place,
-                            "%s is the name of an envelope that will be built in: call this one otherwise", level.path);
+                            "%s is the name of an envelope that %s built in: call this one otherwise", level.path,
+                            is_unbuilt(node->key) ? "will be" : "is");
         }
         if (node->kind != VF_NODE_MAP || node->bad) {
             mapped->is_wrong = true;
@@ -460,6 +479,18 @@ const struct vf_config_envelopes *vf_config_envelopes_read(const struct vf_node 
 
 /* --- a topic's ------------------------------------------------------------------------------------------------------- */
 
+static struct mapped mapped_preset(const struct vf_preset *preset)
+{
+    struct mapped mapped = {.name = preset->name,
+                            .preset = preset,
+                            .numbers = preset->numbers,
+                            .first = 1,
+                            .repeats = preset->repeats,
+                            .is_mapped = true};
+    memcpy(mapped.parts, preset->parts, sizeof mapped.parts);
+    return mapped;
+}
+
 /* The envelope that the topic names, or the default's. False: a finding says why there is none. */
 static bool find_named(const struct vf_config_envelopes *envelopes, const struct vf_node *topic,
                        struct vf_findings *findings, struct mapped *mapped)
@@ -474,6 +505,10 @@ static bool find_named(const struct vf_config_envelopes *envelopes, const struct
     if (!is_text(node) || !node->text[0]) {
         return false;
     }
+    if (vf_preset_find(node->text)) {
+        *mapped = mapped_preset(vf_preset_find(node->text));
+        return true;
+    }
     for (size_t i = 0; i < envelopes->count; i++) {
         if (strcmp(envelopes->all[i].name, node->text) == 0) {
             *mapped = envelopes->all[i];
@@ -481,7 +516,10 @@ static bool find_named(const struct vf_config_envelopes *envelopes, const struct
         }
         vf_suggest_offer(node->text, envelopes->all[i].name, &near);
     }
-    if (is_built_in(node->text)) {
+    for (size_t i = 0; i < vf_preset_count; i++) {
+        vf_suggest_offer(node->text, vf_presets[i]->name, &near);
+    }
+    if (is_unbuilt(node->text)) {
         vf_findings_add(
             findings, node->place,
             "topics.%s.envelope: %s is not built yet: map it under envelopes (docs/envelopes.md has its parts)",
@@ -491,6 +529,20 @@ static bool find_named(const struct vf_config_envelopes *envelopes, const struct
     vf_findings_add(findings, node->place, "topics.%s.envelope: there is no %s under envelopes%s%s%s", topic->key,
                     node->source, near ? "; did you mean " : "", near ? near : "", near ? "?" : "");
     return false;
+}
+
+/* "debezium-outbox carries none; outbox.event.loan has its kind in its name: kind: loan" */
+static const char *what_carries_none(const struct vf_node *topic, const struct vf_preset *preset,
+                                     struct vf_arena *arena)
+{
+    static const char routed[] = "outbox.event.";
+    const struct vf_node *said = vf_node_member(topic, "topic");
+    const char *name = is_text(said) ? said->text : topic->key;
+    bool in_name =
+        preset->wire == VF_WIRE_OUTBOX && strncmp(name, routed, sizeof routed - 1) == 0 && name[sizeof routed - 1];
+    return vf_arena_printf(arena, "%s carries none%s%s%s%s", preset->name, in_name ? "; " : "", in_name ? name : "",
+                           in_name ? " has it in its name, so kind: " : "", in_name ? name + sizeof routed - 1 : "")
+        .data;
 }
 
 static void read_override(struct level *level, bool kind_is_fixed)
@@ -525,8 +577,9 @@ struct vf_envelope vf_config_envelope_of(const struct vf_config_envelopes *envel
     }
     if (!mapped.is_wrong && !fixed && mapped.parts[VF_PART_KIND].from == VF_FROM_NOWHERE) {
         vf_findings_add(findings, topic->key_place,
-                        "topics.%s: the events' kind is missing: say `kind` here, or map it in the envelope %s",
-                        topic->key, mapped.name);
+                        "topics.%s: the events' kind is missing: say `kind` here, or map it in the %s %s", topic->key,
+                        mapped.preset ? "override;" : "envelope",
+                        mapped.preset ? what_carries_none(topic, mapped.preset, arena) : mapped.name);
         return envelope;
     }
     if (!mapped.is_wrong) {
@@ -539,6 +592,7 @@ struct vf_envelope vf_config_envelope_of(const struct vf_config_envelopes *envel
     if (mapped.is_wrong) {
         return envelope;
     }
+    envelope.preset = mapped.preset;
     envelope.numbers = mapped.numbers;
     envelope.first = mapped.first;
     envelope.repeats = repeats_of(&mapped);

@@ -25,4 +25,7 @@ const struct vf_config_envelopes *vf_config_envelopes_read(const struct vf_node 
 struct vf_envelope vf_config_envelope_of(const struct vf_config_envelopes *envelopes, const struct vf_node *topic,
                                          struct vf_arena *arena, struct vf_findings *findings);
 
+/* The word for a form in `as` and `key`; "" where none is said. */
+const char *vf_config_as_name(enum vf_as as);
+
 #endif

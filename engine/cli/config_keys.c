@@ -13,7 +13,7 @@
 #define GIB       (1024 * MIB)
 
 /* clang-format off */
-#define FORMS "utf8|int|be64|rfc3339|unix_ms"
+#define FORMS "utf8|int|be64|rfc3339|unix_ms|rfc1123|json|connect"
 
 /* Where one part of an event is. What does not fit this part is refused with the reason, in config_envelope.c. */
 #define PART(at, what) \
@@ -84,7 +84,7 @@ const struct vf_key vf_keys[] = {
     {.path = "topics.*.topic", .type = VF_KEY_TEXT, .min = 1, .help = "the Kafka topic; default: the name itself"},
     {.path = "topics.*.kind", .type = VF_KEY_TEXT, .min = 1, .help = "the aggregates' kind; default: read from each record"},
     {.path = "topics.*.envelope", .type = VF_KEY_TEXT, .min = 1,
-     .help = "a name under envelopes; default: JSON {\"kind\",\"id\",\"version\",\"event_id\",\"type\",\"time\",\"data\"}"},
+     .help = "cloudevents, eventuate-tram, debezium-outbox, or a name under envelopes; default: JSON {\"kind\",\"id\",\"version\",\"event_id\",\"type\",\"time\",\"data\"}"},
     {.path = "topics.*.history", .type = VF_KEY_CHOICE, .standard = "complete", .choices = "complete|partial",
      .help = "complete: a log that no longer begins at its beginning is refused"},
     {.path = "topics.*.override", .type = VF_KEY_MAP, .help = "only what differs from the envelope"},

@@ -1,7 +1,9 @@
 #include "cli/config_show.h"
 
+#include "cli/config_envelope.h"
 #include "cli/config_keys.h"
 #include "core/body.h"
+#include "core/preset.h"
 
 #include <stdlib.h>
 
@@ -241,6 +243,87 @@ static const char *form_of(const char *part, const struct vf_node *map)
     return is_number ? "int" : strcmp(part, "time") == 0 ? "rfc3339" : "utf8";
 }
 
+/* The envelope of the topic that is being shown, where it is a built-in one; else NULL. */
+static const struct vf_preset *preset_of(const struct showing *showing)
+{
+    const struct vf_node *envelope = vf_node_member(showing->topic, "envelope");
+    return envelope && envelope->kind == VF_NODE_SCALAR ? vf_preset_find(envelope->text) : NULL;
+}
+
+/* A part of a built-in envelope as the file would say it. */
+static struct vf_shown *show_preset_part(struct showing *showing, enum vf_part part, const struct vf_mapping *mapping)
+{
+    struct vf_shown *shown = shown_new(showing, VF_NODE_MAP, vf_part_name(part));
+    const char *as = vf_config_as_name(mapping->as);
+    bool is_text = mapping->as == VF_AS_UNSAID && (part == VF_PART_KIND || part == VF_PART_TYPE ||
+                                                   part == VF_PART_EVENT_ID || mapping->from == VF_FROM_HEADER);
+    as = is_text && part != VF_PART_DATA ? "utf8" : as;
+    if (mapping->from == VF_FROM_KEY) {
+        append(shown, scalar(showing, "key", as, false));
+        return shown;
+    }
+    append(shown, scalar(showing, mapping->from == VF_FROM_HEADER ? "header" : "value", mapping->name, false));
+    if (as[0]) {
+        append(shown, scalar(showing, "as", as, false));
+    }
+    if (mapping->has_missing) {
+        append(shown, scalar(showing, "missing", mapping->missing.data, false));
+    }
+    return shown;
+}
+
+/* What a built-in envelope means by `name`, or NULL: nothing. */
+static struct vf_shown *show_preset_key(struct showing *showing, const struct vf_preset *preset, const char *name,
+                                        bool numbers_are_offsets)
+{
+    for (int part = 0; part < VF_PART_COUNT; part++) {
+        if (strcmp(name, vf_part_name((enum vf_part)part)) == 0 && preset->parts[part].from != VF_FROM_NOWHERE &&
+            !(part == VF_PART_KIND && vf_node_member(showing->topic, "kind"))) {
+            return show_preset_part(showing, (enum vf_part)part, &preset->parts[part]);
+        }
+    }
+    if (strcmp(name, "version") == 0) {
+        struct vf_shown *version = shown_new(showing, VF_NODE_MAP, name);
+        append(version, scalar(showing, "numbers", "offset", false)); /* no preset carries numbers */
+        return version;
+    }
+    if (strcmp(name, "repeats") == 0 && numbers_are_offsets) {
+        return scalar(showing, name, vf_arena_printf(showing->arena, "%d", preset->repeats).data, true);
+    }
+    return NULL;
+}
+
+/* All that an override does not say is the built-in envelope's: so that people see what that is. */
+static struct vf_shown *fill_override(struct showing *showing, const struct vf_preset *preset, struct vf_shown *said)
+{
+    static const char at[] = "topics.*.override.";
+    struct vf_shown *whole = shown_new(showing, VF_NODE_MAP, "override");
+    const struct vf_node *version = vf_node_member(vf_node_member(showing->topic, "override"), "version");
+    const struct vf_node *numbers = vf_node_member(version, "numbers");
+    for (size_t i = 0; i < vf_key_count; i++) {
+        const char *name = vf_keys[i].path + sizeof at - 1;
+        if (strncmp(vf_keys[i].path, at, sizeof at - 1) != 0 || strchr(name, '.')) {
+            continue;
+        }
+        struct vf_shown *child = said ? said->first : NULL;
+        while (child && strcmp(child->key, name) != 0) {
+            child = child->next;
+        }
+        if (child) { /* a copy, as it stands in the other list */
+            struct vf_shown *copy = shown_new(showing, child->kind, name);
+            *copy = *child;
+            copy->next = NULL;
+            append(whole, copy);
+            continue;
+        }
+        child = show_preset_key(showing, preset, name, !numbers || strcmp(numbers->text, "offset") == 0);
+        if (child) {
+            append(whole, child);
+        }
+    }
+    return whole;
+}
+
 /* What stands for a key of an envelope, or of an override, that the file leaves out. `rest` is its path within that. */
 static struct vf_shown *show_envelope_default(struct showing *showing, const struct vf_key *key, const char *rest,
                                               const struct vf_node *map)
@@ -334,7 +417,10 @@ static struct vf_shown *show_map(struct showing *showing, const char *path, cons
         }
         const struct vf_node *node = vf_node_member(map, rest);
         struct vf_shown *child = NULL;
-        if (node) {
+        if (showing->defaults && strcmp(key->path, "topics.*.override") == 0 && preset_of(showing)) {
+            struct vf_shown *said = node ? show_node(showing, key->path, node) : NULL;
+            child = fill_override(showing, preset_of(showing), said);
+        } else if (node) {
             child = show_node(showing, key->path, node);
         } else if (showing->defaults && key->type == VF_KEY_MAP && fills(key->path)) {
             child = show_map(showing, key->path, NULL, rest);

@@ -3,6 +3,7 @@
 #include "cli/sample.h"
 #include "cli/suggest.h"
 #include "core/body.h"
+#include "core/event_data.h"
 #include "run/generation.h"
 #include "run/supervisor.h"
 
@@ -162,21 +163,15 @@ static bool add_projection(struct vf_buffer *out, struct looking *looking, struc
 }
 
 /* Whether there is data, where the envelope has not looked; false: a finding says that handlers could not read it. */
-static bool look_at_data(struct looking *looking, const struct vf_record *record, const struct vf_event *event,
-                         bool *ret_has_data)
+static bool look_at_data(struct looking *looking, const struct vf_event *event, bool *ret_has_data)
 {
-    struct vf_json root, data;
+    struct vf_json data;
     struct vf_error error;
-    *ret_has_data = event->data_pointer != NULL;
-    if (!event->data_pointer) {
-        return true;
-    }
-    if (vf_json_parse(looking->parser, record->value, &root, &error) != VF_OK) {
-        (void)vf_error_prefix(&error, "a handler that reads e.data would fail: the value");
+    if (vf_event_data(event, looking->parser, ret_has_data, &data, &error) != VF_OK) {
+        (void)vf_error_prefix(&error, "a handler that reads e.data would fail");
         say(looking, VF_FINDING_ERROR, NULL, error.text);
         return false;
     }
-    *ret_has_data = vf_json_at(root, event->data_pointer, &data);
     return true;
 }
 
@@ -197,7 +192,7 @@ static void look_at_record(struct looking *looking, const char *name, const stru
     vf_buffer_printf(&out, "%s: ", name);
     if (event.kind.size == 0) {
         vf_buffer_add_text(&out, "no event (tombstone: ignore)");
-    } else if (!look_at_data(looking, record, &event, &has_data)) {
+    } else if (!look_at_data(looking, &event, &has_data)) {
         vf_buffer_done(&out);
         return;
     } else {

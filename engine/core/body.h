@@ -49,4 +49,8 @@ bool vf_time_parse(struct vf_bytes text, int64_t *ret_unix_ms);
 /* Reads a duration: a whole number with its unit, 5ms, 20s, 10m, 2h, 30d. False where it is none, or is too long. */
 bool vf_duration_parse(const char *text, int64_t *ret_ms);
 
+/* Reads a time as HTTP's headers have it, in whole seconds: "Sun, 01 Mar 2026 10:00:00 GMT", as java.time's RFC_1123_DATE_TIME
+ * writes and reads it (a day of one digit, +hhmm for GMT). False where it is not one. */
+bool vf_time_parse_rfc1123(struct vf_bytes text, int64_t *ret_unix_ms);
+
 #endif

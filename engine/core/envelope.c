@@ -1,45 +1,27 @@
-#include "core/envelope.h"
-
 #include "core/body.h"
+#include "core/envelope_reading.h"
+#include "core/framing.h"
 
 #include <endian.h>
 #include <inttypes.h>
 #include <stdio.h>
 
-/* How much of a value a message shows, and how much room the name of a place takes there. */
-#define SHOWN_BYTES_MAX 64
-#define PLACE_BYTES     192
-
-/* One record while it is read. */
-struct reading {
-    const struct vf_envelope *envelope;
-    const struct vf_envelope_plan *plan;
-    const struct vf_record *record;
-    struct vf_arena *arena;
-    struct vf_error *error;
-    struct vf_json root;                   /* without a document where the value was not parsed */
-    struct vf_json members[VF_PART_COUNT]; /* the plan's, once it is parsed */
-};
-
-/* What a part's place holds. */
-struct found {
-    enum { FOUND_NOTHING, FOUND_NULL, FOUND_BYTES, FOUND_JSON } what;
-    enum vf_json_type type; /* of the JSON */
-    union {
-        struct vf_bytes bytes;
-        struct vf_json json;
-    };
-};
+/* How much room the name of a place takes in a message. */
+#define PLACE_BYTES 192
 
 /* --- finding ------------------------------------------------------------------------------------------------------ */
 
 /* Parses the value and finds the plan's members in one pass. */
-static enum vf_code open_value(struct reading *reading, struct vf_json_parser *parser)
+static enum vf_code open_value(struct vf_envelope_reading *reading, struct vf_json_parser *parser)
 {
     const struct vf_envelope_plan *plan = reading->plan;
-    enum vf_code code = vf_json_parse(parser, reading->record->value, &reading->root, reading->error);
+    enum vf_code code = VF_OK;
+    if (!reading->root.document)
+        code = vf_json_parse(parser, reading->record->value, &reading->root, reading->error);
     if (code) {
+        reading->root.document = NULL;
         (void)vf_error_prefix(reading->error, "the value");
+        vf_framing_explain(reading->record, reading->error);
         return code;
     }
     if (plan->member_count == 0)
@@ -50,39 +32,33 @@ static enum vf_code open_value(struct reading *reading, struct vf_json_parser *p
     return VF_OK;
 }
 
-static struct found find_in_value(const struct reading *reading, const struct vf_mapping *mapping)
+static struct vf_found find_in_value(const struct vf_envelope_reading *reading, const struct vf_mapping *mapping)
 {
     struct vf_json json =
         mapping->member < 0 || !reading->root.document ? reading->root : reading->members[mapping->member];
     if (!json.document || (mapping->member >= 0 && mapping->rest[0] && !vf_json_at(json, mapping->rest, &json)))
-        return (struct found){.what = FOUND_NOTHING};
+        return (struct vf_found){.what = FOUND_NOTHING};
     enum vf_json_type type = vf_json_type(json);
-    return (struct found){.what = type == VF_JSON_NULL ? FOUND_NULL : FOUND_JSON, .type = type, .json = json};
+    return (struct vf_found){.what = type == VF_JSON_NULL ? FOUND_NULL : FOUND_JSON, .type = type, .json = json};
 }
 
-static struct found find(const struct reading *reading, const struct vf_mapping *mapping)
+static struct vf_found find(const struct vf_envelope_reading *reading, const struct vf_mapping *mapping)
 {
-    const struct vf_record *record = reading->record;
     switch (mapping->from) {
     case VF_FROM_VALUE: return find_in_value(reading, mapping);
     case VF_FROM_KEY:
-        return (struct found){.what = record->key_is_null ? FOUND_NULL : FOUND_BYTES, .bytes = record->key};
     case VF_FROM_HEADER:
-        for (size_t i = record->header_count; i-- > 0;) { /* of repeated names the last counts, as in e.headers */
-            const struct vf_header *header = &record->headers[i];
-            if (vf_bytes_is(header->name, mapping->name))
-                return (struct found){.what = header->is_null ? FOUND_NULL : FOUND_BYTES, .bytes = header->value};
-        }
-        break;
+        return mapping->as == VF_AS_CONNECT ? reading->bare[mapping - reading->plan->parts]
+                                            : vf_found_bytes(reading, mapping);
     case VF_FROM_NOWHERE: break;
     }
-    return (struct found){.what = FOUND_NOTHING};
+    return (struct vf_found){.what = FOUND_NOTHING};
 }
 
 /* --- saying what is wrong ------------------------------------------------------------------------------------------- */
 
 /* "/id", "/meta/order (id)", "the header event-type (type)", "the key (id)" */
-static const char *place_of(const struct reading *reading, enum vf_part part, char text[PLACE_BYTES])
+static const char *place_of(const struct vf_envelope_reading *reading, enum vf_part part, char text[PLACE_BYTES])
 {
     const struct vf_mapping *mapping = &reading->plan->parts[part];
     const char *name = vf_part_name(part);
@@ -97,16 +73,6 @@ static const char *place_of(const struct reading *reading, enum vf_part part, ch
     else
         snprintf(text, PLACE_BYTES, "%.128s (%s)", mapping->name, name);
     return text;
-}
-
-/* How much of a text a message shows: whole characters. */
-static int shown(struct vf_bytes text)
-{
-    size_t size = text.size;
-    if (size > SHOWN_BYTES_MAX)
-        for (size = SHOWN_BYTES_MAX; size > 0 && ((unsigned char)text.data[size] & 0xC0) == 0x80;)
-            size--;
-    return (int)size;
 }
 
 static const char *name_json(enum vf_json_type type)
@@ -130,7 +96,8 @@ static char lower(char c)
 }
 
 /* A header that has the name but for its case: "; there is a header Event-Type, and names are exact". */
-static void hint_header(const struct reading *reading, const struct vf_mapping *mapping, char hint[PLACE_BYTES])
+static void hint_header(const struct vf_envelope_reading *reading, const struct vf_mapping *mapping,
+                        char hint[PLACE_BYTES])
 {
     hint[0] = '\0';
     if (mapping->from != VF_FROM_HEADER)
@@ -142,30 +109,38 @@ static void hint_header(const struct reading *reading, const struct vf_mapping *
         for (size_t j = 0; same && j < name.size; j++)
             same = lower(name.data[j]) == lower(wanted.data[j]);
         if (same) {
-            snprintf(hint, PLACE_BYTES, "; there is a header %.*s, and names are exact", shown(name), name.data);
+            snprintf(hint, PLACE_BYTES, "; there is a header %.*s, and names are exact", vf_envelope_shown(name),
+                     name.data);
             return;
         }
     }
 }
 
-static enum vf_code wrong(const struct reading *reading, enum vf_part part, const struct found *found,
+static enum vf_code wrong(const struct vf_envelope_reading *reading, enum vf_part part, const struct vf_found *found,
                           const char *wanted)
 {
     char place[PLACE_BYTES], hint[PLACE_BYTES] = "";
-    const char *what = "missing";
+    const char *what = "missing", *advice = NULL;
     place_of(reading, part, place);
     switch (found->what) {
-    case FOUND_NOTHING: hint_header(reading, &reading->plan->parts[part], hint); break;
-    case FOUND_NULL: what = "null"; break;
+    case FOUND_NOTHING:
+        hint_header(reading, &reading->plan->parts[part], hint);
+        advice = hint[0] ? NULL : vf_preset_advice(reading, part);
+        break;
+    case FOUND_NULL:
+        what = "null";
+        advice = vf_preset_advice(reading, part);
+        break;
     case FOUND_JSON: what = name_json(found->type); break;
     case FOUND_BYTES:
         if (vf_bytes_is_utf8(found->bytes))
-            return vf_fail(reading->error, VF_E_DATA, "%s is \"%.*s\", %s is wanted", place, shown(found->bytes),
-                           found->bytes.size ? found->bytes.data : "", wanted);
+            return vf_fail(reading->error, VF_E_DATA, "%s is \"%.*s\", %s is wanted", place,
+                           vf_envelope_shown(found->bytes), found->bytes.size ? found->bytes.data : "", wanted);
         what = "not UTF-8";
         break;
     }
-    return vf_fail(reading->error, VF_E_DATA, "%s is %s, %s is wanted%s", place, what, wanted, hint);
+    return vf_fail(reading->error, VF_E_DATA, "%s is %s, %s is wanted%s%s%s", place, what, wanted, hint,
+                   advice ? ": " : "", advice ? advice : "");
 }
 
 /* --- numbers -------------------------------------------------------------------------------------------------------- */
@@ -191,8 +166,9 @@ static enum decimal parse_decimal(struct vf_bytes text, int64_t *ret_number)
     return beyond ? DECIMAL_BEYOND : DECIMAL_FINE;
 }
 
-static enum vf_code read_decimal(const struct reading *reading, enum vf_part part, const struct found *found,
-                                 struct vf_bytes text, const char *wanted, int64_t *ret_number)
+static enum vf_code read_decimal(const struct vf_envelope_reading *reading, enum vf_part part,
+                                 const struct vf_found *found, struct vf_bytes text, const char *wanted,
+                                 int64_t *ret_number)
 {
     char place[PLACE_BYTES];
     switch (parse_decimal(text, ret_number)) {
@@ -204,7 +180,7 @@ static enum vf_code read_decimal(const struct reading *reading, enum vf_part par
                    place_of(reading, part, place), wanted);
 }
 
-static enum vf_code read_be64(const struct reading *reading, enum vf_part part, struct vf_bytes bytes,
+static enum vf_code read_be64(const struct vf_envelope_reading *reading, enum vf_part part, struct vf_bytes bytes,
                               int64_t *ret_number)
 {
     char place[PLACE_BYTES];
@@ -218,8 +194,8 @@ static enum vf_code read_be64(const struct reading *reading, enum vf_part part, 
 }
 
 /* An integer from anywhere: JSON's own, decimal digits, or 8 bytes. */
-static enum vf_code read_integer(const struct reading *reading, enum vf_part part, const struct found *found,
-                                 const char *wanted, int64_t *ret_number)
+static enum vf_code read_integer(const struct vf_envelope_reading *reading, enum vf_part part,
+                                 const struct vf_found *found, const char *wanted, int64_t *ret_number)
 {
     enum vf_as as = reading->plan->parts[part].as;
     if (found->what == FOUND_BYTES)
@@ -238,8 +214,8 @@ static enum vf_code read_integer(const struct reading *reading, enum vf_part par
 /* --- texts ---------------------------------------------------------------------------------------------------------- */
 
 /* What every text of an envelope has to be; what came from JSON is known to be UTF-8. */
-static enum vf_code check_text(const struct reading *reading, enum vf_part part, const struct found *found,
-                               struct vf_bytes text)
+static enum vf_code check_text(const struct vf_envelope_reading *reading, enum vf_part part,
+                               const struct vf_found *found, struct vf_bytes text)
 {
     char place[PLACE_BYTES];
     if (!text.size)
@@ -247,19 +223,24 @@ static enum vf_code check_text(const struct reading *reading, enum vf_part part,
     if (text.size > VF_ID_BYTES_MAX)
         return vf_fail(reading->error, VF_E_DATA, "%s has %zu bytes, at most %d are allowed",
                        place_of(reading, part, place), text.size, VF_ID_BYTES_MAX);
-    if (memchr(text.data, '\0', text.size))
-        return vf_fail(reading->error, VF_E_DATA, "%s holds NUL", place_of(reading, part, place));
-    if (found->what == FOUND_BYTES && !vf_bytes_is_utf8(text))
-        return vf_fail(reading->error, VF_E_DATA, "%s is not UTF-8", place_of(reading, part, place));
-    return VF_OK;
+    bool has_nul = memchr(text.data, '\0', text.size) != NULL;
+    if (!has_nul && (found->what != FOUND_BYTES || vf_bytes_is_utf8(text)))
+        return VF_OK;
+    if (reading->plan->parts[part].from == VF_FROM_KEY) {
+        enum vf_code code = vf_framing_check(text, place_of(reading, part, place), reading->error);
+        if (code)
+            return code;
+    }
+    return vf_fail(reading->error, VF_E_DATA, "%s %s", place_of(reading, part, place),
+                   has_nul ? "holds NUL" : "is not UTF-8");
 }
 
 /* A text, borrowed from the record, the parser, the envelope or `digits`. */
-static enum vf_code read_text(const struct reading *reading, enum vf_part part, const char *wanted, char digits[24],
-                              struct vf_bytes *ret_text)
+static enum vf_code read_text(const struct vf_envelope_reading *reading, enum vf_part part, const char *wanted,
+                              char digits[24], struct vf_bytes *ret_text)
 {
     const struct vf_mapping *mapping = &reading->plan->parts[part];
-    struct found found = find(reading, mapping);
+    struct vf_found found = find(reading, mapping);
     struct vf_bytes text;
     int64_t number;
     if (mapping->has_missing && (found.what == FOUND_NOTHING || found.what == FOUND_NULL)) {
@@ -289,7 +270,7 @@ static enum vf_code read_text(const struct reading *reading, enum vf_part part, 
 
 /* --- the parts ------------------------------------------------------------------------------------------------------ */
 
-static enum vf_code read_kind(const struct reading *reading, char digits[24], struct vf_bytes *ret_kind)
+static enum vf_code read_kind(const struct vf_envelope_reading *reading, char digits[24], struct vf_bytes *ret_kind)
 {
     char place[PLACE_BYTES];
     struct vf_bytes kind;
@@ -302,13 +283,13 @@ static enum vf_code read_kind(const struct reading *reading, char digits[24], st
         return code;
     if (memchr(kind.data, '/', kind.size))
         return vf_fail(reading->error, VF_E_DATA, "%s holds a '/': %.*s", place_of(reading, VF_PART_KIND, place),
-                       shown(kind), kind.data);
+                       vf_envelope_shown(kind), kind.data);
     *ret_kind = kind;
     return VF_OK;
 }
 
 /* kind/id in one piece; the event's kind and id are its parts. */
-static enum vf_code read_aggregate(const struct reading *reading, struct vf_event *event)
+static enum vf_code read_aggregate(const struct vf_envelope_reading *reading, struct vf_event *event)
 {
     bool either =
         reading->plan->parts[VF_PART_ID].as == VF_AS_UNSAID && reading->plan->parts[VF_PART_ID].from == VF_FROM_VALUE;
@@ -330,7 +311,7 @@ static enum vf_code read_aggregate(const struct reading *reading, struct vf_even
     return VF_OK;
 }
 
-static enum vf_code read_version(const struct reading *reading, struct vf_event *event)
+static enum vf_code read_version(const struct vf_envelope_reading *reading, struct vf_event *event)
 {
     const struct vf_envelope *envelope = reading->envelope;
     event->numbers = envelope->numbers;
@@ -349,15 +330,15 @@ static enum vf_code read_version(const struct reading *reading, struct vf_event 
             event->version_text = vf_arena_copy(reading->arena, text);
         return code;
     }
-    struct found found = find(reading, &reading->plan->parts[VF_PART_VERSION]);
+    struct vf_found found = find(reading, &reading->plan->parts[VF_PART_VERSION]);
     return read_integer(reading, VF_PART_VERSION, &found, "an integer", &event->version);
 }
 
-static enum vf_code read_type(const struct reading *reading, struct vf_event *event)
+static enum vf_code read_type(const struct vf_envelope_reading *reading, struct vf_event *event)
 {
     char digits[24];
     struct vf_bytes type = {0};
-    if (reading->record->value_is_null && reading->envelope->tombstone == VF_TOMBSTONE_TYPE) {
+    if (reading->is_tombstone && reading->envelope->tombstone == VF_TOMBSTONE_TYPE) {
         event->type = vf_bytes_from(reading->envelope->tombstone_type);
         return VF_OK;
     }
@@ -367,13 +348,13 @@ static enum vf_code read_type(const struct reading *reading, struct vf_event *ev
     return code;
 }
 
-static enum vf_code read_schema(const struct reading *reading, struct vf_event *event)
+static enum vf_code read_schema(const struct vf_envelope_reading *reading, struct vf_event *event)
 {
     const struct vf_mapping *mapping = &reading->plan->parts[VF_PART_SCHEMA];
     event->schema = 1;
     if (mapping->from == VF_FROM_NOWHERE)
         return VF_OK;
-    struct found found = find(reading, mapping);
+    struct vf_found found = find(reading, mapping);
     bool is_left_out = found.what == FOUND_NOTHING || found.what == FOUND_NULL;
     if (is_left_out && mapping->has_missing) {
         event->schema = mapping->missing_number;
@@ -384,24 +365,27 @@ static enum vf_code read_schema(const struct reading *reading, struct vf_event *
     return read_integer(reading, VF_PART_SCHEMA, &found, "an integer", &event->schema);
 }
 
-static enum vf_code read_text_time(const struct reading *reading, const struct found *found, int64_t *ret_time_ms)
+static enum vf_code read_text_time(const struct vf_envelope_reading *reading, const struct vf_found *found,
+                                   int64_t *ret_time_ms)
 {
-    static const char wanted[] = "an RFC 3339 time like 2026-03-01T10:00:00.000Z";
+    bool is_rfc1123 = reading->plan->parts[VF_PART_TIME].as == VF_AS_RFC1123;
+    const char *wanted = is_rfc1123 ? "an RFC 1123 time like Sun, 01 Mar 2026 10:00:00 GMT"
+                                    : "an RFC 3339 time like 2026-03-01T10:00:00.000Z";
     char place[PLACE_BYTES];
     bool is_string = found->what == FOUND_JSON && found->type == VF_JSON_STRING;
     if (found->what != FOUND_BYTES && !is_string)
-        return wrong(reading, VF_PART_TIME, found, "an RFC 3339 string");
+        return wrong(reading, VF_PART_TIME, found, is_rfc1123 ? "an RFC 1123 string" : "an RFC 3339 string");
     struct vf_bytes text = is_string ? vf_json_string(found->json) : found->bytes;
-    if (vf_time_parse(text, ret_time_ms))
+    if (is_rfc1123 ? vf_time_parse_rfc1123(text, ret_time_ms) : vf_time_parse(text, ret_time_ms))
         return VF_OK;
     if (!is_string)
         return wrong(reading, VF_PART_TIME, found, wanted);
     return vf_fail(reading->error, VF_E_DATA, "%s is \"%.*s\", %s is wanted", place_of(reading, VF_PART_TIME, place),
-                   shown(text), text.size ? text.data : "", wanted);
+                   vf_envelope_shown(text), text.size ? text.data : "", wanted);
 }
 
 /* The time where it is not mapped, or missing as it may be. */
-static enum vf_code stand_in_timestamp(const struct reading *reading, int64_t *ret_time_ms)
+static enum vf_code stand_in_timestamp(const struct vf_envelope_reading *reading, int64_t *ret_time_ms)
 {
     char place[PLACE_BYTES];
     *ret_time_ms = reading->record->timestamp_ms;
@@ -413,10 +397,10 @@ static enum vf_code stand_in_timestamp(const struct reading *reading, int64_t *r
                    place_of(reading, VF_PART_TIME, place));
 }
 
-static enum vf_code read_time(const struct reading *reading, struct vf_event *event)
+static enum vf_code read_time(const struct vf_envelope_reading *reading, struct vf_event *event)
 {
     const struct vf_mapping *mapping = &reading->plan->parts[VF_PART_TIME];
-    struct found found = find(reading, mapping);
+    struct vf_found found = find(reading, mapping);
     bool is_left_out = found.what == FOUND_NOTHING || found.what == FOUND_NULL;
     bool may_be_left_out = mapping->has_missing || mapping->from == VF_FROM_NOWHERE ||
                            (mapping->from == VF_FROM_VALUE && reading->record->value_is_null);
@@ -440,14 +424,14 @@ static enum vf_code read_time(const struct reading *reading, struct vf_event *ev
 }
 
 /* Nothing, null or "": many serializers write what is not there so. */
-static bool is_empty(struct found found)
+static bool is_empty(struct vf_found found)
 {
     if (found.what == FOUND_JSON)
         return found.type == VF_JSON_STRING && vf_json_string(found.json).size == 0;
     return found.what != FOUND_BYTES || found.bytes.size == 0;
 }
 
-static enum vf_code read_event_id(const struct reading *reading, struct vf_event *event)
+static enum vf_code read_event_id(const struct vf_envelope_reading *reading, struct vf_event *event)
 {
     const struct vf_mapping *mapping = &reading->plan->parts[VF_PART_EVENT_ID];
     bool is_needed = reading->envelope->numbers == VF_NUMBERS_REVISION || reading->envelope->repeats > 0;
@@ -463,7 +447,7 @@ static enum vf_code read_event_id(const struct reading *reading, struct vf_event
     return code;
 }
 
-static const char *find_data(const struct reading *reading)
+static const char *find_data(const struct vf_envelope_reading *reading)
 {
     const struct vf_mapping *mapping = &reading->plan->parts[VF_PART_DATA];
     if (mapping->from == VF_FROM_NOWHERE || reading->record->value_is_null)
@@ -475,24 +459,31 @@ enum vf_code vf_envelope_read(const struct vf_envelope *envelope, const struct v
                               struct vf_json_parser *parser, struct vf_arena *arena, struct vf_event *ret_event,
                               struct vf_error *error)
 {
-    struct reading reading; /* not cleared: its members are set where there are any */
+    struct vf_envelope_reading reading; /* not cleared: its members are set where there are any */
     reading.envelope = envelope;
     reading.plan = envelope->plan ? envelope->plan : &vf_envelope_standard;
     reading.record = record;
     reading.arena = arena;
     reading.error = error;
     reading.root.document = NULL;
+    reading.is_tombstone = record->value_is_null;
     struct vf_event event = {.record = record};
     enum vf_code code = VF_OK;
-    if (record->value_is_null && envelope->tombstone == VF_TOMBSTONE_IGNORED) {
+    const struct vf_preset *preset = reading.plan->preset;
+    if (preset) {
+        code = vf_preset_begin(&reading, parser);
+        if (code)
+            return code;
+    }
+    if (reading.is_tombstone && envelope->tombstone == VF_TOMBSTONE_IGNORED) {
         *ret_event = event;
         return VF_OK;
     }
-    if (record->value_is_null && envelope->tombstone == VF_TOMBSTONE_UNREADABLE)
-        return vf_fail(error, VF_E_DATA,
+    if (reading.is_tombstone && envelope->tombstone == VF_TOMBSTONE_UNREADABLE)
+        code = vf_fail(error, VF_E_DATA,
                        "the value is null (a tombstone), and the topic's envelope does not say what that means: "
                        "`tombstone: ignore`, or the name of an event type");
-    if (reading.plan->parses_value && !record->value_is_null)
+    if (!code && reading.plan->parses_value && !record->value_is_null)
         code = open_value(&reading, parser);
     if (!code)
         code = read_aggregate(&reading, &event);
@@ -506,9 +497,13 @@ enum vf_code vf_envelope_read(const struct vf_envelope *envelope, const struct v
         code = read_time(&reading, &event);
     if (!code)
         code = read_event_id(&reading, &event);
-    if (code)
-        return code;
-    event.data_pointer = find_data(&reading);
-    *ret_event = event;
-    return VF_OK;
+    if (!code) {
+        event.data_pointer = find_data(&reading);
+        event.data_form = reading.plan->data_form;
+    }
+    if (preset)
+        code = vf_preset_end(&reading, parser, code, &event);
+    if (!code)
+        *ret_event = event;
+    return code;
 }

@@ -41,6 +41,9 @@ enum vf_as {
     VF_AS_BE64,    /* 8 bytes, big-endian, signed. As a time: Unix milliseconds */
     VF_AS_RFC3339, /* a time as text */
     VF_AS_UNIX_MS, /* a time as an integer */
+    VF_AS_RFC1123, /* a time as HTTP's headers have it */
+    VF_AS_JSON,    /* data: a string holds it as JSON */
+    VF_AS_CONNECT, /* as Kafka Connect's converters write it: in {"schema","payload"}, as a JSON string, or bare */
 };
 
 struct vf_mapping {
@@ -56,6 +59,8 @@ struct vf_mapping {
     const char *rest;
 };
 
+struct vf_preset;
+
 /* How an event is put together from a record. The members are the value's own, found in one pass over it. */
 struct vf_envelope_plan {
     struct vf_mapping parts[VF_PART_COUNT];
@@ -63,6 +68,13 @@ struct vf_envelope_plan {
     int member_count;
     uint64_t member_sizes; /* bit n: some member's name has n (modulo 64) bytes */
     bool parses_value;     /* some part other than the data is in the value */
+    bool has_connect;      /* some part in a key or header is VF_AS_CONNECT */
+    bool joins_source;     /* a CloudEvent's id tells it from its source's other events only */
+    enum vf_data_form data_form;
+
+    /* Of an envelope that is built in (core/preset.h); else NULL. */
+    const struct vf_preset *preset;
+    const struct vf_envelope_plan *structured; /* CloudEvents: how those are read that are in the value whole */
 };
 
 enum vf_tombstone {
@@ -80,6 +92,7 @@ struct vf_envelope {
     int32_t repeats; /* with `offset` numbers: event ids remembered an aggregate */
     enum vf_tombstone tombstone;
     const char *tombstone_type;
+    const struct vf_preset *preset;      /* NULL: a mapping of the user's, or the default */
     const struct vf_envelope_plan *plan; /* NULL: the default's */
 };
 
@@ -87,7 +100,7 @@ struct vf_envelope {
 extern const struct vf_envelope_plan vf_envelope_standard;
 
 /*
- * Makes the plan of `envelope` from a mapping a part; what is not needed (the kind where the topic fixes it, the version where
+ * Makes the plan of `envelope` (and of its preset) from a mapping a part; what is not needed (the kind where the topic fixes it, the version where
  * offsets stand in for it) is left out. Pointers begin with '/' or are empty. The plan, and all that it needs of the mappings,
  * lives in the arena.
  */
@@ -103,7 +116,8 @@ void vf_envelope_resolve(struct vf_envelope *envelope, const struct vf_mapping m
  * event_id may be missing or empty, but for `revision` numbers and `repeats`. A time is between the years 0 and 9999; where it is not
  * mapped, the record's timestamp. What is null counts as missing, but for data. Of repeated members, keys and headers the last
  * counts. Where nothing but the data is in the value, the value is not looked at: event->data_pointer is then the mapping's,
- * whatever is there.
+ * whatever is there. Of a preset, what a record needs and has not got is named with the preset's name; a record of another
+ * make is told to be one; and a value in a frame of a schema registry is always unreadable.
  */
 VF_MUSTCHECK enum vf_code vf_envelope_read(const struct vf_envelope *envelope, const struct vf_record *record,
                                            struct vf_json_parser *parser, struct vf_arena *arena,

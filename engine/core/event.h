@@ -57,24 +57,35 @@ enum vf_numbers {
 /* How many event ids an aggregate's entry may remember (`repeats` in viewfold.yaml). */
 #define VF_REPEATS_MAX 1024
 
+/* How the data lies where data_pointer leads to (vf_event_data reads it). */
+enum vf_data_form {
+    VF_DATA_PLAIN,
+    VF_DATA_IN_STRING, /* a string holds it as JSON; anything else is the data itself */
+    VF_DATA_CONNECT,   /* perhaps in {"schema","payload"}, perhaps in a string that holds an object or a list as JSON */
+    VF_DATA_CLOUDEVENT, /* a structured CloudEvent may have it as data_base64, which is not read */
+};
+
 struct vf_event {
     const struct vf_record *record;
     struct vf_bytes kind;      /* order */
     struct vf_bytes id;        /* 42 */
     struct vf_bytes aggregate; /* order/42 */
     struct vf_bytes event_id;  /* size 0 where none */
-    struct vf_bytes type;      /* OrderCreated */
+    struct vf_bytes
+        repeat_id;        /* what tells it from the others among `repeats`: the event id, or that with its source */
+    struct vf_bytes type; /* OrderCreated */
     int64_t version;
     struct vf_bytes
         version_text; /* of `ordered` numbers that are strings: the number, and `version` is 0. Else size 0 */
     int64_t schema;   /* 1 where none is mapped */
     int64_t time_ms;  /* Unix milliseconds */
     enum vf_numbers numbers;
-    int32_t repeats;           /* `offset` numbers: event ids that are remembered an aggregate; 0: none */
-    int64_t first;             /* the first number of a sequence */
-    bool first_any;            /* history: partial: any first number goes */
-    const char *data_pointer;  /* JSON pointer into record->value where the data is; NULL: it has none */
-    struct vf_bytes data_text; /* after an upcast: the data as JSON text, instead of data_pointer. Else size 0 */
+    int32_t repeats;             /* `offset` numbers: event ids that are remembered an aggregate; 0: none */
+    int64_t first;               /* the first number of a sequence */
+    bool first_any;              /* history: partial: any first number goes */
+    const char *data_pointer;    /* JSON pointer into record->value where the data is; NULL: it has none */
+    struct vf_bytes data_text;   /* after an upcast: the data as JSON text, instead of data_pointer. Else size 0 */
+    enum vf_data_form data_form; /* of what data_pointer leads to */
 };
 
 /* A whole record as bytes, as it is set aside (all but `row` and `assignment`), and back: everything in the arena, `row` is

@@ -7,7 +7,7 @@
  * Both directions count years from 1 March, so that the leap day is the year's last, in eras of 400 years (146,097 days).
  * 1970-01-01 is day 719,468 since 0000-03-01.
  */
-static int64_t days_from_date(int64_t year, int month, int day)
+static inline int64_t days_from_date(int64_t year, int month, int day)
 {
     int64_t shifted = month <= 2 ? year - 1 : year;
     int64_t era = (shifted >= 0 ? shifted : shifted - 399) / 400;
@@ -101,16 +101,19 @@ static bool read_one_of(struct reader *reader, const char *characters, char *ret
     return true;
 }
 
-static bool read_date(struct reader *reader, int64_t *ret_days)
+static inline bool is_in_month(int year, int month, int day)
 {
     static const signed char lengths[] = {31, 28, 31, 30, 31, 30, 31, 31, 30, 31, 30, 31};
+    bool leap = (year % 4 == 0 && year % 100 != 0) || year % 400 == 0;
+    return day <= lengths[month - 1] + (leap && month == 2);
+}
+
+static bool read_date(struct reader *reader, int64_t *ret_days)
+{
     int year, month, day;
     if (!read_digits(reader, 4, 0, 9999, &year) || !read_one_of(reader, "-", NULL) ||
         !read_digits(reader, 2, 1, 12, &month) || !read_one_of(reader, "-", NULL) ||
-        !read_digits(reader, 2, 1, 31, &day))
-        return false;
-    bool leap = (year % 4 == 0 && year % 100 != 0) || year % 400 == 0;
-    if (day > lengths[month - 1] + (leap && month == 2))
+        !read_digits(reader, 2, 1, 31, &day) || !is_in_month(year, month, day))
         return false;
     *ret_days = days_from_date(year, month, day);
     return true;
@@ -186,4 +189,65 @@ bool vf_duration_parse(const char *text, int64_t *ret_ms)
         if (strcmp(at, units[i].name) == 0)
             return !__builtin_mul_overflow(number, units[i].factor_ms, ret_ms);
     return false;
+}
+
+/* One of twelve or seven names of three letters, by its number from 0. */
+static bool read_name(struct reader *reader, const char *names, int *ret_number)
+{
+    if (reader->end - reader->at < 3)
+        return false;
+    for (int i = 0; names[3 * i]; i++) {
+        if (memcmp(names + (size_t)3 * (size_t)i, reader->at, 3) == 0) {
+            reader->at += 3;
+            *ret_number = i;
+            return true;
+        }
+    }
+    return false;
+}
+
+/* Whether `text` comes next; it is passed over. */
+static bool read_literal(struct reader *reader, const char *text)
+{
+    size_t size = strlen(text);
+    if ((size_t)(reader->end - reader->at) < size || memcmp(reader->at, text, size) != 0)
+        return false;
+    reader->at += size;
+    return true;
+}
+
+/* "Sun, 1 Mar 2026": the day may have one digit (java.time writes it so), and its name has to be right. */
+static bool read_named_date(struct reader *reader, int64_t *ret_days)
+{
+    int weekday, day, month, year;
+    if (!read_name(reader, "SunMonTueWedThuFriSat", &weekday) || !read_literal(reader, ", ") ||
+        (!read_digits(reader, 2, 1, 31, &day) && !read_digits(reader, 1, 1, 9, &day)) || !read_literal(reader, " ") ||
+        !read_name(reader, "JanFebMarAprMayJunJulAugSepOctNovDec", &month) || !read_literal(reader, " ") ||
+        !read_digits(reader, 4, 0, 9999, &year) || !is_in_month(year, month + 1, day))
+        return false;
+    *ret_days = days_from_date(year, month + 1, day);
+    return (*ret_days % 7 + 7 + 4) % 7 == weekday; /* 1970-01-01 was a Thursday */
+}
+
+bool vf_time_parse_rfc1123(struct vf_bytes text, int64_t *ret_unix_ms)
+{
+    if (!text.size)
+        return false;
+    struct reader reader = {text.data, text.data + text.size};
+    int64_t days;
+    int hour, minute, second, hours = 0, minutes = 0;
+    char sign = '+';
+    if (!read_named_date(&reader, &days) || !read_literal(&reader, " ") || !read_digits(&reader, 2, 0, 23, &hour) ||
+        !read_literal(&reader, ":") || !read_digits(&reader, 2, 0, 59, &minute) || !read_literal(&reader, ":") ||
+        !read_digits(&reader, 2, 0, 59, &second) || !read_literal(&reader, " "))
+        return false;
+    bool is_zoned = !read_literal(&reader, "GMT");
+    if (is_zoned && (!read_one_of(&reader, "+-", &sign) || !read_digits(&reader, 2, 0, 23, &hours) ||
+                     !read_digits(&reader, 2, 0, 59, &minutes)))
+        return false;
+    if (reader.at != reader.end)
+        return false;
+    int offset = (hours * 60 + minutes) * 60 * (sign == '-' ? -1 : 1);
+    *ret_unix_ms = (days * DAY_SECONDS + hour * 3600 + minute * 60 + second - offset) * 1000;
+    return true;
 }

@@ -69,19 +69,25 @@ static enum vf_order ordered_order(const struct vf_event *event, const struct vf
     return vf_bytes_compare(event->version_text, last->more->text) > 0 ? VF_NEXT : VF_DUPLICATE;
 }
 
+/* What tells an event from the aggregate's others, whatever their numbers. */
+static struct vf_bytes repeat_id(const struct vf_event *event)
+{
+    return event->repeat_id.size > 0 ? event->repeat_id : event->event_id;
+}
+
 static bool is_in_window(const struct vf_event *event, const struct vf_last *last)
 {
     if (!last->exists || !last->more || !last->more->is_window)
         return false;
     uint32_t kept = (uint32_t)event->repeats;
     uint32_t forgotten = last->more->id_count > kept ? last->more->id_count - kept : 0;
-    return is_among(last->more->ids, event->event_id, forgotten);
+    return is_among(last->more->ids, repeat_id(event), forgotten);
 }
 
 static enum vf_order offset_order(const struct vf_event *event, const struct vf_last *last)
 {
-    if (event->repeats > 0 && event->event_id.size > 0) {
-        if (event->event_id.size > VF_ID_BYTES_MAX)
+    if (event->repeats > 0 && repeat_id(event).size > 0) {
+        if (repeat_id(event).size > VF_ID_BYTES_MAX)
             return VF_UNFIT;
         /* GUARD rule-window: an event that its producer sent again, with a new offset, would be counted twice */
         if (is_in_window(event, last))
@@ -114,6 +120,7 @@ struct vf_version_more *vf_version_more_after(const struct vf_event *event, cons
 {
     struct vf_version_more next = {.text = event->version_text};
     const struct vf_version_more *before = last->exists ? last->more : NULL;
+    struct vf_bytes event_id = event->numbers == VF_NUMBERS_OFFSET ? repeat_id(event) : event->event_id;
     vf_buffer_clear(scratch);
     if (event->numbers == VF_NUMBERS_REVISION) {
         /* GUARD ids-of-version: siblings that were taken in before this one would be forgotten */
@@ -126,7 +133,7 @@ struct vf_version_more *vf_version_more_after(const struct vf_event *event, cons
         if (before && before->is_window) {
             struct vf_bytes kept = before->ids, id;
             uint32_t count = before->id_count;
-            uint32_t room = (uint32_t)event->repeats - (event->event_id.size > 0 ? 1 : 0);
+            uint32_t room = (uint32_t)event->repeats - (event_id.size > 0 ? 1 : 0);
             /* GUARD window-bound: an aggregate's entry would grow with every event */
             while (count > room && vf_event_ids_next(&kept, &id))
                 count--;
@@ -136,8 +143,8 @@ struct vf_version_more *vf_version_more_after(const struct vf_event *event, cons
     } else {
         return vf_version_more_copy(NULL, &next);
     }
-    if (event->event_id.size > 0) {
-        vf_event_ids_add(scratch, event->event_id);
+    if (event_id.size > 0) {
+        vf_event_ids_add(scratch, event_id);
         next.id_count++;
     }
     next.ids = vf_bytes(scratch->data, scratch->size);
@@ -214,10 +221,10 @@ static enum vf_code fail_id(const struct vf_event *event, struct vf_error *error
                        "%.*s: version %lld has no event id, and with `revision` numbers it is what tells a repeat from "
                        "another event of the same version: map `event_id`",
                        (int)aggregate.size, aggregate.data, (long long)event->version);
-    if (event->event_id.size > VF_ID_BYTES_MAX)
+    size_t size = event->numbers == VF_NUMBERS_OFFSET ? repeat_id(event).size : event->event_id.size;
+    if (size > VF_ID_BYTES_MAX)
         return vf_fail(error, VF_E_DATA, "%.*s: the event id of version %lld has %zu bytes, at most %d are remembered",
-                       (int)aggregate.size, aggregate.data, (long long)event->version, event->event_id.size,
-                       VF_ID_BYTES_MAX);
+                       (int)aggregate.size, aggregate.data, (long long)event->version, size, VF_ID_BYTES_MAX);
     return vf_fail(error, VF_E_DATA,
                    "%.*s: more than %d events have version %lld, and no more event ids are remembered of one version. "
                    "Is the version mapped to the aggregate's own number?",
@@ -243,7 +250,7 @@ enum vf_code vf_version_fail(const struct vf_event *event, const struct vf_last 
         return fail_gap(event, last, error);
     if (last->exists && (event->version_text.size > 0 || has_text(last)))
         return fail_form(event, last, error);
-    if (event->numbers == VF_NUMBERS_OFFSET && event->event_id.size <= VF_ID_BYTES_MAX)
+    if (event->numbers == VF_NUMBERS_OFFSET && repeat_id(event).size <= VF_ID_BYTES_MAX)
         return fail_offset(event, last, error);
     return fail_id(event, error);
 }

@@ -266,7 +266,8 @@ int scene_setup(void **state)
 int scene_teardown(void **state)
 {
     struct scene *scene = *state;
-    static const char *const names[] = {"viewfold.yaml", "p.lua", "q.lua", "a.lua", "b.lua", "sample"};
+    static const char *const names[] = {"viewfold.yaml", "p.lua",        "q.lua",     "a.lua",     "b.lua",
+                                        "sample",        "accounts.lua", "cards.lua", "loans.lua", "shown.lua"};
     for (size_t i = 0; i < sizeof names / sizeof names[0]; i++) {
         char path[128];
         snprintf(path, sizeof path, "%s/%s", scene->folder, names[i]);

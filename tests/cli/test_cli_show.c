@@ -1,6 +1,7 @@
 /* `viewfold config`: what it prints is the configuration, is read back as the same one, and tells no secret. */
 #include "cli/config_read.h"
 #include "cli/config_show.h"
+#include "core/preset.h"
 
 #include <setjmp.h>
 #include <stdarg.h>
@@ -144,6 +145,47 @@ static void an_envelopes_defaults_are_printed_too(void **state)
         "  p:\n    topic: p\n    kind: k\n    envelope: f\n    history: complete\n    override:\n"
         "      version:\n        value: \"/v\"\n        numbers: ordered\n"
         "      tombstone: ignore\n" TAIL);
+}
+
+static void a_built_in_envelope_is_printed_as_what_it_means(void **state)
+{
+    (void)state;
+    static const char text[] =
+        "topics:\n"
+        "  a: {kind: k, envelope: cloudevents}\n"
+        "  b: {kind: k, envelope: debezium-outbox, override: {tombstone: ignore, version: {header: "
+        "v, numbers: ordered}}}\n"
+        "  c: {envelope: eventuate-tram, override: {id: {key: utf8}, version: {numbers: offset}}}\n";
+    expect_shown(
+        text, true, false,
+        "kafka:\n  group: viewfold\n"
+        "topics:\n"
+        "  a:\n    topic: a\n    kind: k\n    envelope: cloudevents\n    history: complete\n    override:\n"
+        "      id:\n        header: ce_subject\n        as: utf8\n"
+        "      version:\n        numbers: offset\n"
+        "      event_id:\n        header: ce_id\n        as: utf8\n"
+        "      type:\n        header: ce_type\n        as: utf8\n"
+        "      time:\n        header: ce_time\n        as: rfc3339\n        missing: timestamp\n"
+        "      data:\n        value: \"\"\n"
+        "      repeats: 64\n"
+        "  b:\n    topic: b\n    kind: k\n    envelope: debezium-outbox\n    history: complete\n    override:\n"
+        "      id:\n        key: connect\n"
+        "      version:\n        header: v\n        as: int\n        numbers: ordered\n"
+        "      event_id:\n        header: id\n        as: connect\n"
+        "      type:\n        header: eventType\n        as: connect\n"
+        "      data:\n        value: \"\"\n        as: connect\n"
+        "      tombstone: ignore\n"
+        "  c:\n    topic: c\n    envelope: eventuate-tram\n    history: complete\n    override:\n"
+        "      kind:\n        value: \"/headers/event-aggregate-type\"\n        as: utf8\n"
+        "      id:\n        key: utf8\n"
+        "      version:\n        numbers: offset\n"
+        "      event_id:\n        value: \"/headers/ID\"\n        as: utf8\n"
+        "      type:\n        value: \"/headers/event-type\"\n        as: utf8\n"
+        "      time:\n        value: \"/headers/DATE\"\n        as: rfc1123\n        missing: timestamp\n"
+        "      data:\n        value: \"/payload\"\n        as: json\n"
+        "      repeats: 64\n" TAIL);
+    expect_shown("topics: {a: {kind: k, envelope: cloudevents}}\n", false, false,
+                 "topics:\n  a:\n    kind: k\n    envelope: cloudevents\n");
 }
 
 /* A secret from outside is shown as where it comes from, one in the file as ***; whatever the value, never itself. */
@@ -451,10 +493,32 @@ static void add_override(struct vf_buffer *out)
     vf_buffer_add_text(out, "}, ");
 }
 
+/* A topic in a built-in envelope, with any override that goes with all of them. */
+static void add_preset_topic(struct vf_buffer *out, unsigned number)
+{
+    static const char *const overrides[] = {
+        "id: {key: int}, ",       "version: {header: v, as: int, numbers: sequence, first: 0}, ",
+        "kind: {value: /kind}, ", "data: {value: /x, as: json}, ",
+        "repeats: 3, ",           "time: {header: ce_at, as: rfc1123, missing: timestamp}, ",
+        "tombstone: ignore, ",    "event_id: {header: ce_id, as: connect}, ",
+    };
+    vf_buffer_printf(out, "  preset%u: {kind: k, envelope: %s", number, vf_presets[pick(3)]->name);
+    if (pick(2)) {
+        unsigned which = pick(8);
+        vf_buffer_printf(out, which == 2 ? ", override: {%sunreadable: stop}" : ", override: {%s}",
+                         which == 2 ? "" : overrides[which]);
+    }
+    vf_buffer_add_text(out, "}\n");
+}
+
 static void add_topics(struct vf_buffer *out, unsigned count, unsigned envelopes)
 {
     vf_buffer_add_text(out, count ? "topics:\n" : "");
     for (unsigned i = 0; i < count; i++) {
+        if (pick(4) == 0) {
+            add_preset_topic(out, i);
+            continue;
+        }
         vf_buffer_printf(out, "  %s%u\": {", pick(2) ? "\"t " : "\"t.", i);
         vf_buffer_printf(out, "topic: k%u, ", i);
         if (pick(2)) {
@@ -566,6 +630,10 @@ static void assert_same_envelopes(const struct vf_envelope *a, const struct vf_e
     const struct vf_envelope_plan *plan = a->plan ? a->plan : &vf_envelope_standard;
     const struct vf_envelope_plan *other = b->plan ? b->plan : &vf_envelope_standard;
     assert_same_text(a->kind, b->kind);
+    assert_ptr_equal(a->preset, b->preset);
+    assert_int_equal(plan->joins_source, other->joins_source);
+    assert_int_equal(plan->data_form, other->data_form);
+    assert_int_equal(plan->has_connect, other->has_connect);
     assert_int_equal(a->numbers, b->numbers);
     assert_int_equal(a->first, b->first);
     assert_int_equal(a->history_partial, b->history_partial);
@@ -660,6 +728,7 @@ int main(void)
         cmocka_unit_test(what_the_file_says_is_printed_in_the_tables_order),
         cmocka_unit_test(every_default_is_printed_where_it_is_asked_for),
         cmocka_unit_test(an_envelopes_defaults_are_printed_too),
+        cmocka_unit_test(a_built_in_envelope_is_printed_as_what_it_means),
         cmocka_unit_test(no_secret_is_printed),
         cmocka_unit_test(a_value_from_outside_is_shown_as_what_takes_effect),
         cmocka_unit_test(an_envelopes_values_from_files_are_shown_as_their_source),

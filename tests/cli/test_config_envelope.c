@@ -1,5 +1,6 @@
 /* envelopes:, topics.*.envelope and topics.*.override: what they make of a record, and every refusal with its place. */
 #include "cli/config_read.h"
+#include "core/preset.h"
 
 #include <setjmp.h>
 #include <stdarg.h>
@@ -257,7 +258,7 @@ static const struct refusal in_envelope[] = {
      "mean header?"},
     {"id: [key]", "4:21: envelopes.e.id: a map is wanted: the aggregate's id"},
     {"id: {key: utf-8}",
-     "4:27: envelopes.e.id.key: utf-8 is none of: utf8, int, be64, rfc3339, unix_ms; did you mean utf8?"},
+     "4:27: envelopes.e.id.key: utf-8 is none of: utf8, int, be64, rfc3339, unix_ms, rfc1123, json, connect; did you mean utf8?"},
     {"id: {key: utf8, as: utf8}", "4:33: envelopes.e.id.as: a key says its form itself: {key: utf8}"},
     {"id: {value: /id, as: be64}",
      "4:38: envelopes.e.id: be64 does not fit: be64 is for keys and headers: JSON holds no bytes"},
@@ -269,8 +270,17 @@ static const struct refusal in_envelope[] = {
      "4:41: envelopes.e.schema: utf8 does not fit: a schema is a number: int, or be64"},
     {"time: {header: t, as: int}", "4:39: envelopes.e.time: int does not fit: a time has a unit: say unix_ms"},
     {"time: {header: t, as: utf8}",
-     "4:39: envelopes.e.time: utf8 does not fit: a time is rfc3339, unix_ms, or be64 for Unix milliseconds in 8 bytes"},
-    {"data: {value: \"\", as: utf8}", "4:39: envelopes.e.data: utf8 does not fit: data is JSON, and has no `as`"},
+     "4:39: envelopes.e.time: utf8 does not fit: a time is rfc3339, rfc1123, unix_ms, or be64 for Unix milliseconds in 8 bytes"},
+    {"time: {header: t, as: connect}",
+     "4:39: envelopes.e.time: connect does not fit: a time is rfc3339, rfc1123, unix_ms, or be64 for Unix milliseconds in 8 bytes"},
+    {"data: {value: \"\", as: utf8}",
+     "4:39: envelopes.e.data: utf8 does not fit: data is JSON, and has no `as` but json (a string holds it) and connect"},
+    {"id: {key: json}", "4:27: envelopes.e.id: json does not fit: that is for data"},
+    {"id: {key: rfc1123}",
+     "4:27: envelopes.e.id: rfc1123 does not fit: that is for time; utf8, int and be64 are for the rest"},
+    {"type: {value: /t, as: connect}",
+     "4:39: envelopes.e.type: connect does not fit: connect is for keys, headers and data: in the value, a pointer leads into "
+     "what is wrapped"},
     {"data: {header: d}", "4:24: envelopes.e.data: an event's data is in the value: {value: \"\"} is all of it"},
     {"id: {key: utf8, missing: x}",
      "4:33: envelopes.e.id has no `missing`: an event without an id belongs to no aggregate"},
@@ -432,8 +442,7 @@ static void what_does_not_go_together_elsewhere_is_refused(void **state)
 static void envelopes_that_will_be_built_in_are_refused_by_name(void **state)
 {
     (void)state;
-    static const char *const names[] = {"cloudevents",     "axon",         "eventuate-tram",
-                                        "debezium-outbox", "debezium-cdc", "wolverine"};
+    static const char *const names[] = {"axon", "debezium-cdc", "wolverine"};
     for (size_t i = 0; i < sizeof names / sizeof names[0]; i++) {
         char text[512], wanted[512];
         snprintf(text, sizeof text, "topics: {o: {envelope: %s}}\n", names[i]);
@@ -450,6 +459,65 @@ static void envelopes_that_will_be_built_in_are_refused_by_name(void **state)
                  names[i]);
         expect_refusal(text, wanted);
     }
+}
+
+static void built_in_envelopes_are_what_their_names_say(void **state)
+{
+    (void)state;
+    struct vf_config *config =
+        read_good("topics:\n"
+                  "  a: {kind: account, envelope: cloudevents}\n"
+                  "  l: {kind: loan, envelope: debezium-outbox, override: {version: {header: n, "
+                  "numbers: sequence, first: 0}, data: {value: /d, as: json}}}\n"
+                  "  c: {envelope: eventuate-tram, override: {tombstone: ignore, repeats: 3}}\n");
+    struct vf_envelope a = vf_config_topic(config, "a").envelope, l = vf_config_topic(config, "l").envelope;
+    struct vf_envelope c = vf_config_topic(config, "c").envelope;
+    assert_string_equal(a.preset->name, "cloudevents");
+    assert_int_equal(a.numbers, VF_NUMBERS_OFFSET);
+    assert_int_equal(a.repeats, 64);
+    assert_int_equal(a.tombstone, VF_TOMBSTONE_UNREADABLE);
+    expect_part(config, "a", VF_PART_ID, VF_FROM_HEADER, "ce_subject", VF_AS_UNSAID);
+    expect_part(config, "l", VF_PART_ID, VF_FROM_KEY, NULL, VF_AS_CONNECT);
+    expect_part(config, "l", VF_PART_VERSION, VF_FROM_HEADER, "n", VF_AS_UNSAID);
+    expect_part(config, "l", VF_PART_DATA, VF_FROM_VALUE, "/d", VF_AS_JSON);
+    assert_int_equal(l.plan->data_form, VF_DATA_IN_STRING);
+    assert_int_equal(l.numbers, VF_NUMBERS_SEQUENCE);
+    assert_int_equal(l.first, 0);
+    assert_int_equal(l.repeats, 0); /* numbers that grow need none */
+    expect_part(config, "c", VF_PART_KIND, VF_FROM_VALUE, "/headers/event-aggregate-type", VF_AS_UNSAID);
+    assert_int_equal(c.repeats, 3);
+    assert_int_equal(c.tombstone, VF_TOMBSTONE_IGNORED);
+    vf_config_free(config);
+}
+
+static void what_a_built_in_envelope_cannot_be_is_refused(void **state)
+{
+    (void)state;
+    expect_refusal(
+        "topics: {o: {envelope: cloudevents}}\n",
+        "4:10: topics.o: the events' kind is missing: say `kind` here, or map it in the override; cloudevents "
+        "carries none");
+    expect_refusal(
+        "topics: {o: {topic: outbox.event.loan, envelope: debezium-outbox}}\n",
+        "4:10: topics.o: the events' kind is missing: say `kind` here, or map it in the override; debezium-outbox "
+        "carries none; outbox.event.loan has it in its name, so kind: loan");
+    expect_refusal("topics: {o: {kind: k, envelope: cloudevent}}\n",
+                   "4:33: topics.o.envelope: there is no cloudevent under envelopes; did you mean cloudevents?");
+    expect_refusal(
+        "topics: {o: {kind: k, envelope: cloudevents, override: {version: {header: ce_seq, as: be64, numbers: "
+        "ordered}}}}\n",
+        "4:87: topics.o.override.version: be64 does not fit: a CloudEvent's attributes are text");
+    expect_refusal(
+        "topics: {o: {kind: k, envelope: debezium-outbox, override: {version: {header: aggregateVersion}}}}\n",
+        "4:61: topics.o.override.version: numbers: offset takes the record's offset; leave out where a number is, "
+        "or say what those numbers are");
+    expect_refusal(
+        "topics: {o: {kind: k, envelope: eventuate-tram, override: {tombstone: Gone}}}\n",
+        "4:60: topics.o.override.tombstone: Gone: a null value cannot hold the event's id: map it to the key or a "
+        "header, or say tombstone: ignore");
+    expect_refusal("envelopes: {cloudevents: {id: {key: utf8}, version: {header: v}, type: {header: t}, data: {value: "
+                   "\"\"}}}\n",
+                   "4:13: envelopes.cloudevents is the name of an envelope that is built in: call this one otherwise");
 }
 
 static void a_faulty_envelope_is_told_once_however_many_topics_use_it(void **state)
@@ -553,7 +621,7 @@ static void of_all_that_was_decided_only_what_is_not_built_is_refused(void **sta
         }
         at += size + 1;
     }
-    assert_int_equal(count, 8);
+    assert_int_equal(count, 5);
     vf_buffer_done(&found);
 }
 
@@ -580,7 +648,7 @@ static void every_envelope_in_the_page_is_taken(void **state)
         vf_buffer_done(&text);
         at = end + 1;
     }
-    assert_int_equal(count, 5);
+    assert_int_equal(count, 4);
 }
 
 int main(void)
@@ -594,6 +662,8 @@ int main(void)
         cmocka_unit_test(repeats_act_where_no_number_grows),
         cmocka_unit_test(what_does_not_go_together_elsewhere_is_refused),
         cmocka_unit_test(envelopes_that_will_be_built_in_are_refused_by_name),
+        cmocka_unit_test(built_in_envelopes_are_what_their_names_say),
+        cmocka_unit_test(what_a_built_in_envelope_cannot_be_is_refused),
         cmocka_unit_test(a_faulty_envelope_is_told_once_however_many_topics_use_it),
         cmocka_unit_test(of_all_that_was_decided_only_what_is_not_built_is_refused),
         cmocka_unit_test(every_envelope_in_the_page_is_taken),

@@ -118,6 +118,74 @@ static void what_is_no_rfc_3339_is_refused(void **state)
     assert_int_equal(unused, 42);
 }
 
+static void rfc_1123_is_read(void **state)
+{
+    (void)state;
+    static const struct {
+        const char *text;
+        const char *same; /* as RFC 3339; NULL: it is none */
+    } cases[] = {
+        {"Tue, 15 Nov 1994 08:12:31 GMT", "1994-11-15T08:12:31Z"},
+        {"Tue, 3 Jun 2008 11:05:30 GMT", "2008-06-03T11:05:30Z"},
+        {"Tue, 03 Jun 2008 11:05:30 GMT", "2008-06-03T11:05:30Z"},
+        {"Tue, 03 Jun 2008 11:05:30 +0200", "2008-06-03T11:05:30+02:00"},
+        {"Tue, 03 Jun 2008 11:05:30 -0130", "2008-06-03T11:05:30-01:30"},
+        {"Thu, 29 Feb 2024 23:59:59 GMT", "2024-02-29T23:59:59Z"},
+        {"Wed, 31 Dec 1969 23:59:59 GMT", "1969-12-31T23:59:59Z"},
+        {"Sat, 01 Jan 0000 00:00:00 GMT", "0000-01-01T00:00:00Z"},
+        {"Fri, 31 Dec 9999 23:59:59 GMT", "9999-12-31T23:59:59Z"},
+        {"Wed, 15 Nov 1994 08:12:31 GMT", NULL}, /* it was a Tuesday */
+        {"tue, 15 Nov 1994 08:12:31 GMT", NULL},
+        {"Tue, 15 nov 1994 08:12:31 GMT", NULL},
+        {"Tue, 15 Nov 1994 08:12:31 UTC", NULL},
+        {"Tue, 15 Nov 1994 08:12:31 gmt", NULL},
+        {"Tue, 15 Nov 1994 08:12:31", NULL},
+        {"Tue, 15 Nov 1994 08:12:31 GMT ", NULL},
+        {"Tue, 15 Nov 1994 8:12:31 GMT", NULL},
+        {"Tue, 15 Nov 94 08:12:31 GMT", NULL},
+        {"Tue, 15 Nov 1994 24:00:00 GMT", NULL},
+        {"Tue, 15 Nov 1994 08:12:60 GMT", NULL},
+        {"Tue, 0 Nov 1994 08:12:31 GMT", NULL},
+        {"Wed, 29 Feb 2023 00:00:00 GMT", NULL},
+        {"Wed, 31 Jun 2023 00:00:00 GMT", NULL},
+        {"Tue, 15 Nov 1994 08:12:31 +2400", NULL},
+        {"Tue, 15 Nov 1994 08:12:31 +02:00", NULL},
+        {"Tuesday, 15-Nov-94 08:12:31 GMT", NULL},
+        {"Tue Nov 15 08:12:31 1994", NULL},
+        {"1994-11-15T08:12:31Z", NULL},
+        {"Tue", NULL},
+        {"", NULL},
+    };
+    for (size_t i = 0; i < COUNT_OF(cases); i++) {
+        int64_t wanted = 42, found = 42;
+        size_t size = strlen(cases[i].text);
+        char *exact = malloc(size ? size : 1); /* so that ASan sees a byte too many */
+        memcpy(exact, cases[i].text, size);
+        if (cases[i].same)
+            assert_true(vf_time_parse(vf_bytes_from(cases[i].same), &wanted));
+        if (vf_time_parse_rfc1123(vf_bytes(exact, size), &found) != (cases[i].same != NULL) || found != wanted)
+            fail_msg("\"%s\": %lld, wanted %lld", cases[i].text, (long long)found, (long long)wanted);
+        free(exact);
+    }
+}
+
+static void every_day_of_10000_years_has_its_name(void **state)
+{
+    (void)state;
+    for (int64_t day = -719528; day <= 2932896; day += 3) {
+        time_t seconds = (time_t)day * 86400;
+        struct tm tm;
+        char text[64];
+        int64_t found = 0;
+        assert_non_null(gmtime_r(&seconds, &tm));
+        static const char days[] = "SunMonTueWedThuFriSat", months[] = "JanFebMarAprMayJunJulAugSepOctNovDec";
+        int size = snprintf(text, sizeof text, "%.3s, %d %.3s %04d 00:00:00 GMT", days + 3 * (size_t)tm.tm_wday,
+                            tm.tm_mday, months + 3 * (size_t)tm.tm_mon, tm.tm_year + 1900);
+        assert_true(vf_time_parse_rfc1123(vf_bytes(text, (size_t)size), &found));
+        assert_true(found == day * 86400000);
+    }
+}
+
 static void times_beyond_four_digit_years_are_clamped(void **state)
 {
     (void)state;
@@ -161,6 +229,8 @@ int main(void)
         cmocka_unit_test(leap_years_are_known),
         cmocka_unit_test(a_leap_second_is_the_next_day),
         cmocka_unit_test(what_is_no_rfc_3339_is_refused),
+        cmocka_unit_test(rfc_1123_is_read),
+        cmocka_unit_test(every_day_of_10000_years_has_its_name),
         cmocka_unit_test(times_beyond_four_digit_years_are_clamped),
         cmocka_unit_test(every_day_of_10000_years_agrees_with_the_c_library),
     };

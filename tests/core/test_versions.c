@@ -335,6 +335,26 @@ static void the_last_ids_tell_what_was_sent_again(void **state)
     forget();
 }
 
+static void what_tells_repeats_apart_may_be_more_than_the_id(void **state)
+{
+    (void)state;
+    struct vf_error error;
+    static char longest[VF_ID_BYTES_MAX + 1];
+    struct vf_event one = sent(10, "1"), other = sent(11, "1"), again = sent(12, "1"), too_long = sent(13, "1");
+    one.repeat_id = VF_LITERAL("1@a");
+    other.repeat_id = VF_LITERAL("1@b");
+    again.repeat_id = VF_LITERAL("1@a");
+    memset(longest, 'x', sizeof longest);
+    too_long.repeat_id = vf_bytes(longest, sizeof longest);
+    expect(VF_NEXT, one, "of one source");
+    expect(VF_NEXT, other, "of another");
+    expect(VF_DUPLICATE, again, "the first one's, sent again");
+    expect(VF_UNFIT, too_long, "more than is remembered");
+    assert_int_equal(vf_version_fail(&too_long, &entry, VF_UNFIT, &error), VF_E_DATA);
+    expect_contains(error.text, "has 1025 bytes, at most 1024 are remembered");
+    forget();
+}
+
 static void an_offset_that_is_not_behind_the_last_one_is_refused_with_both(void **state)
 {
     (void)state;
@@ -402,6 +422,7 @@ int main(void)
         cmocka_unit_test(strings_are_compared_byte_by_byte),
         cmocka_unit_test(numbers_of_another_form_are_refused_with_both_numbers),
         cmocka_unit_test(the_last_ids_tell_what_was_sent_again),
+        cmocka_unit_test(what_tells_repeats_apart_may_be_more_than_the_id),
         cmocka_unit_test(an_offset_that_is_not_behind_the_last_one_is_refused_with_both),
         cmocka_unit_test(a_change_of_mapping_does_not_mix_up_ids),
         cmocka_unit_test(every_sibling_is_taken_in_once),

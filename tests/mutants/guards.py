@@ -30,6 +30,17 @@ FOLD = [
     ),
     Guard("rule-no-ids", [("if (!last->more || last->more->is_window)", "if (!last->more)")], ["test_core_versions"]),
     Guard("rule-repeat", [("if (is_among(last->more->ids, event->event_id, 0))", "if (false)")], [PROPERTY]),
+    Guard(
+        "cloudevents-source",
+        [
+            (
+                "event->event_id.data, XXH64(source.data, source.size, 0));",
+                "event->event_id.data, XXH64(source.data, 0, 0));",
+            )
+        ],
+        ["test_core_preset"],
+    ),
+    Guard("framed", [("    if (!reading->record->value_is_null)\n        code = vf_framing_check(", "    if (reading->record->value_is_null)\n        code = vf_framing_check(")], ["test_cli_presets"]),
     Guard("rule-siblings", [("if (last->more->id_count >= VF_REPEATS_MAX)", "if (false)")], ["test_core_versions"]),
     Guard(
         "rule-length",
