@@ -54,6 +54,12 @@ enum vf_unlinked { VF_UNLINKED_HOLD, VF_UNLINKED_PARK, VF_UNLINKED_IGNORE };
 /* Where the last version of each aggregate lives (docs/protocol.md). */
 enum vf_versions_mode { VF_VERSIONS_DOCUMENT, VF_VERSIONS_RECORD, VF_VERSIONS_NONE };
 
+/* What has a handler: an event type, of one kind or of all. */
+struct vf_handler {
+    const char *kind; /* NULL: every kind that has none of its own for this type */
+    const char *type;
+};
+
 /* What a script says about itself. Owned by the projector. */
 struct vf_projection {
     const char *name;
@@ -62,8 +68,10 @@ struct vf_projection {
     size_t topic_count;
     const struct vf_route *routes;
     size_t route_count;
-    const char *const *handlers; /* the event types that have one, sorted: for who reports on scripts */
+    const struct vf_handler *handlers; /* sorted by type: for who reports on scripts */
     size_t handler_count;
+    const char *const *upcast_types; /* the event types that have an upcast, sorted */
+    size_t upcast_count;
     enum vf_versions_mode versions;
     enum vf_unlinked unlinked;
     int64_t ttl_ms;                 /* 0: none */
@@ -71,6 +79,20 @@ struct vf_projection {
     size_t index_count;
     bool upcasts; /* some type has an upcast */
 };
+
+/* The handler for events of this kind and type, as the projector chooses it; projection->handler_count: there is none. */
+static inline size_t vf_projection_handler(const struct vf_projection *projection, struct vf_bytes kind,
+                                           struct vf_bytes type)
+{
+    size_t found = projection->handler_count;
+    for (size_t i = 0; i < projection->handler_count; i++) {
+        const struct vf_handler *handler = &projection->handlers[i];
+        if (vf_bytes_is(type, handler->type) && (handler->kind ? vf_bytes_is(kind, handler->kind)
+                                                               : found == projection->handler_count))
+            found = i;
+    }
+    return found;
+}
 
 struct vf_projector_limits {
     size_t memory_bytes_max;   /* the script heap's cap: warm documents and all */
@@ -142,7 +164,7 @@ struct vf_projector_type {
     VF_MUSTCHECK enum vf_code (*upcast)(struct vf_projector *projector, struct vf_event *event, struct vf_arena *arena,
                                         struct vf_error *error);
 
-    /* Whether the projection has a handler for the event's kind and type. */
+    /* Whether the projection has a handler for the event's kind and type (as its upcast has left it). */
     bool (*handles)(const struct vf_projector *projector, const struct vf_event *event);
 
     /* A warm document from a body's BSON, or from `initial` where body.size is 0. VF_E_MEMORY when the heap is full,
@@ -175,8 +197,8 @@ struct vf_projector_type {
     void (*lint)(const char *main_name, const struct vf_script_reader *reader, const struct vf_projector_limits *limits,
                  vf_script_found *found, void *self, struct vf_projector **ret_projector);
 
-    /* Where in the main file the field `field` has `word`, a name or a text; where that is not found, where the field
-     * stands. Line 0: nowhere. */
+    /* Where in the main file the field `field` ("key", "on.order") has `word`, a name or a text; where that is not found,
+     * where the field stands. Line 0: nowhere. */
     void (*place)(const struct vf_projector *projector, const char *field, const char *word, int32_t *ret_line,
                   int32_t *ret_column);
 };

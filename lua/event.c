@@ -28,7 +28,7 @@ static const char *const names[VF_EVENT_FIELDS + 1] = {
 };
 
 /* The user values of `e`: what would cost too much to make at each read, and what is the call's own. */
-enum { CACHED_DATA = 1, CACHED_HEADERS = 2 };
+enum { CACHED_DATA = 1, CACHED_HEADERS = 2, CACHED_TYPE = 3 };
 
 static void push_bytes(lua_State *L, struct vf_bytes bytes)
 {
@@ -63,6 +63,11 @@ static void make_headers(lua_State *L, const struct vf_event *event)
             push_bytes(L, header->value);
         lua_rawset(L, -3); /* of repeated names the last counts */
     }
+}
+
+static void make_type(lua_State *L, const struct vf_event *event)
+{
+    push_bytes(L, event->type);
 }
 
 /* Pushes what `make` makes, or what it has made before in this call. `self` is the index of `e`. */
@@ -116,7 +121,7 @@ static void push_field(lua_State *L, int self, enum vf_lua_event_field field)
     case VF_EVENT_TIME: push_time(L, event->time_ms); return;
     case VF_EVENT_TIME_MS: lua_pushinteger(L, event->time_ms); return;
     case VF_EVENT_TOPIC: lua_pushstring(L, event->record->topic); return;
-    case VF_EVENT_TYPE: push_bytes(L, event->type); return;
+    case VF_EVENT_TYPE: push_cached(L, self, CACHED_TYPE, make_type); return;
     case VF_EVENT_VERSION:
         if (event->version_text.size)
             push_bytes(L, event->version_text);
@@ -161,15 +166,64 @@ static int event_index(lua_State *L)
     return unknown_field(L);
 }
 
+/* What the value on top cannot be as an event's type; NULL where it can. */
+static const char *type_fault(lua_State *L)
+{
+    struct vf_bytes type;
+    if (lua_type(L, -1) != LUA_TSTRING)
+        return luaL_typename(L, -1);
+    type.data = lua_tolstring(L, -1, &type.size);
+    if (type.size == 0)
+        return "an empty string";
+    if (type.size > VF_ID_BYTES_MAX)
+        return "longer than 1024 bytes";
+    if (memchr(type.data, '\0', type.size) || !vf_bytes_is_utf8(type))
+        return "not UTF-8, or holds a NUL";
+    return NULL;
+}
+
 static int event_newindex(lua_State *L)
 {
-    return luaL_error(L, "an event cannot be changed (e.data is this call's own copy and can)");
+    struct vf_projector *projector = vf_lua_projector(L);
+    const char *name = lua_type(L, 2) == LUA_TSTRING ? lua_tostring(L, 2) : NULL;
+    bool is_type = name && name == projector->event_names[VF_EVENT_TYPE];
+    shown_event(L);
+    /* GUARD lua-upcast-only: a handler's change would be seen by the next one, or by none */
+    if (!projector->upcasting)
+        return luaL_error(L, "an event cannot be changed (e.data is this call's own copy and can)");
+    if (!is_type && name != projector->event_names[VF_EVENT_DATA])
+        return luaL_error(L, "an upcast changes e.type and e.data, and nothing else of an event");
+    const char *fault = is_type ? type_fault(L) : NULL;
+    if (fault)
+        return luaL_error(
+            L, "an upcast sets e.type to what is %s: an event's type is a string, 1 to 1024 bytes of UTF-8", fault);
+    int slot = is_type ? CACHED_TYPE : CACHED_DATA;
+    lua_setiuservalue(L, 1, slot);
+    projector->event_cached |= 1u << slot;
+    return 0;
+}
+
+void vf_lua_push_upcasted(lua_State *L, bool *ret_type, bool *ret_data)
+{
+    struct vf_projector *projector = vf_lua_projector(L);
+    vf_lua_push_event(L);
+    int self = lua_gettop(L);
+    for (int i = 0; i < 2; i++) {
+        int slot = i == 0 ? CACHED_TYPE : CACHED_DATA;
+        bool is_set = (projector->event_cached & (1u << slot)) != 0;
+        if (is_set)
+            lua_getiuservalue(L, self, slot);
+        else
+            lua_pushnil(L);
+        *(i == 0 ? ret_type : ret_data) = is_set;
+    }
+    lua_remove(L, self);
 }
 
 void vf_lua_open_event(lua_State *L)
 {
     struct vf_projector *projector = vf_lua_projector(L);
-    lua_newuserdatauv(L, 0, 2);
+    lua_newuserdatauv(L, 0, CACHED_TYPE);
     lua_createtable(L, VF_EVENT_FIELDS + 1, 4);
     lua_pushcfunction(L, event_index);
     lua_setfield(L, -2, "__index");
@@ -198,7 +252,7 @@ void vf_lua_hide_event(struct vf_projector *projector)
     if (!projector->event_cached)
         return;
     lua_rawgeti(L, LUA_REGISTRYINDEX, projector->event_object);
-    for (int slot = CACHED_DATA; slot <= CACHED_HEADERS; slot++) {
+    for (int slot = CACHED_DATA; slot <= CACHED_TYPE; slot++) {
         lua_pushnil(L);
         lua_setiuservalue(L, -2, slot);
     }

@@ -38,11 +38,18 @@ struct vf_lua_way {
     char *where;         /* "customer_orders.lua:9: key.order" */
 };
 
+/* A function that runs for events of a type: a handler or an upcast. */
 struct vf_lua_handler {
-    char *type;
-    size_t type_size;
+    struct vf_bytes kind; /* size 0: of every kind */
+    struct vf_bytes type;
     int function; /* registry reference */
     char *where;  /* "customer_orders.lua:16" */
+};
+
+struct vf_lua_handlers {
+    struct vf_lua_handler *list; /* sorted by type, then by kind */
+    size_t count;
+    bool of_kinds; /* some are for one kind only */
 };
 
 /* A warm document: projector->documents[handle], and the marks that its tables carry as metatables (encode.c). */
@@ -111,6 +118,7 @@ struct vf_projector {
     const struct vf_event *event;
     struct vf_bytes document_id; /* e.key; data NULL: none */
     unsigned event_cached;       /* which of the event's user values are set */
+    bool upcasting;              /* e.type and e.data may be set */
     char failure[VF_ERROR_TEXT_BYTES];
     size_t failure_size;
     bool traced;
@@ -161,8 +169,8 @@ struct vf_projector {
     struct vf_route *routes;
     struct vf_lua_way **ways; /* ways[i] goes with routes[i]: one way; of a link route, one for each of its links */
     struct vf_index *indexes;
-    struct vf_lua_handler *handlers; /* sorted by type */
-    size_t handler_count;
+    struct vf_lua_handlers handlers;
+    struct vf_lua_handlers upcasts;
 };
 
 /* How many ways the route has; none where reading it has failed before. */

@@ -1,5 +1,6 @@
 #include "lua/lint.h"
 
+#include "lua/saying.h"
 #include "lua/scan.h"
 
 #include <lauxlib.h>
@@ -377,7 +378,10 @@ void vf_lua_place_word(const struct vf_projector *projector, const char *field, 
     struct vf_lua_place place = {0, 0};
     if (projector->file_count > 0) {
         struct vf_bytes script = projector->files[0].text;
-        struct vf_lua_place from = vf_lua_place_of(script, field, place);
+        const char *last = strrchr(field, '.');
+        char parents[300];
+        snprintf(parents, sizeof parents, "%.*s", last ? (int)(last - field) : 0, field);
+        struct vf_lua_place from = vf_lua_place_in(projector, parents, last ? last + 1 : field);
         place = vf_lua_place_of(script, word, from);
         struct vf_lua_place string = vf_lua_place_of_string(script, word, from);
         bool earlier = string.line && (!place.line || string.line < place.line ||

@@ -18,8 +18,7 @@ static void check_fields(lua_State *L, int table, lua_Integer item)
 {
     (void)item;
     static const char *const built[] = {"name",     "version", "topics", "key",      "initial", "on",
-                                        "versions", "indexes", "ttl",    "unlinked", NULL};
-    static const char *const later[] = {"upcast", NULL};
+                                        "versions", "indexes", "ttl",    "unlinked", "upcast",  NULL};
     vf_lua_push_sorted_keys(L, table);
     int keys = lua_gettop(L);
     for (lua_Integer i = 1; lua_rawgeti(L, keys, i) != LUA_TNIL; i++) {
@@ -30,13 +29,8 @@ static void check_fields(lua_State *L, int table, lua_Integer item)
                          luaL_typename(L, -1));
         for (size_t j = 0; built[j]; j++)
             known = known || strcmp(built[j], name) == 0;
-        bool decided = false;
-        for (size_t j = 0; later[j]; j++)
-            decided = decided || strcmp(later[j], name) == 0;
         const char *near = vf_lua_nearest(name, built);
-        if (decided)
-            vf_lua_complain(L, NULL, name, "`%s` is not built yet", name);
-        else if (!known && near)
+        if (!known && near)
             vf_lua_complain(L, NULL, name, "a projection has no field `%.60s`: did you mean `%s`?", name, near);
         else if (!known)
             vf_lua_complain(L, NULL, name, "a projection has no field `%.60s`", name);
@@ -105,67 +99,6 @@ static void read_topics(lua_State *L, int table, lua_Integer item)
     lua_pop(L, 1);
 }
 
-/* Where the function on top is defined. */
-static char *function_place(lua_State *L)
-{
-    lua_Debug info;
-    char text[LUA_IDSIZE + 20];
-    lua_pushvalue(L, -1);
-    lua_getinfo(L, ">S", &info);
-    snprintf(text, sizeof text, "%s:%d", info.short_src, info.linedefined);
-    return vf_strdup(text);
-}
-
-static int compare_handlers(const void *left, const void *right)
-{
-    const struct vf_lua_handler *a = left, *b = right;
-    return vf_bytes_compare(vf_bytes(a->type, a->type_size), vf_bytes(b->type, b->type_size));
-}
-
-/* The item-th of the event types in order; `on` is the table of handlers, with the list of their types behind it. */
-static void read_handler(lua_State *L, int on, lua_Integer item)
-{
-    struct vf_projector *projector = vf_lua_projector(L);
-    if (lua_rawgeti(L, on + 1, item) != LUA_TSTRING)
-        vf_lua_wrong(L, "on", "`on` has a %s as event type: on = { OrderCreated = function(doc, e) end }",
-                     luaL_typename(L, -1));
-    size_t size;
-    const char *type = lua_tolstring(L, -1, &size);
-    lua_pushvalue(L, -1);
-    int value = lua_rawget(L, on);
-    if (value == LUA_TTABLE)
-        vf_lua_wrong_in(L, "on", type, "on.%.60s: handlers for one kind only are not built yet", type);
-    if (value != LUA_TFUNCTION)
-        vf_lua_wrong_in(L, "on", type, "on.%.60s is a %s: a handler is a function(doc, e)", type, luaL_typename(L, -1));
-    struct vf_lua_handler *handler = &projector->handlers[projector->handler_count++];
-    handler->type = vf_alloc(size + 1);
-    memcpy(handler->type, type, size + 1);
-    handler->type_size = size;
-    handler->where = function_place(L);
-    handler->function = luaL_ref(L, LUA_REGISTRYINDEX);
-}
-
-static void read_handlers(lua_State *L, int table, lua_Integer item)
-{
-    struct vf_projector *projector = vf_lua_projector(L);
-    (void)item;
-    vf_lua_push_required(L, table, "on", LUA_TTABLE,
-                         "a handler for each event type, as in on = { OrderCreated = function(doc, e) end }");
-    int on = lua_gettop(L);
-    vf_lua_push_sorted_keys(L, on);
-    size_t count = lua_rawlen(L, on + 1);
-    projector->handlers = vf_calloc(count + 1, sizeof *projector->handlers);
-    for (size_t i = 0; i < count; i++)
-        vf_lua_lint_part(L, on, read_handler, (lua_Integer)i + 1);
-    qsort(projector->handlers, projector->handler_count, sizeof *projector->handlers, compare_handlers);
-    const char **types = vf_calloc(count + 1, sizeof *types);
-    for (size_t i = 0; i < projector->handler_count; i++)
-        types[i] = projector->handlers[i].type;
-    projector->projection.handlers = types;
-    projector->projection.handler_count = projector->handler_count;
-    lua_settop(L, on - 1);
-}
-
 static void read_initial(lua_State *L, int table, lua_Integer item)
 {
     (void)item;
@@ -190,8 +123,12 @@ static void freeze_functions(lua_State *L, int table, lua_Integer item)
     (void)item;
     lua_Integer count = 0;
     lua_newtable(L);
-    for (size_t i = 0; i < projector->handler_count; i++) {
-        lua_rawgeti(L, LUA_REGISTRYINDEX, projector->handlers[i].function);
+    for (size_t i = 0; i < projector->handlers.count; i++) {
+        lua_rawgeti(L, LUA_REGISTRYINDEX, projector->handlers.list[i].function);
+        lua_rawseti(L, -2, ++count);
+    }
+    for (size_t i = 0; i < projector->upcasts.count; i++) {
+        lua_rawgeti(L, LUA_REGISTRYINDEX, projector->upcasts.list[i].function);
         lua_rawseti(L, -2, ++count);
     }
     for (size_t i = 0; i < projector->projection.route_count; i++) {
@@ -208,19 +145,13 @@ static void freeze_functions(lua_State *L, int table, lua_Integer item)
 
 void vf_lua_read_projection(lua_State *L, int index)
 {
-    static vf_lua_part *const parts[] = {check_fields,
-                                         read_name,
-                                         read_version,
-                                         read_topics,
-                                         vf_lua_read_key,
-                                         read_handlers,
-                                         vf_lua_read_versions,
-                                         vf_lua_read_unlinked,
-                                         vf_lua_read_indexes,
-                                         vf_lua_read_ttl,
-                                         read_initial,
-                                         freeze_functions,
-                                         NULL};
+    static vf_lua_part *const parts[] = {check_fields,         read_name,
+                                         read_version,         read_topics,
+                                         vf_lua_read_key,      vf_lua_read_handlers,
+                                         vf_lua_read_upcasts,  vf_lua_read_versions,
+                                         vf_lua_read_unlinked, vf_lua_read_indexes,
+                                         vf_lua_read_ttl,      read_initial,
+                                         freeze_functions,     NULL};
     index = lua_absindex(L, index);
     vf_lua_check_stack(L, 20);
     for (size_t i = 0; parts[i]; i++)
@@ -251,32 +182,10 @@ void vf_lua_free_projection(struct vf_projector *projector)
         free((char *)projector->indexes[i].where);
     }
     free(projector->indexes);
-    for (size_t i = 0; i < projector->handler_count; i++) {
-        free(projector->handlers[i].type);
-        free(projector->handlers[i].where);
-    }
+    vf_lua_free_handlers(projector);
     free(projector->topics);
     free(projector->routes);
     free(projector->ways);
-    free(projector->handlers);
-    free((void *)(uintptr_t)projector->projection.handlers);
     free((char *)projector->projection.name);
     free((char *)projector->initial.data);
-}
-
-const struct vf_lua_handler *vf_lua_handler_of(const struct vf_projector *projector, struct vf_bytes type)
-{
-    size_t low = 0, high = projector->handler_count;
-    while (low < high) {
-        size_t middle = low + (high - low) / 2;
-        const struct vf_lua_handler *handler = &projector->handlers[middle];
-        int order = vf_bytes_compare(type, vf_bytes(handler->type, handler->type_size));
-        if (order == 0)
-            return handler;
-        if (order < 0)
-            high = middle;
-        else
-            low = middle + 1;
-    }
-    return NULL;
 }

@@ -11,7 +11,10 @@
 void vf_lua_read_projection(lua_State *L, int index);
 void vf_lua_free_projection(struct vf_projector *projector);
 
-/* The handler of an event type, or NULL. */
-const struct vf_lua_handler *vf_lua_handler_of(const struct vf_projector *projector, struct vf_bytes type);
+/* The handler of an event's kind and type, and the upcast of a type; NULL: there is none. */
+const struct vf_lua_handler *vf_lua_handler_of(const struct vf_projector *projector, const struct vf_event *event);
+const struct vf_lua_handler *vf_lua_upcast_of(const struct vf_projector *projector, struct vf_bytes type);
+
+void vf_lua_free_handlers(struct vf_projector *projector);
 
 #endif

@@ -11,6 +11,7 @@
 #include "lua/route.h"
 #include "lua/sandbox.h"
 #include "lua/script.h"
+#include "lua/upcast.h"
 
 #include <lauxlib.h>
 #include <stdlib.h>
@@ -134,13 +135,13 @@ static enum vf_code projector_route(struct vf_projector *projector, const struct
 static enum vf_code projector_upcast(struct vf_projector *projector, struct vf_event *event, struct vf_arena *arena,
                                      struct vf_error *error)
 {
-    (void)projector, (void)event, (void)arena, (void)error;
-    return VF_OK;
+    const struct vf_lua_handler *upcast = vf_lua_upcast_of(projector, event->type);
+    return upcast ? vf_lua_upcast(projector, upcast, event, arena, error) : VF_OK;
 }
 
 static bool projector_handles(const struct vf_projector *projector, const struct vf_event *event)
 {
-    return vf_lua_handler_of(projector, event->type) != NULL;
+    return vf_lua_handler_of(projector, event) != NULL;
 }
 
 /* Warm documents */
@@ -233,8 +234,7 @@ static enum vf_code projector_handle(struct vf_projector *projector, const struc
                                      vf_warm document, vf_warm from, enum vf_handled *ret_handled,
                                      struct vf_error *error)
 {
-    struct handle_call call = {
-        .handler = vf_lua_handler_of(projector, event->type), .document = document, .from = from};
+    struct handle_call call = {.handler = vf_lua_handler_of(projector, event), .document = document, .from = from};
     if (!call.handler) {
         *ret_handled = VF_UNHANDLED;
         return VF_OK;

@@ -36,6 +36,8 @@ bool vf_lua_is_plain_name(const char *name, size_t size);
 
 /* The parts of a projection's table. */
 void vf_lua_read_key(lua_State *L, int table, lua_Integer item);
+void vf_lua_read_handlers(lua_State *L, int table, lua_Integer item);
+void vf_lua_read_upcasts(lua_State *L, int table, lua_Integer item);
 void vf_lua_read_versions(lua_State *L, int table, lua_Integer item);
 void vf_lua_read_unlinked(lua_State *L, int table, lua_Integer item);
 void vf_lua_read_ttl(lua_State *L, int table, lua_Integer item);

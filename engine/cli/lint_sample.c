@@ -125,17 +125,30 @@ static void add_handler(struct vf_buffer *out, const struct looking *looking, co
         return;
     }
     for (size_t i = 0; i < projection->handler_count; i++) {
-        vf_suggest_offer(type, projection->handlers[i], &near);
+        const struct vf_handler *handler = &projection->handlers[i];
+        if (!handler->kind || vf_bytes_is(event->kind, handler->kind)) {
+            vf_suggest_offer(type, handler->type, &near);
+        }
     }
     vf_buffer_printf(out, ", no handler for %s%s%s%s", type, near ? " (did you mean " : "", near ? near : "",
                      near ? "?)" : "");
 }
 
+static bool say_failed(struct looking *looking, const struct vf_projection *projection, const struct vf_error *error)
+{
+    char text[VF_ERROR_TEXT_BYTES];
+    snprintf(text, sizeof text, "%s: %.*s", projection->name, (int)strcspn(error->text, "\n"), error->text);
+    say(looking, VF_FINDING_ERROR, NULL, text);
+    return false;
+}
+
 /* Appends where a projection takes the event, and what it calls; false: its route fails, and a finding says so. */
 static bool add_projection(struct vf_buffer *out, struct looking *looking, struct vf_projector *projector,
-                           const struct vf_event *event)
+                           const struct vf_event *read)
 {
     const struct vf_projection *projection = looking->type->describe(projector);
+    struct vf_event upcast = *read;
+    const struct vf_event *event = &upcast;
     const struct vf_route *route = route_of(projection, event->kind);
     struct vf_routed routed = {0};
     struct vf_error error;
@@ -144,13 +157,16 @@ static bool add_projection(struct vf_buffer *out, struct looking *looking, struc
                          (int)event->kind.size, event->kind.data);
         return true;
     }
+    if (looking->type->upcast(projector, &upcast, looking->arena, &error) != VF_OK) {
+        return say_failed(looking, projection, &error);
+    }
     if (route->route == VF_ROUTE_LINK && !vf_route_link(route, event->type)) {
         vf_buffer_printf(out, "; %s: the document of its link", projection->name);
     } else if (looking->type->route(projector, route, event, looking->arena, &routed, &error) != VF_OK) {
-        char text[VF_ERROR_TEXT_BYTES];
-        snprintf(text, sizeof text, "%s: %.*s", projection->name, (int)strcspn(error.text, "\n"), error.text);
-        say(looking, VF_FINDING_ERROR, NULL, text);
-        return false;
+        return say_failed(looking, projection, &error);
+    } else if (routed.through.size > 0) {
+        vf_buffer_printf(out, "; %s: the document that %.*s is linked to", projection->name, (int)routed.through.size,
+                         routed.through.data);
     } else if (routed.count == 0) {
         vf_buffer_printf(out, "; %s: not for this view, as its route names no document", projection->name);
         return true;

@@ -133,7 +133,6 @@ static void meet(const struct vf_projection *projection, const struct vf_test_ca
             const struct vf_route *route = &projection->routes[r];
             if (vf_bytes_is(test->events[i].kind, route->kind)) {
                 coverage->kinds[r] = true;
-                coverage->links[r] |= vf_route_link(route, vf_bytes_from(test->events[i].type)) != NULL;
             }
         }
     }
@@ -173,8 +172,7 @@ static void report_error(struct verb *verb, const char *path, const struct vf_er
 static void run_tests(struct verb *verb, const struct vf_test_file *file, struct vf_test_subject *subject)
 {
     const struct vf_projection *projection = subject->projection;
-    struct vf_test_coverage coverage = {.kinds = vf_calloc(projection->route_count + 1, sizeof(bool)),
-                                        .links = vf_calloc(projection->route_count + 1, sizeof(bool))};
+    struct vf_test_coverage coverage = {.kinds = vf_calloc(projection->route_count + 1, sizeof(bool))};
     struct vf_arena *arena = vf_arena_new();
     bool any = false;
     for (size_t i = 0; i < file->case_count; i++) {
@@ -206,7 +204,6 @@ static void run_tests(struct verb *verb, const struct vf_test_file *file, struct
     }
     vf_arena_free(arena);
     free(coverage.kinds);
-    free(coverage.links);
 }
 
 static void run_file(struct verb *verb, const char *path, const char *script)

@@ -46,8 +46,14 @@ static const char *find_slip(struct check *check)
         const char *near = NULL;
         bool handled = false;
         for (size_t h = 0; h < projection->handler_count; h++) {
-            handled = handled || strcmp(projection->handlers[h], event->type) == 0;
-            vf_suggest_offer(event->type, projection->handlers[h], &near);
+            const struct vf_handler *handler = &projection->handlers[h];
+            if (!handler->kind || vf_bytes_is(event->kind, handler->kind)) {
+                handled = handled || strcmp(handler->type, event->type) == 0;
+                vf_suggest_offer(event->type, handler->type, &near);
+            }
+        }
+        for (size_t u = 0; u < projection->upcast_count; u++) { /* it becomes another type, which may have one */
+            handled = handled || strcmp(projection->upcast_types[u], event->type) == 0;
         }
         if (!handled && near) {
             return vf_arena_printf(check->arena, "There is no handler for %s (%s:%d); did you mean %s?", event->type,

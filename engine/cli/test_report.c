@@ -474,9 +474,10 @@ void vf_test_report_end(struct vf_test_report *report, int64_t ms)
 /* --- coverage ----------------------------------------------------------------------------------------------------- */
 
 struct covered {
-    const char *what; /* "handler", "kind", "link" */
+    const char *what; /* "handler", "upcast", "kind", "link" */
+    const char *kind; /* of one kind only, or NULL */
     const char *name;
-    const char *field; /* where in the script it stands: `key` or `on` */
+    const char *field; /* where in the script it stands: key, on or upcast */
     bool met;
 };
 
@@ -485,24 +486,46 @@ static size_t list_parts(const struct vf_test_subject *subject, const struct vf_
 {
     const struct vf_projection *projection = subject->projection;
     size_t count = 0;
+    const size_t *link_runs = subject->watch.link_runs;
     for (size_t i = 0; i < projection->handler_count; i++) {
-        parts[count++] = (struct covered){"handler", projection->handlers[i], "on", subject->watch.handler_runs[i] > 0};
+        const struct vf_handler *handler = &projection->handlers[i];
+        parts[count++] =
+            (struct covered){"handler", handler->kind, handler->type, "on", subject->watch.handler_runs[i] > 0};
+    }
+    for (size_t i = 0; i < projection->upcast_count; i++) {
+        parts[count++] =
+            (struct covered){"upcast", NULL, projection->upcast_types[i], "upcast", subject->watch.upcast_runs[i] > 0};
     }
     for (size_t i = 0; i < projection->route_count; i++) {
         const struct vf_route *route = &projection->routes[i];
-        parts[count++] = (struct covered){"kind", route->kind, "key", coverage->kinds[i]};
-        if (route->route == VF_ROUTE_LINK) {
-            parts[count++] = (struct covered){"link", route->links[0].type, "key", coverage->links[i]};
+        parts[count++] = (struct covered){"kind", NULL, route->kind, "key", coverage->kinds[i]};
+        for (size_t j = 0; j < route->link_count; j++) {
+            const char *type = route->links[j].type;
+            parts[count++] = type ? (struct covered){"link", route->kind, type, "key", *link_runs > 0}
+                                  : (struct covered){"link", NULL, route->kind, "key", *link_runs > 0};
+            link_runs++;
         }
     }
     return count;
+}
+
+/* OrderCreated, or order.Created of a handler or link that only one kind has. */
+static void add_part_name(struct vf_buffer *out, const struct covered *part)
+{
+    if (part->kind && strcmp(part->what, "handler") == 0) {
+        add_name(out, part->kind);
+        vf_buffer_add_char(out, '.');
+    }
+    add_name(out, part->name);
 }
 
 /* projections/customer_orders.lua:9 */
 static void add_where(struct vf_buffer *out, const struct vf_test_subject *subject, const struct covered *part)
 {
     int32_t line = 0, column;
-    subject->projector_type->place(subject->projector, part->field, part->name, &line, &column);
+    char field[VF_ID_BYTES_MAX + 20];
+    snprintf(field, sizeof field, "%s%s%s", part->field, part->kind ? "." : "", part->kind ? part->kind : "");
+    subject->projector_type->place(subject->projector, field, part->name, &line, &column);
     vf_buffer_add_text(out, subject->script);
     if (line > 0) {
         vf_buffer_printf(out, ":%d", (int)line);
@@ -518,14 +541,14 @@ static void text_coverage(struct vf_test_report *report, const struct vf_test_su
     for (size_t i = 0; i < count; i++) {
         met += parts[i].met;
     }
-    vf_buffer_printf(&out, "coverage of %s: %zu of %zu handlers, kinds and links\n", subject->projection->name, met,
-                     count);
+    vf_buffer_printf(&out, "coverage of %s: %zu of %zu handlers, %skinds and links\n", subject->projection->name, met,
+                     count, subject->projection->upcast_count > 0 ? "upcasts, " : "");
     for (size_t i = 0; i < count; i++) {
         if (!parts[i].met) {
             struct vf_buffer line;
             vf_buffer_init(&line);
             vf_buffer_printf(&line, "%-7s ", parts[i].what);
-            add_name(&line, parts[i].name);
+            add_part_name(&line, &parts[i]);
             vf_output_add(&out, report->cli->color, VF_COLOR_YELLOW, "  never met: ");
             vf_buffer_add_bytes(&out, vf_bytes(line.data, line.size));
             vf_buffer_add_text(&out, "  ");
@@ -545,15 +568,18 @@ static void text_coverage(struct vf_test_report *report, const struct vf_test_su
 static void json_coverage(struct vf_test_report *report, const struct vf_test_subject *subject,
                           const struct covered *parts, size_t count)
 {
-    struct vf_buffer out, where;
+    struct vf_buffer out, where, name;
     vf_buffer_init(&out);
     vf_buffer_init(&where);
+    vf_buffer_init(&name);
     vf_buffer_add_text(&out, "{\"coverage\":[");
     for (size_t i = 0; i < count; i++) {
         vf_buffer_clear(&where);
         add_where(&where, subject, &parts[i]);
         vf_buffer_printf(&out, "%s{\"met\":%s,", i ? "," : "", parts[i].met ? "true" : "false");
-        add_member(&out, "name", parts[i].name);
+        vf_buffer_clear(&name);
+        add_part_name(&name, &parts[i]);
+        add_member(&out, "name", name.data);
         vf_buffer_add_char(&out, ',');
         add_member(&out, "what", parts[i].what);
         vf_buffer_add_char(&out, ',');
@@ -564,6 +590,7 @@ static void json_coverage(struct vf_test_report *report, const struct vf_test_su
     add_member(&out, "projection", subject->projection->name);
     vf_buffer_add_text(&out, "}\n");
     print(report, &out);
+    vf_buffer_done(&name);
     vf_buffer_done(&where);
     vf_buffer_done(&out);
 }
@@ -572,7 +599,11 @@ void vf_test_report_coverage(struct vf_test_report *report, const struct vf_test
                              const struct vf_test_coverage *coverage)
 {
     const struct vf_projection *projection = subject->projection;
-    struct covered *parts = vf_calloc(projection->handler_count + 2 * projection->route_count + 1, sizeof *parts);
+    size_t most = projection->handler_count + projection->upcast_count + projection->route_count + 1;
+    for (size_t i = 0; i < projection->route_count; i++) {
+        most += projection->routes[i].link_count;
+    }
+    struct covered *parts = vf_calloc(most, sizeof *parts);
     size_t count = list_parts(subject, coverage, parts);
     if (report->format == VF_TEST_JSON) {
         json_coverage(report, subject, parts, count);

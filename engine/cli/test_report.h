@@ -10,10 +10,9 @@
 
 enum vf_test_format { VF_TEST_TEXT, VF_TEST_TAP, VF_TEST_JUNIT, VF_TEST_JSON };
 
-/* Which of a projection's parts its tests have met. */
+/* Which of a projection's parts its tests have met; the subject's watch knows of the others. */
 struct vf_test_coverage {
     bool *kinds; /* of the projection's routes: an event of that kind was given */
-    bool *links; /* and one that links */
 };
 
 struct vf_test_report;

@@ -12,7 +12,13 @@ struct vf_projector {
 
 void vf_test_watch_init(struct vf_test_watch *watch, const struct vf_projection *projection)
 {
-    *watch = (struct vf_test_watch){.handler_runs = vf_calloc(projection->handler_count + 1, sizeof(size_t))};
+    size_t links = 0;
+    for (size_t i = 0; i < projection->route_count; i++) {
+        links += projection->routes[i].link_count;
+    }
+    *watch = (struct vf_test_watch){.handler_runs = vf_calloc(projection->handler_count + 1, sizeof(size_t)),
+                                    .upcast_runs = vf_calloc(projection->upcast_count + 1, sizeof(size_t)),
+                                    .link_runs = vf_calloc(links + 1, sizeof(size_t))};
 }
 
 static void free_line(struct vf_test_log_line *line)
@@ -35,6 +41,8 @@ void vf_test_watch_done(struct vf_test_watch *watch)
     vf_test_watch_forget_lines(watch);
     free(watch->lines);
     free(watch->handler_runs);
+    free(watch->upcast_runs);
+    free(watch->link_runs);
     *watch = (struct vf_test_watch){0};
 }
 
@@ -124,7 +132,24 @@ static void watch_files(const struct vf_projector *projector, const struct vf_fi
 static enum vf_code watch_upcast(struct vf_projector *projector, struct vf_event *event, struct vf_arena *arena,
                                  struct vf_error *error)
 {
+    const struct vf_projection *projection = real->describe(projector->real);
+    for (size_t i = 0; current->recording && i < projection->upcast_count; i++) {
+        current->upcast_runs[i] += vf_bytes_is(event->type, projection->upcast_types[i]);
+    }
     return real->upcast(projector->real, event, arena, error);
+}
+
+static void count_link(const struct vf_projector *projector, const struct vf_route *kind_route,
+                       const struct vf_event *event)
+{
+    const struct vf_link *link = vf_route_link(kind_route, event->type);
+    size_t before = 0;
+    for (const struct vf_route *route = real->describe(projector->real)->routes; route < kind_route; route++) {
+        before += route->link_count;
+    }
+    if (link) {
+        current->link_runs[before + (size_t)(link - kind_route->links)]++;
+    }
 }
 
 static enum vf_code watch_route(struct vf_projector *projector, const struct vf_route *kind_route,
@@ -133,6 +158,7 @@ static enum vf_code watch_route(struct vf_projector *projector, const struct vf_
 {
     if (current->recording) {
         forget_try(event->record, "");
+        count_link(projector, kind_route, event);
     }
     return real->route(projector->real, kind_route, event, arena, ret_routed, error);
 }
@@ -156,8 +182,9 @@ static void watch_cool(struct vf_projector *projector, vf_warm document)
 static void count_run(const struct vf_projector *projector, const struct vf_event *event)
 {
     const struct vf_projection *projection = real->describe(projector->real);
-    for (size_t i = 0; i < projection->handler_count; i++) {
-        current->handler_runs[i] += vf_bytes_is(event->type, projection->handlers[i]);
+    size_t handler = vf_projection_handler(projection, event->kind, event->type);
+    if (handler < projection->handler_count) {
+        current->handler_runs[handler]++;
     }
 }
 

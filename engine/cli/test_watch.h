@@ -23,7 +23,11 @@ struct vf_test_log_line {
 
 struct vf_test_watch {
     bool recording;
-    size_t *handler_runs; /* how often each of the projection's handlers was called, over all recorded runs */
+    /* How often each of the projection's handlers and upcasts was called, and each of its links was asked for (of all routes,
+     * one behind the other), over all recorded runs. */
+    size_t *handler_runs;
+    size_t *upcast_runs;
+    size_t *link_runs;
     struct vf_test_log_line *lines;
     size_t line_count;
     size_t lines_dropped;

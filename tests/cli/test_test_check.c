@@ -47,7 +47,7 @@ struct vf_projector {
 
 static const char *const topics[] = {"things"};
 static const struct vf_route routes[] = {{.kind = "thing", .route = VF_ROUTE_FUNCTION}};
-static const char *const handlers[] = {"Added"};
+static const struct vf_handler handlers[] = {{.type = "Added"}};
 static const struct vf_projection projection = {.name = "fake",
                                                 .version = 1,
                                                 .topics = topics,

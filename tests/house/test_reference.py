@@ -158,9 +158,6 @@ def check_projections(page):
     fields = {cells[0].strip("`") for cells in rows(page["The table"])} - {"field"}
     for field in set(quoted(source, "static const char *const built[] = {")) ^ fields:
         yield f"`{field}`: a projection's fields, and those under The table, are not the same"
-    for field in quoted(source, "static const char *const later[] = {"):
-        if field not in code(page["Not built yet"]):
-            yield f"`{field}` is not built, and not named under Not built yet"
 
     names = set(re.findall(r'\[VF_EVENT_\w+\] = "(\w+)"', read("lua", "event.c")))
     shown = {name.removeprefix("e.") for cells in rows(page["Events in Lua"]) for name in code(cells[0])}

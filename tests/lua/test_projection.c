@@ -60,14 +60,6 @@ static void versions_default_to_where_an_aggregate_has_its_one_document(void **s
     refused("return {" PLAIN "key = { a = own }, on = {},\nversions = 'all' }", "view.lua:2: `versions` is");
 }
 
-static void what_is_not_built_is_refused_by_name_and_line(void **state)
-{
-    (void)state;
-    refused("return {" PLAIN "key = { a = own }, on = {},\nupcast = {} }", "view.lua:2: `upcast` is not built yet");
-    refused("return {" PLAIN "key = { a = own }, on = {\n order = { X = function() end } } }",
-            "view.lua:2: on.order: handlers for one kind only are not built yet");
-}
-
 static void a_place_is_none_in_a_comment_or_a_text(void **state)
 {
     (void)state;
@@ -404,7 +396,6 @@ int main(void)
     const struct CMUnitTest tests[] = {
         A_TEST(a_projection_describes_itself),
         A_TEST(versions_default_to_where_an_aggregate_has_its_one_document),
-        A_TEST(what_is_not_built_is_refused_by_name_and_line),
         A_TEST(a_place_is_none_in_a_comment_or_a_text),
         A_TEST(links_say_which_events_make_them_and_what_they_follow),
         A_TEST(a_link_that_leads_nowhere_is_refused),

@@ -1,4 +1,4 @@
-foreach(part projection event moving values language hostile memory state lint)
+foreach(part projection event moving upcast values language hostile memory state lint)
   vf_test(test_lua_${part} unit lua/test_${part}.c lua/lua_test.c LIBS vf_lua)
 endforeach()
 vf_test(test_lua_heap unit lua/test_heap.c LIBS vf_lua)

@@ -644,6 +644,14 @@ LUA = [
         [("return document->moved || (", "return true || (")],
         ["test_lua_moving"],
     ),
+    Guard("lua-kind-first", [("if (projector->handlers.of_kinds)", "if (false)")], ["test_lua_upcast"]),
+    Guard(
+        "lua-upcast-bytes",
+        [("if (size > writer->limit_bytes || writer->out->size + size > writer->limit_bytes)", "if (false)")],
+        ["test_lua_upcast"],
+    ),
+    Guard("lua-upcast-one", [("    if (lua_gettop(L) > 1)\n        vf_lua_raise(", "    if (false)\n        vf_lua_raise(")], ["test_lua_upcast"]),
+    Guard("lua-upcast-only", [("    if (!projector->upcasting)\n", "    if (false)\n")], ["test_lua_upcast"]),
     Guard("lua-circle", [("    check_circles(L);\n}", "    (void)check_circles;\n}")], [PROJECTION]),
     Guard(
         "lua-write-locked",
