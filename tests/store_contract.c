@@ -23,6 +23,7 @@ int vf_store_contract_run(const char *name, const struct vf_store_contract *cont
         {"set aside", contract_aside_run, type->aside_load != NULL},
         {"what is due", contract_due_run, type->due != NULL},
         {"indexes", contract_find_run, type->find != NULL},
+        {"dropping all of it", contract_drop_run, type->find != NULL},
     };
     int failed = 0;
     contract_under_test = contract;

@@ -379,7 +379,7 @@ static void a_list_is_all_or_nothing_with_the_rest(void **state)
 
 static void lose(struct scene *scene, enum vf_contract_loss loss)
 {
-    enum { ROUNDS = 4 };
+    enum { ROUNDS = 2 };
     scene_fill_list(scene, "account/9", 100, 2);
     for (int64_t round = 0; round < ROUNDS; round++) {
         struct vf_progress from = load_row(scene, "orders", 0).progress;

@@ -497,6 +497,118 @@ static void all_entries_are_listed(void **state)
     assert_string_equal(list[0].state, VF_GENERATION_DROPPED);
 }
 
+/* ---- dropping what joins, indexes and expiry have left ---- */
+
+static const struct vf_index dropped_indexes[] = {{.name = "amount", .sort = "n"}, {.name = "by_n", .by = "n"}};
+
+/* Documents in indexes, husks and documents that are due, two lists, one of them draining. */
+static void furnish_richly(struct scene *scene)
+{
+    scene_indexes(scene, dropped_indexes, 2, true);
+    struct draft draft = draft_new(scene);
+    for (int i = 0; i < 20; i++) {
+        const char *id = vf_arena_printf(scene->arena, "%d", i).data;
+        draft_write(&draft, NULL, with_expiry(a_document(id, 1, a_body(scene, "n", i % 3)), 100 + i));
+        id = vf_arena_printf(scene->arena, "husk %d", i).data;
+        draft_write(&draft, NULL, a_deleted_husk(id, 1, "order/1", 100 + i));
+    }
+    struct vf_aggregate drains = a_waiting("account/10", 0, 5);
+    drains.draining = true;
+    draft_write_aggregate(&draft, NULL, drains);
+    for (int64_t i = 0; i < 5; i++)
+        draft_aside(&draft, scene_aside(scene, "account/10", i, 50 + i));
+    draft_must_commit(&draft);
+    scene_fill_list(scene, "account/9", 100, 30);
+}
+
+static size_t found_count(struct scene *scene, const struct vf_index *index, const char *by)
+{
+    struct vf_error error = {0};
+    struct vf_find find = {.index = index, .by = vf_bytes_from(by), .limit = 1000};
+    struct vf_found *found;
+    size_t count;
+    assert_ok(scene->type->find(scene->other, scene->view, &find, scene->arena, &found, &count, &error));
+    return count;
+}
+
+static size_t due_count(struct scene *scene, enum vf_due due)
+{
+    struct vf_error error = {0};
+    struct vf_bytes *ids;
+    size_t count;
+    assert_ok(scene->type->due(scene->other, scene->view, due, 1000, 1000, scene->arena, &ids, &count, &error));
+    return count;
+}
+
+static size_t draining_count(struct scene *scene)
+{
+    struct vf_error error = {0};
+    struct vf_bytes *aggregates;
+    size_t count;
+    assert_ok(scene->type->draining(scene->other, scene->view, 1000, scene->arena, &aggregates, &count, &error));
+    return count;
+}
+
+static void assert_rich(struct scene *scene, size_t factor)
+{
+    size_t nine, ten;
+    scene_load_list(scene, "account/9", &nine);
+    scene_load_list(scene, "account/10", &ten);
+    assert_int_equal(nine, factor * 30);
+    assert_int_equal(ten, factor * 5);
+    assert_int_equal(scene_load_total(scene, "orders", 0).count, factor * 35);
+    assert_int_equal(scene_load_total(scene, "orders", 0).bytes > 0, factor);
+    assert_int_equal(scene_list_at(scene, "orders", 0, 100) != NULL, factor);
+    assert_int_equal(draining_count(scene), factor);
+    assert_int_equal(found_count(scene, &dropped_indexes[0], NULL), factor * 20);
+    assert_int_equal(found_count(scene, &dropped_indexes[1], "1"), factor * 7);
+    assert_int_equal(due_count(scene, VF_DUE_EXPIRED), factor * 20);
+    assert_int_equal(due_count(scene, VF_DUE_HUSK), factor * 20);
+}
+
+static void dropping_removes_lists_index_entries_and_what_is_due(void **state)
+{
+    struct scene *scene = *state;
+    size_t removed;
+    bool created;
+    furnish_richly(scene);
+    assert_rich(scene, 1);
+    assert_true(drop_begin(scene, 0, 77));
+    (void)drop_more(scene, scene->store, 77, &removed); /* who began died; another one takes over */
+    assert_true(drop_begin(scene, 77, 78));
+    drop_rest(scene, 78);
+    prepare(scene, 0, false, &created);
+    assert_true(created);
+    scene_indexes(scene, dropped_indexes, 2, true);
+    assert_rich(scene, 0);
+    furnish_richly(scene); /* nothing that was left is in its way */
+    assert_rich(scene, 1);
+}
+
+static void other_views_keep_theirs_when_one_is_dropped(void **state)
+{
+    struct scene *scene = *state;
+    const char *mine = scene->name, *others = vf_arena_printf(scene->arena, "%s_1", scene->name).data;
+    furnish_richly(scene);
+    scene_prepare(scene, others);
+    scene->view.name = others;
+    furnish_richly(scene);
+    scene->view.name = mine;
+    assert_true(drop_begin(scene, 0, 77));
+    drop_rest(scene, 77);
+    scene->view.name = others;
+    assert_rich(scene, 1);
+}
+
+int contract_drop_run(const char *group)
+{
+    const struct CMUnitTest tests[] = {
+        SCENE_TEST(dropping_removes_lists_index_entries_and_what_is_due),
+        SCENE_TEST(other_views_keep_theirs_when_one_is_dropped),
+    };
+    return cmocka_run_group_tests_name(group, tests, NULL, NULL);
+}
+
 int contract_changing_run(const char *group)
 {
     const struct CMUnitTest tests[] = {

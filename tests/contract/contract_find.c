@@ -583,7 +583,7 @@ static void a_commit_that_did_not_go_through_leaves_the_entries(void **state)
 static void lose(struct scene *scene, enum vf_contract_loss loss)
 {
     must_write(scene, row(scene, "a", shops[0].json));
-    for (int round = 0; round < 4; round++) {
+    for (int round = 0; round < 2; round++) {
         struct vf_document base = load_document(scene, "a");
         struct vf_progress from = load_row(scene, "orders", 0).progress;
         struct draft draft = draft_new(scene);
