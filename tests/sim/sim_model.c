@@ -199,6 +199,9 @@ static void take_in(struct sim_model *model, int owner, const struct sim_event *
     model->situations.moves_from_nothing += from && from->presence != VF_PRESENT;
     if (has_handler(event)) {
         struct sim_chain moved = {0};
+        bool is_barred = document && document->presence == VF_HUSK_DELETED && document->deleted_by != owner;
+        if (strcmp(event->type, "Broken") == 0 && (from || (document && !is_barred)))
+            model->impossible = event;
         if (from)
             moved = leave(from, owner, event);
         if (document)
@@ -557,6 +560,10 @@ enum vf_code sim_model_step(struct sim_model *model, const struct sim_log *log, 
         if (!code)
             code = move_progress(&step, error);
     }
+    if (!code && model->impossible)
+        code = vf_fail(error, VF_E_DATA, "%s/%d@%lld, %s/%s %s, was taken in, and cannot be", model->impossible->topic,
+                       model->impossible->partition, (long long)model->impossible->offset, model->impossible->kind,
+                       model->impossible->id, model->impossible->type);
     free(step.taken);
     free(step.aside);
     return code;

@@ -177,6 +177,7 @@ struct sim_model {
     bool dealt[SIM_EVENTS_MAX]; /* by the index of an event's first record */
     int64_t next[SIM_TOPICS][SIM_PARTITIONS_MAX];
     int64_t aside[SIM_TOPICS][SIM_PARTITIONS_MAX]; /* how many were ever set aside */
+    const struct sim_event *impossible;            /* its handler has run, and always fails */
     struct sim_tally tallies[SIM_KINDS];
     struct sim_situations situations;
 };
