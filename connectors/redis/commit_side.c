@@ -294,14 +294,14 @@ void vf_redis_side_add_shapes(struct vf_store *store)
     }
 }
 
-static void add_number(struct vf_redis_request *request, double number)
+void vf_redis_add_score(struct vf_redis_request *request, double score)
 {
-    if (number == floor(number) && fabs(number) <= (double)EXACT_MAX) {
-        vf_redis_request_add_int(request, (int64_t)number);
+    if (score == floor(score) && fabs(score) <= (double)EXACT_MAX) {
+        vf_redis_request_add_int(request, (int64_t)score);
         return;
     }
     char text[32];
-    snprintf(text, sizeof(text), "%.17g", number);
+    snprintf(text, sizeof(text), "%.17g", score);
     vf_redis_request_add_text(request, text);
 }
 
@@ -356,7 +356,7 @@ void vf_redis_side_add_arguments(struct vf_store *store)
         }
         add_leaving(request, group, changes);
         for (size_t n = group->leave; n < group->leave + group->come; n++) {
-            add_number(request, changes[n].score);
+            vf_redis_add_score(request, changes[n].score);
             vf_redis_request_add_joined(request, changes[n].head, changes[n].tail);
         }
     }
