@@ -175,6 +175,7 @@ static size_t add_found(struct vf_store *store, int32_t generation, const redisR
             struct vf_bytes key = vf_redis_bytes(keys->element[i]);
             /* The pattern is only a filter. */
             bool ours = begins_with(key, rest ? store->keys.side : store->keys.document);
+            /* GUARD redis-drop-index: what is built anew is found by what was dropped */
             if (!ours && !(rest && is_index(&store->keys, generation, key)))
                 continue;
             /* Progress holds what fences old workers: it goes last, and the notes with it. */

@@ -60,6 +60,7 @@ static void collect_due(struct vf_redis_side *side, struct vf_bytes key, bool wa
 {
     if (is)
         add_change(side, SIDE_SET, key, true, id)->score = (double)when_ms;
+    /* GUARD redis-due-leave: the sweep takes again and again what is gone, or lives on */
     else if (was)
         (void)add_change(side, SIDE_SET, key, false, id);
 }
@@ -106,6 +107,7 @@ static void collect_entries(struct vf_redis_side *side, const struct vf_commit *
         const struct vf_index_entry *next = change->next_entries ? &change->next_entries[i] : &none;
         if (vf_index_entry_equal(base, next))
             continue;
+        /* GUARD redis-index-leave: a document is found by what it has been */
         if (base->in && !same_member(base, next))
             add_entry(side, &commit->indexes[i], heads[i], false, base, change->next.id);
         if (next->in)

@@ -164,6 +164,7 @@ static void take_page(struct finding *finding, const redisReply *reply)
         finding->after = found.sort;
         finding->after_id = found.id;
         enum vf_sort_kind wanted = wanted_kind(finding->find);
+        /* GUARD redis-find-kind: a question about texts is answered with numbers whose ids lie between the texts */
         if (wanted != VF_SORT_NONE && wanted != found.sort.kind)
             continue;
         if (finding->got == finding->size) {

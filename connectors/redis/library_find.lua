@@ -24,6 +24,7 @@ local function rank_of(key, score, place)
   local low, high, member = call('ZCOUNT', key, '-inf', '(' .. score), behind, string.sub(place, 2)
   while low < high do
     local middle = math.floor((low + high) / 2)
+    -- GUARD redis-find-place: a page begins anywhere among equal values, so documents come twice or not at all
     if is_before(call('ZRANGE', key, middle, middle)[1], member) then low = middle + 1 else high = middle end
   end
   return low
