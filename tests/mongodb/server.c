@@ -42,8 +42,8 @@ void server_init(struct server *server)
     const char *set = mongoc_uri_get_replica_set(uri);
     snprintf(server->host, sizeof(server->host), "%s", host->host);
     server->port = host->port;
-    snprintf(server->url, sizeof(server->url), "mongodb://%.250s:%u/%s?replicaSet=%.100s", server->host,
-             (unsigned)server->port, server->database, set ? set : "rs0");
+    snprintf(server->url, sizeof(server->url), "mongodb://%.250s:%u/%s?replicaSet=%.60s&appName=%s", server->host,
+             (unsigned)server->port, server->database, set ? set : "rs0", server->database);
     mongoc_uri_set_option_as_int32(uri, MONGOC_URI_SERVERSELECTIONTIMEOUTMS, 5000);
     mongoc_uri_set_appname(uri, "viewfold-test");
     server->client = mongoc_client_new_from_uri(uri);

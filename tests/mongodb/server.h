@@ -14,8 +14,8 @@ struct server {
     char host[256];
     uint16_t port;
     char database[64];
-    char url[512];           /* with the database and the set's name */
-    mongoc_client_t *client; /* the test's own, under another appname than viewfold's */
+    char url[512]; /* with the database, the set's name, and the database's name as appName, to tell its clients */
+    mongoc_client_t *client; /* the test's own, under another appname than its stores' */
 };
 
 /* Ends the program with what is missing where there is no server. Prints the server's version. */

@@ -112,11 +112,13 @@ static void a_wrong_password_is_denied(void **state)
 static void a_missing_right_is_denied(void **state)
 {
     struct vf_error error = {0};
+    char fault[256];
     (void)state;
-    bson_destroy(
-        server_run(&server, "admin",
-                   "{\"configureFailPoint\": \"failCommand\", \"mode\": {\"times\": 1}, \"data\": {\"failCommands\": "
-                   "[\"find\"], \"errorCode\": 13, \"appName\": \"viewfold\"}}"));
+    snprintf(fault, sizeof(fault),
+             "{\"configureFailPoint\": \"failCommand\", \"mode\": {\"times\": 1}, \"data\": {\"failCommands\": "
+             "[\"find\"], \"errorCode\": 13, \"appName\": \"%s\"}}",
+             server.database);
+    bson_destroy(server_run(&server, "admin", fault));
     assert_int_equal(open_url(server.url, NULL, NULL, &error), VF_E_DENIED);
     assert_non_null(strstr(error.text, "readWrite"));
 }
