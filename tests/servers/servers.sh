@@ -38,6 +38,7 @@ Kafka, Redis and MongoDB on loopback for tests. SERVER is kafka, redis or mongod
   --instance NAME   which set of servers (default: VIEWFOLD_INSTANCE, or else dev)
   --fresh           up: without the data of before.  down: remove the instance's state
   --appendonly      up, start, wipe: Redis keeps its data in an append-only file, until the next wipe
+  --brief           up: Kafka for some minutes only, as tests need it: Java compiles quickly rather than well
   --quiet           say nothing unless something is wrong
 
 Environment: VIEWFOLD_KAFKA_VERSION (3.9.1 or 4.1.1), and VIEWFOLD_KAFKA, VIEWFOLD_REDIS, VIEWFOLD_MONGODB: the address of a
@@ -48,7 +49,7 @@ USAGE
 
 # --- state ------------------------------------------------------------------------------------------------------------
 
-quiet='' fresh='' appendonly='' follow=''
+quiet='' fresh='' appendonly='' brief='' follow=''
 tell() { [[ -n $quiet ]] || say "$@"; }
 
 # What is recorded about a server: get SERVER WHAT, put SERVER WHAT VALUE.
@@ -182,13 +183,15 @@ java_program() {
 }
 
 start_kafka() {
-    local home=$state/kafka made_by java id logging settings
+    local home=$state/kafka made_by java id logging settings compiler=()
     java=$(java_program)
     made_by=$(get kafka version)
     if [[ -n $made_by && $made_by != "$kafka_version" && -d $home/data ]]; then
         die "the data of instance $instance is Kafka $made_by's, not $kafka_version's: 'wipe kafka' or 'up --fresh' begins anew"
     fi
     put kafka version "$kafka_version"
+    [[ -z $brief ]] || put kafka brief yes
+    [[ -z $(get kafka brief) ]] || compiler=(-XX:TieredStopAtLevel=1) # a third less work at the start
     mkdir -p "$home/tmp"
     settings=$(<"$setup_dir/server.properties.in")
     settings=${settings//@PORT@/"$(get kafka port)"}
@@ -205,7 +208,7 @@ start_kafka() {
     fi
     logging=-Dlog4j.configuration=file:$setup_dir/kafka-$kafka_version/log4j.properties
     [[ -f ${logging#*file:} ]] || logging=-Dlog4j2.configurationFile=$setup_dir/kafka-$kafka_version/log4j2.properties
-    spawn kafka "$java" -Xmx1g -XX:+UseSerialGC -XX:-UsePerfData -Djava.io.tmpdir="$home/tmp" "$logging" \
+    spawn kafka "$java" -Xmx1g -XX:+UseSerialGC ${compiler[@]+"${compiler[@]}"} -XX:-UsePerfData -Djava.io.tmpdir="$home/tmp" "$logging" \
         -cp "$kafka_lib/*" kafka.Kafka "$home/server.properties"
 }
 
@@ -415,6 +418,7 @@ main() {
             --instance=*) instance=${1#*=} ;;
             --fresh) fresh=yes ;;
             --appendonly) appendonly=yes ;;
+            --brief) brief=yes ;;
             --quiet) quiet=yes ;;
             -f) follow=yes ;;
             -h | --help | help) usage; exit 0 ;;

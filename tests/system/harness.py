@@ -104,7 +104,7 @@ def own_servers(purpose, *names):
     environment = dict(os.environ)
     try:
         run = [program, "--instance", instance]
-        subprocess.run([*run, "--quiet", "--fresh", "up", *names], check=True)
+        subprocess.run([*run, "--quiet", "--fresh", "--brief", "up", *names], check=True)
         text = subprocess.run([*run, "env", *names], check=True, capture_output=True, text=True).stdout
         for word in shlex.split(text):
             name, equals, value = word.partition("=")
