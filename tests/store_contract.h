@@ -43,6 +43,9 @@ struct vf_store_contract {
      * the next prepare, on another store, to mend what was left half done. */
     void (*kill_in_prepare)(void *self, struct vf_store *store);
 
+    /* Optional. Only the `part`th (from 1) of `parts` that the groups of tests are dealt out to. 0: all of them. */
+    int part, parts;
+
     void *self;
 };
 

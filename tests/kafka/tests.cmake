@@ -4,3 +4,12 @@ foreach(part source group admin)
   vf_test(test_kafka_${part} system ${CMAKE_SOURCE_DIR}/tests/kafka/test_kafka_${part}.c
           ${CMAKE_SOURCE_DIR}/tests/kafka/kafka_fixture.c LIBS vf_kafka PkgConfig::RDKAFKA)
 endforeach()
+# They wait for a broker's time limits.
+foreach(part faults source group admin)
+  if(TARGET test_kafka_${part})
+    set_tests_properties(test_kafka_${part} PROPERTIES COST 25 PROCESSORS 1)
+  endif()
+endforeach()
+if(TARGET test_kafka_faults)
+  set_tests_properties(test_kafka_faults PROPERTIES COST 45)
+endif()

@@ -45,9 +45,15 @@ static void kill_in_prepare(void *self, struct vf_store *store)
     proxy_cut_at_message(place->proxy, ++place->prepares);
 }
 
-int main(void)
+/* "i/n" as its argument runs the ith of n parts; without, all. */
+int main(int count, char **arguments)
 {
     struct place place = {0};
+    int part = 0, parts = 0;
+    if (count > 1 && (sscanf(arguments[1], "%d/%d", &part, &parts) != 2 || part < 1 || part > parts)) {
+        fprintf(stderr, "usage: %s [I/N]\n", arguments[0]);
+        return 1;
+    }
     server_init(&place.server);
     place.proxy = proxy_new(place.server.port);
     if (!place.proxy) {
@@ -61,6 +67,8 @@ int main(void)
                                                .open = open_store,
                                                .kill_connection = kill_connection,
                                                .kill_in_prepare = kill_in_prepare,
+                                               .part = part,
+                                               .parts = parts,
                                                .self = &place};
     int failed = vf_store_contract_run("mongodb", &contract);
     server_done(&place.server);

@@ -1,5 +1,6 @@
-"""Kafka, Redis or MongoDB is killed and comes back while events flow. Servers of this test's own."""
+"""Kafka, Redis or MongoDB is killed and comes back while events flow. That server is the test's own."""
 
+import functools
 import random
 
 import harness
@@ -7,6 +8,18 @@ from harness import Fleet, World, check, wait_until
 from harness import generate
 
 SETTINGS = {"defaults": {"batch": {"events": 60}}}
+
+
+def with_its_own(server):
+    def wrap(test):
+        @functools.wraps(test)
+        def run():
+            with harness.own_servers(f"restarts-{server}", server):
+                test()
+
+        return run
+
+    return wrap
 
 
 def lines_in(fleet, *words):
@@ -48,6 +61,7 @@ def finish(world, fleet, loses_data=False):
     return counts
 
 
+@with_its_own("redis")
 def redis_that_loses_everything_gets_its_view_again_from_the_log():
     with World("redis-restart", settings=SETTINGS) as world:
         shop = generate.Shop(random.randrange(1 << 30), customers=150, events=6_000, hot=0.3, repeats=0.05)
@@ -72,6 +86,7 @@ def redis_that_loses_everything_gets_its_view_again_from_the_log():
         )
 
 
+@with_its_own("mongodb")
 def mongodb_that_is_killed_comes_back_with_its_data():
     with World("mongodb-restart", settings=SETTINGS) as world:
         shop = generate.Shop(random.randrange(1 << 30), customers=150, events=6_000, hot=0.3, repeats=0.05)
@@ -96,6 +111,7 @@ def mongodb_that_is_killed_comes_back_with_its_data():
         )
 
 
+@with_its_own("kafka")
 def kafka_that_is_killed_comes_back_with_its_data():
     with World("kafka-restart", settings=SETTINGS) as world:
         shop = generate.Shop(random.randrange(1 << 30), customers=150, events=6_000, hot=0.3, repeats=0.05)
@@ -116,9 +132,8 @@ def kafka_that_is_killed_comes_back_with_its_data():
 
 
 if __name__ == "__main__":
-    with harness.own_servers("restarts"):
-        harness.main(
-            redis_that_loses_everything_gets_its_view_again_from_the_log,
-            mongodb_that_is_killed_comes_back_with_its_data,
-            kafka_that_is_killed_comes_back_with_its_data,
-        )
+    harness.main(
+        redis_that_loses_everything_gets_its_view_again_from_the_log,
+        mongodb_that_is_killed_comes_back_with_its_data,
+        kafka_that_is_killed_comes_back_with_its_data,
+    )

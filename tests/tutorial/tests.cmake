@@ -1,3 +1,3 @@
 add_test(NAME tutorial COMMAND python3 ${CMAKE_CURRENT_SOURCE_DIR}/tutorial/test_tutorial.py)
-set_tests_properties(tutorial PROPERTIES LABELS system TIMEOUT 240 RUN_SERIAL TRUE
+set_tests_properties(tutorial PROPERTIES LABELS system TIMEOUT 240 PROCESSORS 2
   ENVIRONMENT "VIEWFOLD_PROGRAM=${CMAKE_BINARY_DIR}/viewfold;PYTHONDONTWRITEBYTECODE=1")
