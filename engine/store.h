@@ -135,7 +135,7 @@ struct vf_commit {
     const struct vf_aggregate_change *aggregates;
     size_t aggregate_count;
     /* Events that come into lists, and that leave them (their `record` is empty). The lists' records are all written by this
-     * commit, so their stamps are the condition. An event is never in both. */
+     * commit, so their stamps are the condition. An event may leave one list and come into another, never the same one. */
     const struct vf_aside *asides;
     size_t aside_count;
     const struct vf_aside *taken;

@@ -134,12 +134,14 @@ const struct vf_key vf_keys[] = {
      .max = 1000000000000LL, .help = "a call"},
     {.path = "defaults.limits.handler", .type = VF_KEY_DURATION, .standard = "2s", .min = 1, .max = HOUR_MS,
      .help = "a call, as a last resort"},
-    {.path = "defaults.limits.aside", .type = VF_KEY_UNBUILT, .help = "nothing is set aside yet"},
-    {.path = "defaults.limits.aside_bytes", .type = VF_KEY_UNBUILT, .help = "nothing is set aside yet"},
+    {.path = "defaults.limits.aside", .type = VF_KEY_INT, .standard = "100000", .min = 1, .max = 1000000000,
+     .help = "events of a partition that may be set aside: at this, the partition waits"},
+    {.path = "defaults.limits.aside_bytes", .type = VF_KEY_SIZE, .standard = "1GiB", .min = KIB, .max = 1024 * GIB,
+     .help = "bytes of their records"},
     {.path = "defaults.drain", .type = VF_KEY_DURATION, .standard = "20s", .min = 0, .max = 24 * HOUR_MS,
      .help = "how long a stopping process may finish its batches"},
-    {.path = "defaults.forget", .type = VF_KEY_CHOICE, .standard = "never", .choices = "never|!<duration>",
-     .help = "when husks of deleted and expired documents go"},
+    {.path = "defaults.forget", .type = VF_KEY_DURATION, .standard = "never", .choices = "never", .min = 1,
+     .max = 36500LL * 24 * HOUR_MS, .help = "when husks of deleted and expired documents go: never, or so long after"},
 
     {.path = "admin", .type = VF_KEY_UNBUILT},
     {.path = "serve", .type = VF_KEY_UNBUILT},
@@ -265,11 +267,8 @@ static enum vf_code read_choice(const struct vf_key *key, const char *text, cons
         bool unbuilt = choice[0] == '!';
         const char *name = choice + (unbuilt ? 1 : 0);
         size_t name_size = size - (unbuilt ? 1 : 0);
-        int64_t duration;
         bool same = name_size == word_size && memcmp(name, text, name_size) == 0;
-        bool any_duration =
-            unbuilt && strncmp(name, "<duration>", name_size) == 0 && vf_duration_parse(text, &duration);
-        if (unbuilt && (same || any_duration)) {
+        if (unbuilt && same) {
             return vf_fail(error, VF_E_CONFIG, "%s is not built yet", source);
         }
         if (!unbuilt && same && text[word_size] == 0) {
@@ -304,6 +303,10 @@ enum vf_code vf_key_read(const struct vf_key *key, const char *text, const char 
         }
         break;
     case VF_KEY_DURATION:
+        if (key->choices && strcmp(text, key->choices) == 0) {
+            *ret_number = 0;
+            return VF_OK;
+        }
         if (!vf_duration_parse(text, &number)) {
             return vf_fail(error, VF_E_CONFIG,
                            "%s is no duration: a whole number with its unit, as in 5ms, 20s, 10m, 2h, 30d", source);

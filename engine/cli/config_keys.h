@@ -30,8 +30,8 @@ struct vf_key {
     const char *standard; /* the default as it would be written, or NULL: there is none */
     int64_t min;
     int64_t max;
-    const char
-        *choices; /* "park|stop|!wait": what follows a '!' is decided, but not built yet; "!<duration>": any duration */
+    const char *
+        choices; /* "park|stop|!wait": what follows a '!' is decided, but not built yet. Of a duration: the word for 0 */
     bool required;
     const char *help; /* of an unbuilt key: what to do instead, or NULL */
 };

@@ -445,9 +445,12 @@ static void read_rest(struct vf_config *config, const struct vf_node *defaults, 
         .lua_memory_bytes = number_of(limits, "defaults.limits.lua_memory"),
         .lua_instructions_max = number_of(limits, "defaults.limits.lua_instructions"),
         .handler_ms_max = number_of(limits, "defaults.limits.handler"),
+        .aside_max = number_of(limits, "defaults.limits.aside"),
+        .aside_bytes_max = number_of(limits, "defaults.limits.aside_bytes"),
     };
     config->cache_bytes = number_of(defaults, "defaults.cache");
     config->drain_ms = number_of(defaults, "defaults.drain");
+    config->forget_ms = number_of(defaults, "defaults.forget");
     config->log_level = (enum vf_log_level)number_of(log, "log.level");
     config->log_format = (enum vf_log_format)number_of(log, "log.format");
 }

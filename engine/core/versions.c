@@ -113,6 +113,17 @@ enum vf_order vf_version_order(const struct vf_event *event, const struct vf_las
     return VF_UNFIT;
 }
 
+bool vf_version_is_later(const struct vf_event *event, const struct vf_last *last)
+{
+    if (!last->exists)
+        return true;
+    if (event->version_text.size > 0)
+        return !has_text(last) || vf_bytes_compare(event->version_text, last->more->text) > 0;
+    if (event->numbers == VF_NUMBERS_REVISION && event->version == last->version)
+        return !last->more || !is_among(last->more->ids, event->event_id, 0);
+    return event->version > last->version;
+}
+
 /* --- what is remembered ------------------------------------------------------------------------------------------- */
 
 struct vf_version_more *vf_version_more_after(const struct vf_event *event, const struct vf_last *last,

@@ -51,6 +51,10 @@ enum vf_order {
  */
 enum vf_order vf_version_order(const struct vf_event *event, const struct vf_last *last);
 
+/* Whether the event's number lies behind the last one, or shares it as a sibling: then it is the last one now. Of events that
+ * left a list, whose order was looked at when they came into it. */
+bool vf_version_is_later(const struct vf_event *event, const struct vf_last *last);
+
 /* Why an event is VF_GAP or VF_UNFIT, and what to do: VF_E_DATA. */
 enum vf_code vf_version_fail(const struct vf_event *event, const struct vf_last *last, enum vf_order order,
                              struct vf_error *error);

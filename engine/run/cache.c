@@ -8,6 +8,8 @@ struct vf_cache {
     size_t bytes_max;
     size_t bytes;
     bool whole;
+    const struct vf_index *indexes;
+    size_t index_count;
     struct vf_cached_document *documents;
     struct vf_cached_aggregate *aggregates;
     struct vf_cached *oldest;
@@ -21,6 +23,9 @@ struct vf_cache *vf_cache_new(const struct vf_projector_type *type, struct vf_pr
     cache->projector_type = type;
     cache->projector = projector;
     cache->bytes_max = bytes_max;
+    const struct vf_projection *projection = type->describe(projector);
+    cache->indexes = projection->indexes;
+    cache->index_count = projection->index_count;
     vf_buffer_init(&cache->scratch);
     return cache;
 }
@@ -91,21 +96,26 @@ bool vf_cache_use(struct vf_cache *cache, struct vf_cached *entry, uint64_t batc
 /* What an entry takes beyond its own names (struct, hash, allocator), and what a warm Lua document takes: tables, keys and
  * values weigh about three times their BSON (measured on documents of 200 bytes to 20 kB), and the collector lets as much
  * garbage stand beside them before it runs. */
-#define ENTRY_BYTES   256
-#define WARM_FACTOR   5
-#define VERSION_BYTES (sizeof(struct vf_version) + 48)
+#define ENTRY_BYTES       256
+#define WARM_FACTOR       5
+#define VERSION_BYTES     (sizeof(struct vf_version) + 48)
+#define ENTRY_INDEX_BYTES (sizeof(struct vf_index_entry) + 32) /* an index's entry with its text */
 
 void vf_cache_weigh(struct vf_cache *cache, struct vf_cached *entry)
 {
     size_t bytes = ENTRY_BYTES + entry->key.size;
     if (entry->is_document) {
         const struct vf_cached_document *document = (const struct vf_cached_document *)entry;
-        bytes += document->version_count * VERSION_BYTES + document->more_bytes + document->cold.size;
+        bytes += document->version_count * VERSION_BYTES + document->more_bytes + document->cold.size +
+                 document->deleted_by.size;
+        if (document->entries)
+            bytes += cache->index_count * ENTRY_INDEX_BYTES;
         if (document->warm)
             bytes += document->body_bytes * WARM_FACTOR;
     } else {
         const struct vf_cached_aggregate *aggregate = (const struct vf_cached_aggregate *)entry;
-        bytes += aggregate->link.size + vf_version_more_bytes(aggregate->version_more);
+        bytes += aggregate->link.size + aggregate->link_via.size + aggregate->waits_for.size +
+                 vf_version_more_bytes(aggregate->version_more) + vf_version_more_bytes(aggregate->seen_more);
     }
     cache->bytes += bytes;
     cache->bytes -= entry->bytes;
@@ -125,15 +135,34 @@ static void free_more(const struct vf_version_more *more)
     free((void *)(uintptr_t)more);
 }
 
-static void drop_document(struct vf_cache *cache, struct vf_cached_document *document)
+static void free_entries(struct vf_cache *cache, struct vf_cached_document *document)
 {
-    HASH_DEL(cache->documents, document); /* NOLINT: the analyzer does not see through uthash */
-    vf_cache_cool(cache, document);
+    for (size_t i = 0; document->entries && i < cache->index_count; i++) {
+        free_bytes(&document->entries[i].by);
+        free_bytes(&document->entries[i].sort.text);
+    }
+    free(document->entries);
+    document->entries = NULL;
+}
+
+static void free_versions(struct vf_cached_document *document)
+{
     for (size_t i = 0; i < document->version_count; i++) {
         free_bytes(&document->versions[i].aggregate);
         free_more(document->versions[i].more);
     }
     free(document->versions);
+    document->versions = NULL;
+    document->version_count = document->version_capacity = document->more_bytes = 0;
+}
+
+static void drop_document(struct vf_cache *cache, struct vf_cached_document *document)
+{
+    HASH_DEL(cache->documents, document); /* NOLINT: the analyzer does not see through uthash */
+    vf_cache_cool(cache, document);
+    free_versions(document);
+    free_bytes(&document->deleted_by);
+    free_entries(cache, document);
     free_bytes(&document->head.key);
     free(document);
 }
@@ -151,7 +180,10 @@ static void drop(struct vf_cache *cache, struct vf_cached *entry)
     struct vf_cached_aggregate *aggregate = (struct vf_cached_aggregate *)entry;
     HASH_DEL(cache->aggregates, aggregate); /* NOLINT: as above */
     free_bytes(&aggregate->link);
+    free_bytes(&aggregate->link_via);
+    free_bytes(&aggregate->waits_for);
     free_more(aggregate->version_more);
+    free_more(aggregate->seen_more);
     free_bytes(&aggregate->head.key);
     free(aggregate);
 }
@@ -211,6 +243,32 @@ static struct vf_bytes own(struct vf_bytes bytes)
     return vf_bytes(vf_strndup(bytes.data ? bytes.data : "", bytes.size), bytes.size);
 }
 
+void vf_cached_set_entries(struct vf_cache *cache, struct vf_cached_document *document,
+                           const struct vf_index_entry *entries)
+{
+    free_entries(cache, document);
+    if (!entries)
+        return;
+    document->entries = vf_calloc(cache->index_count, sizeof *entries);
+    for (size_t i = 0; i < cache->index_count; i++) {
+        document->entries[i] = entries[i];
+        document->entries[i].by = own(entries[i].by);
+        document->entries[i].sort.text = own(entries[i].sort.text);
+    }
+}
+
+/* The entries that a body as it was loaded has in the store: by the same rule that made them. */
+static void read_entries(struct vf_cache *cache, struct vf_cached_document *document)
+{
+    struct vf_index_entry *entries;
+    if (cache->index_count == 0)
+        return;
+    struct vf_arena *arena = vf_arena_new();
+    if (vf_index_entries(cache->indexes, cache->index_count, document->cold, arena, &entries, NULL) == VF_OK)
+        vf_cached_set_entries(cache, document, entries);
+    vf_arena_free(arena);
+}
+
 struct vf_cached_document *vf_cache_document(struct vf_cache *cache, struct vf_bytes id)
 {
     struct vf_cached_document *document;
@@ -236,9 +294,16 @@ struct vf_cached_document *vf_cache_put_document(struct vf_cache *cache, const s
             document->more_bytes += vf_version_more_bytes(read->more);
         }
     }
+    document->has_expires = document->base_has_expires = from->has_expires;
+    document->expires_ms = from->expires_ms;
+    document->base_has_since = from->presence == VF_HUSK_DELETED || from->presence == VF_HUSK_EXPIRED;
+    document->since_ms = from->since_ms;
+    if (from->deleted_by.size)
+        document->deleted_by = own(from->deleted_by);
     if (from->presence == VF_PRESENT) {
         document->cold = own_body(from->body);
         document->body_bytes = from->body.size;
+        read_entries(cache, document);
     }
     HASH_ADD_KEYPTR(hh, cache->documents, document->head.key.data, document->head.key.size, document);
     link_oldest(cache, &document->head);
@@ -288,32 +353,72 @@ static struct vf_version *add_version(struct vf_cached_document *document, size_
     return &document->versions[place];
 }
 
-/* Moves a last version on to the event's, where `exists` says whether there is one. */
-static void move_version(struct vf_cache *cache, const struct vf_event *event, bool exists, int64_t *version,
-                         const struct vf_version_more **more)
+/* Makes the event's version the last one, after `last`, which may borrow from *more. */
+static void move_version(struct vf_cache *cache, const struct vf_event *event, const struct vf_last *last,
+                         int64_t *version, const struct vf_version_more **more)
 {
-    struct vf_last last = {exists, *version, *more};
-    const struct vf_version_more *next = vf_version_more_after(event, &last, &cache->scratch);
+    const struct vf_version_more *next = vf_version_more_after(event, last, &cache->scratch);
     free_more(*more);
     *version = event->version;
     *more = next;
 }
 
-void vf_cached_set_version(struct vf_cache *cache, struct vf_cached_document *document, const struct vf_event *event)
+/* The aggregate's entry, made where there is none; `more_bytes` has to be counted anew. */
+static struct vf_version *entry_of(struct vf_cached_document *document, struct vf_bytes aggregate)
 {
     bool found;
-    size_t place = version_place(document, event->aggregate, &found);
-    struct vf_version *entry = found ? &document->versions[place] : add_version(document, place, event->aggregate);
+    size_t place = version_place(document, aggregate, &found);
+    return found ? &document->versions[place] : add_version(document, place, aggregate);
+}
+
+void vf_cached_set_version(struct vf_cache *cache, struct vf_cached_document *document, const struct vf_event *event,
+                           const struct vf_last *last)
+{
+    struct vf_version *entry = entry_of(document, event->aggregate);
     document->more_bytes -= vf_version_more_bytes(entry->more);
-    move_version(cache, event, found, &entry->version, &entry->more);
+    move_version(cache, event, last, &entry->version, &entry->more);
     document->more_bytes += vf_version_more_bytes(entry->more);
 }
 
 void vf_cached_set_record_version(struct vf_cache *cache, struct vf_cached_aggregate *aggregate,
-                                  const struct vf_event *event)
+                                  const struct vf_event *event, const struct vf_last *last)
 {
-    move_version(cache, event, aggregate->has_version, &aggregate->version, &aggregate->version_more);
+    move_version(cache, event, last, &aggregate->version, &aggregate->version_more);
     aggregate->has_version = true;
+}
+
+void vf_cached_set_seen(struct vf_cache *cache, struct vf_cached_aggregate *aggregate, const struct vf_event *event,
+                        const struct vf_last *last)
+{
+    move_version(cache, event, last, &aggregate->seen, &aggregate->seen_more);
+    aggregate->has_seen = true;
+}
+
+void vf_cached_settle_seen(struct vf_cached_aggregate *aggregate, struct vf_cached_document *document)
+{
+    if (document) {
+        struct vf_version *entry = entry_of(document, aggregate->head.key);
+        document->more_bytes -= vf_version_more_bytes(entry->more);
+        free_more(entry->more);
+        entry->version = aggregate->seen;
+        entry->more = aggregate->seen_more;
+        document->more_bytes += vf_version_more_bytes(entry->more);
+    } else {
+        free_more(aggregate->version_more);
+        aggregate->has_version = true;
+        aggregate->version = aggregate->seen;
+        aggregate->version_more = aggregate->seen_more;
+    }
+    aggregate->seen_more = NULL; /* it belongs to the entry now */
+    vf_cached_forget_seen(aggregate);
+}
+
+void vf_cached_forget_seen(struct vf_cached_aggregate *aggregate)
+{
+    free_more(aggregate->seen_more);
+    aggregate->has_seen = false;
+    aggregate->seen = 0;
+    aggregate->seen_more = NULL;
 }
 
 enum vf_code vf_cache_warm(struct vf_cache *cache, struct vf_cached_document *document, struct vf_error *error)
@@ -332,6 +437,23 @@ void vf_cache_cool(struct vf_cache *cache, struct vf_cached_document *document)
     cache->projector_type->cool(cache->projector, document->warm);
     document->warm = 0;
     free_bytes(&document->cold);
+}
+
+void vf_cached_set_husk(struct vf_cache *cache, struct vf_cached_document *document, enum vf_presence presence,
+                        struct vf_bytes deleted_by, int64_t since_ms)
+{
+    vf_cache_cool(cache, document);
+    document->presence = presence;
+    document->body_bytes = 0;
+    document->since_ms = since_ms;
+    free_bytes(&document->deleted_by);
+    if (deleted_by.size)
+        document->deleted_by = own(deleted_by);
+    if (presence != VF_ABSENT)
+        return;
+    free_versions(document);
+    document->revision = 0;
+    document->has_expires = false;
 }
 
 /* Who is used again within so many batches stays warm: making Lua tables of BSON costs a microsecond or so, and a document
@@ -369,6 +491,16 @@ struct vf_cached_aggregate *vf_cache_put_aggregate(struct vf_cache *cache, const
         aggregate->has_version = from->has_version;
         aggregate->version = from->version;
         aggregate->version_more = vf_version_more_copy(NULL, from->version_more);
+        if (from->link_via.size)
+            aggregate->link_via = own(from->link_via);
+        if (from->waits_for.size)
+            aggregate->waits_for = own(from->waits_for);
+        aggregate->aside_from = from->aside_from;
+        aggregate->aside_to = from->aside_to;
+        aggregate->has_seen = from->has_seen;
+        aggregate->seen = from->seen;
+        aggregate->seen_more = vf_version_more_copy(NULL, from->seen_more);
+        aggregate->draining = from->draining;
     }
     HASH_ADD_KEYPTR(hh, cache->aggregates, aggregate->head.key.data, aggregate->head.key.size, aggregate);
     link_oldest(cache, &aggregate->head);
@@ -376,11 +508,22 @@ struct vf_cached_aggregate *vf_cache_put_aggregate(struct vf_cache *cache, const
     return aggregate;
 }
 
-void vf_cached_set_link(struct vf_cached_aggregate *aggregate, struct vf_bytes link, bool is_none)
+static void set_bytes(struct vf_bytes *bytes, struct vf_bytes value)
 {
-    free_bytes(&aggregate->link);
+    free_bytes(bytes);
+    if (value.size)
+        *bytes = own(value);
+}
+
+void vf_cached_set_link(struct vf_cached_aggregate *aggregate, struct vf_bytes link, bool is_none, struct vf_bytes via)
+{
     aggregate->has_link = true;
     aggregate->link_is_none = is_none;
-    if (!is_none)
-        aggregate->link = own(link);
+    set_bytes(&aggregate->link, is_none ? (struct vf_bytes){0} : link);
+    set_bytes(&aggregate->link_via, via);
+}
+
+void vf_cached_set_waits_for(struct vf_cached_aggregate *aggregate, struct vf_bytes awaited)
+{
+    set_bytes(&aggregate->waits_for, awaited);
 }

@@ -11,6 +11,7 @@
 #define VF_RUN_CACHE_H
 
 #include "core/document.h"
+#include "core/index.h"
 #include "core/versions.h"
 #include "projector.h"
 
@@ -40,10 +41,16 @@ struct vf_cached_document {
     struct vf_version *versions; /* sorted by aggregate; names, array and what is more owned */
     size_t version_count;
     size_t version_capacity;
-    size_t more_bytes;    /* what the versions have beside integers (vf_version_more), all together */
-    vf_warm warm;         /* 0 where nothing has been warmed yet */
-    struct vf_bytes cold; /* the body's BSON while it is not warm; owned */
-    size_t body_bytes;    /* size of the body's BSON when it was last seen */
+    size_t more_bytes; /* what the versions have beside integers (vf_version_more), all together */
+    bool has_expires;  /* as in struct vf_document */
+    int64_t expires_ms;
+    int64_t since_ms;
+    struct vf_bytes deleted_by; /* owned */
+    bool base_has_expires, base_has_since;
+    struct vf_index_entry *entries; /* of the base, one for each index; owned, texts and all. NULL: in none */
+    vf_warm warm;                   /* 0 where nothing has been warmed yet, and always where there is no body */
+    struct vf_bytes cold;           /* the body's BSON while it is not warm; owned */
+    size_t body_bytes;              /* size of the body's BSON when it was last seen */
 };
 
 struct vf_cached_aggregate {
@@ -57,11 +64,20 @@ struct vf_cached_aggregate {
     bool has_version;
     int64_t version;
     const struct vf_version_more *version_more; /* owned */
+    struct vf_bytes link_via;                   /* owned, as all below; as in struct vf_aggregate */
+    int64_t aside_from, aside_to;
+    struct vf_bytes waits_for;
+    bool has_seen;
+    int64_t seen;
+    const struct vf_version_more *seen_more;
+    bool draining;
+    bool queued; /* the fold under way is going to drain it */
 };
 
 struct vf_cache;
 
-/* bytes_max: beyond it, the entries that were used longest ago go. The projector's documents are cooled with them. */
+/* bytes_max: beyond it, the entries that were used longest ago go. The projector's documents are cooled with them. The
+ * indexes are those of the projector's script. */
 struct vf_cache *vf_cache_new(const struct vf_projector_type *type, struct vf_projector *projector, size_t bytes_max);
 void vf_cache_free(struct vf_cache *cache);
 
@@ -79,11 +95,31 @@ bool vf_cache_use(struct vf_cache *cache, struct vf_cached *entry, uint64_t batc
 /* The version of an aggregate in a document's versions. It borrows until the next set. */
 struct vf_last vf_cached_version(const struct vf_cached_document *document, struct vf_bytes aggregate);
 
-/* The event has been taken in, and its version was next after the one that is there: now it is the last. */
-void vf_cached_set_version(struct vf_cache *cache, struct vf_cached_document *document, const struct vf_event *event);
+/* The event's version, which was next after `last` wherever that lives, is now the last one here: in a document's entry, in
+ * the record as the last taken in, in the record as the last set aside. `last` may borrow from what is changed. */
+void vf_cached_set_version(struct vf_cache *cache, struct vf_cached_document *document, const struct vf_event *event,
+                           const struct vf_last *last);
 void vf_cached_set_record_version(struct vf_cache *cache, struct vf_cached_aggregate *aggregate,
-                                  const struct vf_event *event);
-void vf_cached_set_link(struct vf_cached_aggregate *aggregate, struct vf_bytes link, bool is_none);
+                                  const struct vf_event *event, const struct vf_last *last);
+void vf_cached_set_seen(struct vf_cache *cache, struct vf_cached_aggregate *aggregate, const struct vf_event *event,
+                        const struct vf_last *last);
+
+/* Nothing of the aggregate is set aside any more: the last version seen is the last one taken in, in the document's entry, or
+ * with NULL in the record. */
+void vf_cached_settle_seen(struct vf_cached_aggregate *aggregate, struct vf_cached_document *document);
+void vf_cached_forget_seen(struct vf_cached_aggregate *aggregate); /* where versions live nowhere */
+
+/* `via`: the aggregate whose link was followed; size 0: none. */
+void vf_cached_set_link(struct vf_cached_aggregate *aggregate, struct vf_bytes link, bool is_none, struct vf_bytes via);
+void vf_cached_set_waits_for(struct vf_cached_aggregate *aggregate, struct vf_bytes awaited); /* size 0: nobody */
+
+/* The document has no body any more, and is a husk of this kind, or absent: cooled, with nothing left of a former husk. */
+void vf_cached_set_husk(struct vf_cache *cache, struct vf_cached_document *document, enum vf_presence presence,
+                        struct vf_bytes deleted_by, int64_t since_ms);
+
+/* What the store will hold once the commit has taken hold: takes a copy of the entries; NULL: in none. */
+void vf_cached_set_entries(struct vf_cache *cache, struct vf_cached_document *document,
+                           const struct vf_index_entry *entries);
 
 /* Makes a document warm: from its cold body, or from `initial` where it has no body. */
 VF_MUSTCHECK enum vf_code vf_cache_warm(struct vf_cache *cache, struct vf_cached_document *document,

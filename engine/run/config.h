@@ -88,6 +88,8 @@ struct vf_limits_config {
     int64_t lua_memory_bytes;     /* the Lua heap's cap is cache_bytes + lua_memory_bytes */
     int64_t lua_instructions_max; /* a call */
     int64_t handler_ms_max;       /* a call */
+    int64_t aside_max;            /* events of a partition that may be set aside */
+    int64_t aside_bytes_max;      /* and bytes of their records */
 };
 
 enum vf_log_level { VF_LOG_DEBUG, VF_LOG_INFO, VF_LOG_WARN, VF_LOG_ERROR };
@@ -106,6 +108,7 @@ struct vf_config {
     struct vf_limits_config limits;
     int64_t cache_bytes; /* a worker's warm documents */
     int64_t drain_ms;
+    int64_t forget_ms; /* how long husks of deleted and expired documents stay; 0: for ever */
     enum vf_log_level log_level;
     enum vf_log_format log_format;
 

@@ -13,6 +13,9 @@
     X(events)       /* events taken in */                                                    \
     X(duplicates)   /* events at or below their aggregate's last version */                  \
     X(not_for_view) /* records of kinds, or with routes, that this view does not want */     \
+    X(held)         /* events set aside, for a link that is not known */                     \
+    X(released)     /* events that have left their lists */                                  \
+    X(swept)        /* documents let go of, and husks removed */                             \
     X(batches)      /* commits that took hold */                                             \
     X(documents)    /* documents written */                                                  \
     X(aggregates)   /* aggregate records written */                                          \

@@ -8,9 +8,6 @@
 /* A fold that takes longer than this seals what it has: slow handlers must not keep a worker from polling. */
 #define FOLD_MS_MAX 5000
 
-/* So many bytes of an event's type are shown in an error. */
-#define TYPE_SHOWN_MAX 100
-
 void vf_fold_init(struct vf_fold *fold)
 {
     *fold = (struct vf_fold){.arena = vf_arena_new(), .scratch = vf_arena_new()};
@@ -45,6 +42,25 @@ static bool is_ours(const struct vf_fold_tools *tools, const struct vf_record *r
     return reading->state != VF_STOPPING || record->offset < reading->stop_offset;
 }
 
+static const struct vf_error *keep_error(struct vf_fold_state *run, const struct vf_error *error)
+{
+    return memcpy(vf_arena_alloc(run->fold->arena, sizeof *error), error, sizeof *error);
+}
+
+void vf_fold_read_event(struct vf_fold_state *run, struct vf_fold_row *row, const struct vf_envelope *envelope)
+{
+    const struct vf_fold_tools *tools = run->tools;
+    struct vf_error error;
+    if (vf_envelope_read(envelope, row->record, tools->parser, run->fold->arena, &row->event, &error)) {
+        row->unreadable = keep_error(run, &error);
+        return;
+    }
+    row->route = find_route(tools->projection, row->event.kind);
+    if (row->route && tools->projection->upcasts &&
+        tools->projector_type->upcast(tools->projector, &row->event, run->fold->arena, &error))
+        row->not_upcast = keep_error(run, &error);
+}
+
 static void read_rows(struct vf_fold_state *run, const struct vf_record *records, size_t count)
 {
     const struct vf_fold_tools *tools = run->tools;
@@ -61,155 +77,82 @@ static void read_rows(struct vf_fold_state *run, const struct vf_record *records
         *row = (struct vf_fold_row){.record = record, .reading = reading};
         if (record->row != VF_ROW_RECORD)
             continue;
-        struct vf_error error;
-        if (vf_envelope_read(&reading->topic->envelope, record, tools->parser, run->fold->arena, &row->event, &error))
-            row->unreadable = memcpy(vf_arena_alloc(run->fold->arena, sizeof error), &error, sizeof error);
-        else
-            row->route = find_route(tools->projection, row->event.kind);
+        vf_fold_read_event(run, row, &reading->topic->envelope);
     }
 }
 
 /* --- one event ---------------------------------------------------------------------------------------------------- */
 
-/* In careful mode a handler's result goes through BSON at once: what cannot be kept fails the event that made it, and the
- * document behaves as one that was just loaded. */
-static enum vf_code settle_document(struct vf_fold_state *run, struct vf_cached_document *document,
-                                    struct vf_error *error)
+enum vf_code vf_fold_find_taken(struct vf_fold_state *run, struct vf_fold_row *row,
+                                const struct vf_cached_aggregate *record, struct vf_error *error)
 {
     const struct vf_fold_tools *tools = run->tools;
-    struct vf_bytes body;
-    bool aliased;
-    vf_arena_reset(run->fold->scratch); /* a body an event: the batch's arena would hold them all */
-    enum vf_code code =
-        tools->projector_type->body(tools->projector, document->warm, run->fold->scratch, &body, &aliased, error);
-    if (code)
-        return code;
-    vf_cache_cool(tools->cache, document);
-    document->cold = vf_bytes(memcpy(vf_alloc(body.size), body.data, body.size), body.size);
-    document->body_bytes = body.size;
-    return VF_OK;
-}
-
-/* The event is counted into one document: its version and the revision move; the handler, if there is one, changes it. */
-static enum vf_code take_in(struct vf_fold_state *run, struct vf_fold_row *row, struct vf_bytes id,
-                            struct vf_error *error)
-{
-    const struct vf_fold_tools *tools = run->tools;
-    int type_size = row->event.type.size > TYPE_SHOWN_MAX ? TYPE_SHOWN_MAX : (int)row->event.type.size;
-    struct vf_cached_document *document;
-    enum vf_code code = vf_fold_need_document(run, id, &document, error);
-    if (code)
-        return code;
-    run->touched_bytes += row->record->value.size;
-    document->head.changed = true;
-
-    if (tools->projector_type->handles(tools->projector, &row->event)) {
-        code = vf_cache_warm(tools->cache, document, error);
-        if (code)
-            return code;
-        enum vf_handled handled;
-        code = tools->projector_type->handle(tools->projector, &row->event, document->head.key, document->warm,
-                                             0, &handled, error);
-        if (code)
-            return code;
-        document->presence = VF_PRESENT;
-        if (tools->careful) {
-            code = settle_document(run, document, error);
-            if (code) /* it says which field, and no line of the script */
-                return vf_error_prefix(error, "after %.*s", type_size, row->event.type.data);
-        }
-    } else if (document->presence == VF_ABSENT) {
-        /* GUARD husk: an event without a handler on an absent document keeps its version, and no empty document appears */
-        document->presence = VF_HUSK_NEW;
-    }
-    document->revision++;
-    if (tools->projection->versions == VF_VERSIONS_DOCUMENT)
-        vf_cached_set_version(tools->cache, document, &row->event);
-    return VF_OK;
-}
-
-static struct vf_last last_of_record(const struct vf_cached_aggregate *aggregate)
-{
-    return (struct vf_last){aggregate->has_version, aggregate->version, aggregate->version_more};
-}
-
-/* The last version, where the aggregate's version lives. It borrows from the cache, until the event is taken in. */
-static enum vf_code find_last(struct vf_fold_state *run, struct vf_fold_row *row,
-                              const struct vf_cached_aggregate *aggregate, struct vf_last *ret_last,
-                              struct vf_error *error)
-{
-    const struct vf_event *event = &row->event;
-    *ret_last = (struct vf_last){0};
-    switch (run->tools->projection->versions) {
-    case VF_VERSIONS_NONE: return VF_OK;
-    case VF_VERSIONS_RECORD:
-        assert(aggregate);
-        *ret_last = last_of_record(aggregate);
+    bool is_linked = record && record->has_link && !record->link_is_none;
+    row->last = (struct vf_last){0};
+    if (tools->projection->versions == VF_VERSIONS_NONE)
         return VF_OK;
-    case VF_VERSIONS_DOCUMENT: break;
-    }
-    struct vf_bytes id = event->id;
-    if (row->route->route == VF_ROUTE_LINK) {
-        assert(aggregate);
-        if (!aggregate->has_link)
-            return VF_OK;
-        if (aggregate->link_is_none) {
-            *ret_last = last_of_record(aggregate);
-            return VF_OK;
-        }
-        id = aggregate->link;
+    if (tools->projection->versions == VF_VERSIONS_RECORD || (record && !is_linked)) {
+        assert(record);
+        row->last = (struct vf_last){record->has_version, record->version, record->version_more};
+        return VF_OK;
     }
     struct vf_cached_document *document;
-    enum vf_code code = vf_fold_need_document(run, id, &document, error);
-    if (!code)
-        *ret_last = vf_cached_version(document, event->aggregate);
-    return code;
+    enum vf_code code = vf_fold_need_document(run, is_linked ? record->link : row->event.id, &document, error);
+    if (code)
+        return code;
+    row->last = vf_cached_version(document, row->event.aggregate);
+    /* A document that has been forgotten takes its aggregates' numbers along. */
+    if (!row->last.exists && tools->forget_ms > 0 && document->presence == VF_ABSENT)
+        row->event.first_any = true;
+    return VF_OK;
+}
+
+/* The last version that decides: of what is set aside, where anything is, else of what was taken in. */
+static enum vf_code find_last(struct vf_fold_state *run, struct vf_fold_row *row,
+                              const struct vf_cached_aggregate *record, struct vf_error *error)
+{
+    if (run->tools->projection->versions == VF_VERSIONS_NONE || !record || !record->has_seen)
+        return vf_fold_find_taken(run, row, record, error);
+    row->last = (struct vf_last){true, record->seen, record->seen_more};
+    return VF_OK;
 }
 
 /* Something is left out because the record says that it was done. Then the record must be in the condition like anything
  * else: a store that was rewound between two reads has progress from before the event, and no longer what was read. */
-static void rely_on(struct vf_cached_aggregate *aggregate)
+static void rely_on(struct vf_cached_aggregate *record)
 {
     /* GUARD relied-on: an event is passed as a duplicate by a record that the store has lost */
-    if (aggregate)
-        aggregate->head.relied_on = true;
+    if (record)
+        record->head.relied_on = true;
 }
 
-/* Follows or makes the aggregate's link. *ret_none: its events go nowhere. */
-static enum vf_code follow_link(struct vf_fold_state *run, struct vf_fold_row *row,
-                                struct vf_cached_aggregate *aggregate, bool *ret_none, struct vf_error *error)
+/* An event of a kind whose documents its route says each time: into each of them. */
+static enum vf_code apply_routed(struct vf_fold_state *run, struct vf_fold_row *row, struct vf_cached_aggregate *record,
+                                 struct vf_error *error)
 {
-    const struct vf_event *event = &row->event;
-    if (vf_fold_is_linking(row)) {
-        enum vf_code code = vf_fold_ask_route(run, row, error);
-        if (code)
-            return code;
-        if (row->routed.count > 1)
-            return vf_fail(error, VF_E_SCRIPT, "%.*s: a link says %zu documents; an aggregate is linked to one",
-                           (int)event->aggregate.size, event->aggregate.data, row->routed.count);
-        bool none = row->routed.count == 0;
-        struct vf_bytes link = none ? (struct vf_bytes){0} : row->routed.ids[0];
-        if (aggregate->has_link)
-            rely_on(aggregate); /* it is not written again */
-        if (!aggregate->has_link) {
-            vf_cached_set_link(aggregate, link, none);
-            aggregate->exists = aggregate->head.changed = true;
-        } else if (aggregate->link_is_none != none || (!none && !vf_bytes_equal(aggregate->link, link))) {
-            return vf_fail(
-                error, VF_E_SCRIPT,
-                "%.*s is linked to \"%.*s\" and would move to \"%.*s\": moves between documents are not built yet",
-                (int)event->aggregate.size, event->aggregate.data, (int)aggregate->link.size,
-                aggregate->link.size ? aggregate->link.data : "", (int)link.size, link.size ? link.data : "");
-        }
-    } else if (!aggregate->has_link) {
-        return vf_fail(
-            error, VF_E_SCRIPT,
-            "%.*s: its link is not known: no %s of it has been taken in before this %.*s. Holding events until "
-            "their link is known is not built yet",
-            (int)event->aggregate.size, event->aggregate.data, row->route->links[0].type, (int)event->type.size,
-            event->type.data);
+    const struct vf_fold_tools *tools = run->tools;
+    const struct vf_bytes *ids = &row->event.id;
+    size_t count = 1;
+    enum vf_code code = VF_OK;
+    if (row->route->route != VF_ROUTE_OWN) {
+        code = vf_fold_ask_route(run, row, error);
+        ids = row->routed.ids;
+        count = row->routed.count;
     }
-    *ret_none = aggregate->link_is_none;
+    for (size_t i = 0; i < count && !code; i++)
+        code = vf_fold_take_in(run, row, ids[i], NULL, error);
+    if (code)
+        return code;
+    /* The record keeps the version where no single document can: also of events that the route sends nowhere. */
+    if (tools->projection->versions == VF_VERSIONS_RECORD) {
+        assert(record);
+        record->exists = record->head.changed = true;
+        vf_cached_set_record_version(tools->cache, record, &row->event, &row->last);
+    }
+    if (count)
+        run->fold->counts.events++;
+    else
+        run->fold->counts.not_for_view++;
     return VF_OK;
 }
 
@@ -217,66 +160,35 @@ static enum vf_code apply(struct vf_fold_state *run, struct vf_fold_row *row, st
 {
     const struct vf_fold_tools *tools = run->tools;
     const struct vf_event *event = &row->event;
-    struct vf_counts *counts = &run->fold->counts;
-    struct vf_cached_aggregate *aggregate = NULL;
-    enum vf_code code;
-    if (vf_fold_has_record(tools, row->route)) {
-        code = vf_fold_need_aggregate(run, event->aggregate, &aggregate, error);
-        if (code)
-            return code;
-    }
-    struct vf_last last;
-    code = find_last(run, row, aggregate, &last, error);
+    struct vf_cached_aggregate *record = NULL;
+    enum vf_code code = VF_OK;
+    if (vf_fold_has_record(tools, row->route))
+        code = vf_fold_need_aggregate(run, event->aggregate, &record, error);
+    if (!code)
+        code = find_last(run, row, record, error);
     if (code)
         return code;
     if (tools->projection->versions != VF_VERSIONS_NONE) {
-        enum vf_order order = vf_version_order(event, &last);
+        enum vf_order order = vf_version_order(event, &row->last);
         /* GUARD duplicate: what was taken in before would be taken in again */
         /* GUARD duplicate-before-route: a repeat of an old link event would be followed, or fail */
         if (order == VF_DUPLICATE) {
-            rely_on(aggregate);
-            counts->duplicates++;
+            rely_on(record);
+            run->fold->counts.duplicates++;
             return VF_OK;
         }
         /* GUARD gap: an event after a hole, or one that cannot be told, is neither taken in nor skipped */
         if (order != VF_NEXT)
-            return vf_version_fail(event, &last, order, error);
+            return vf_version_fail(event, &row->last, order, error);
     }
-
-    const struct vf_bytes *ids = &event->id;
-    size_t id_count = 1;
-    if (row->route->route == VF_ROUTE_LINK) {
-        bool none = false;
-        assert(aggregate);
-        code = follow_link(run, row, aggregate, &none, error);
-        if (code)
-            return code;
-        ids = &aggregate->link;
-        id_count = none ? 0 : 1;
-    } else if (row->route->route != VF_ROUTE_OWN) {
-        code = vf_fold_ask_route(run, row, error);
-        if (code)
-            return code;
-        ids = row->routed.ids;
-        id_count = row->routed.count;
+    if (row->not_upcast) {
+        *error = *row->not_upcast;
+        return error->code;
     }
-    /* The record keeps the version where no single document can: also of events that the route sends nowhere. */
-    if (tools->projection->versions == VF_VERSIONS_RECORD ||
-        (tools->projection->versions == VF_VERSIONS_DOCUMENT && aggregate && id_count == 0)) {
-        assert(aggregate);
-        aggregate->exists = aggregate->head.changed = true;
-        vf_cached_set_record_version(tools->cache, aggregate, event);
-    }
-    for (size_t i = 0; i < id_count; i++) {
-        code = take_in(run, row, ids[i], error);
-        if (code)
-            return code;
-    }
-    if (id_count)
-        counts->events++;
-    else
-        counts->not_for_view++;
-    return VF_OK;
+    if (row->route->route != VF_ROUTE_LINK)
+        return apply_routed(run, row, record, error);
+    code = vf_fold_apply_linked(run, row, record, error);
+    return code ? code : vf_fold_drain(run, error);
 }
 
 /* Is it still the log that progress is from (docs/protocol.md)? An end before the position, or another record where
@@ -356,6 +268,15 @@ static enum vf_code deal_with(struct vf_fold_state *run, struct vf_fold_row *row
 
 /* --- the fold ----------------------------------------------------------------------------------------------------- */
 
+static enum vf_fold_outcome failed_outcome(const struct vf_fold_state *run)
+{
+    run->fold->failed_drain = run->drain_failed;
+    return run->must_settle    ? VF_FOLD_SETTLE
+           : run->store_failed ? VF_FOLD_NO_STORE
+           : run->stale        ? VF_FOLD_STALE
+                               : VF_FOLD_FAILED;
+}
+
 static enum vf_fold_outcome fold_rows(struct vf_fold *fold, const struct vf_fold_tools *tools,
                                       const struct vf_record *rows, size_t row_count, struct vf_counts *loads)
 {
@@ -379,14 +300,12 @@ static enum vf_fold_outcome fold_rows(struct vf_fold *fold, const struct vf_fold
             break;
         }
         if (deal_with(&run, row, &fold->error)) {
-            if (run.store_failed)
-                return VF_FOLD_NO_STORE;
             fold->failed = row->record;
             fold->failed_reading = row->reading;
             fold->rows_before_failed = (size_t)(row->record - rows);
             if (!row->unreadable)
                 fold->failed_aggregate = row->event.aggregate;
-            return VF_FOLD_FAILED;
+            return failed_outcome(&run);
         }
     }
     return vf_fold_seal(&run);

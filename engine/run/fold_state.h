@@ -1,21 +1,29 @@
 /*
- * A fold's inside, for fold.c, foresee.c and seal.c only: its rows, what it has consulted, and what the three ask of each
- * other. It lives for one vf_fold_run, in the fold's arena, on the worker's thread.
+ * A fold's inside, for fold.c, foresee.c, take_in.c, linking.c, apart.c and seal.c only: its rows, what it has consulted, and
+ * what they ask of each other. It lives for one vf_fold_run or vf_fold_apart, in the fold's arena, on the worker's thread.
  */
 #ifndef VF_RUN_FOLD_STATE_H
 #define VF_RUN_FOLD_STATE_H
 
 #include "run/fold.h"
 
-/* One row while its batch is folded. */
+/* One row while its batch is folded, or an event that leaves a list. */
 struct vf_fold_row {
     const struct vf_record *record;
-    struct vf_reading *reading;
+    struct vf_reading *reading; /* NULL of an event that leaves a list: its partition may be another worker's */
     struct vf_event event;
     const struct vf_route *route;      /* NULL: the kind is not for this view, or the envelope could not be read */
     const struct vf_error *unreadable; /* in the arena */
+    const struct vf_error *not_upcast; /* in the arena: its upcast failed. The event counts once it is no duplicate */
     struct vf_routed routed;           /* what the route said, where it has been asked */
     bool is_routed;
+    struct vf_last last; /* of its aggregate, before it: borrows from the cache until the event is entered */
+};
+
+/* An event that has come into a list in this batch, and may leave it in the same one: then it is in no commit. */
+struct vf_fold_aside {
+    struct vf_aside aside;
+    bool left;
 };
 
 struct vf_fold_list {
@@ -35,6 +43,13 @@ struct vf_fold_state {
     size_t row_limit;               /* rows from here on are the next batch's: their documents were not foreseen */
     size_t touched_bytes; /* of documents that the batch has consulted, by the sizes they had, and what came to them */
     bool store_failed;    /* the error is the store's, not the event's */
+    bool drain_failed;    /* the event that fails is one that was held */
+    bool stale;           /* record and list do not go together: one was read before another worker's commit */
+    bool must_settle;     /* the commit in flight has to take hold before what is needed can be read */
+    struct vf_fold_list adds;   /* struct vf_fold_aside: what has come into lists */
+    struct vf_fold_list taken;  /* struct vf_aside: what has left them, of what the store holds */
+    struct vf_fold_list drains; /* struct vf_cached_aggregate: their lists are to be taken in, in this order */
+    size_t drained;             /* events that have left lists */
     struct vf_counts *loads;
 };
 
@@ -45,6 +60,8 @@ bool vf_fold_has_record(const struct vf_fold_tools *tools, const struct vf_route
 
 /* Whether the event is of the type that says its aggregate's link. */
 bool vf_fold_is_linking(const struct vf_fold_row *row);
+
+void vf_fold_list_add(struct vf_fold_state *run, struct vf_fold_list *list, void *item);
 
 /* Asks the row's route once; the answer is row->routed. */
 VF_MUSTCHECK enum vf_code vf_fold_ask_route(struct vf_fold_state *run, struct vf_fold_row *row, struct vf_error *error);
@@ -57,6 +74,42 @@ VF_MUSTCHECK enum vf_code vf_fold_need_document(struct vf_fold_state *run, struc
                                                 struct vf_cached_document **ret_document, struct vf_error *error);
 VF_MUSTCHECK enum vf_code vf_fold_need_aggregate(struct vf_fold_state *run, struct vf_bytes key,
                                                  struct vf_cached_aggregate **ret_aggregate, struct vf_error *error);
+
+/* Loads several at once, those that are not in the cache; none of them is consulted yet. */
+VF_MUSTCHECK enum vf_code vf_fold_load(struct vf_fold_state *run, const struct vf_bytes *ids, size_t id_count,
+                                       const struct vf_bytes *aggregates, size_t aggregate_count,
+                                       struct vf_error *error);
+
+/* --- fold.c ------------------------------------------------------------------------------------------------------- */
+
+/* Reads the record's envelope into row->event, upcasts it and finds its route; what fails stands in the row. */
+void vf_fold_read_event(struct vf_fold_state *run, struct vf_fold_row *row, const struct vf_envelope *envelope);
+
+/* Sets row->last to the last version that was taken in, where the aggregate's versions live. It borrows from the cache, until
+ * the event is entered. */
+VF_MUSTCHECK enum vf_code vf_fold_find_taken(struct vf_fold_state *run, struct vf_fold_row *row,
+                                             const struct vf_cached_aggregate *record, struct vf_error *error);
+
+/* --- take_in.c ---------------------------------------------------------------------------------------------------- */
+
+/* The event is counted into the document `id`: revision, version and expiry move, the handler changes it. `left`: the document
+ * that the aggregate has just left, into which it is entered too; or NULL. */
+VF_MUSTCHECK enum vf_code vf_fold_take_in(struct vf_fold_state *run, struct vf_fold_row *row, struct vf_bytes id,
+                                          struct vf_cached_document *left, struct vf_error *error);
+
+/* The aggregate has left `left` and goes nowhere: the handler runs for what it does to that one. */
+VF_MUSTCHECK enum vf_code vf_fold_take_out(struct vf_fold_state *run, struct vf_fold_row *row,
+                                           struct vf_cached_document *left, struct vf_error *error);
+
+/* --- linking.c ---------------------------------------------------------------------------------------------------- */
+
+/* Where an event of a kind with links goes: into a document, into a list, or nowhere; and what waits for it. `record` is its
+ * aggregate's. */
+VF_MUSTCHECK enum vf_code vf_fold_apply_linked(struct vf_fold_state *run, struct vf_fold_row *row,
+                                               struct vf_cached_aggregate *record, struct vf_error *error);
+
+/* Takes in what waits in the lists of run->drains, as far as a batch goes: what is left is `draining`. */
+VF_MUSTCHECK enum vf_code vf_fold_drain(struct vf_fold_state *run, struct vf_error *error);
 
 /* --- seal.c ------------------------------------------------------------------------------------------------------- */
 

@@ -1,7 +1,7 @@
 /* What a batch will need, read before it is folded (fold_state.h). */
 #include "run/fold_state.h"
 
-static void list_add(struct vf_fold_state *run, struct vf_fold_list *list, void *item)
+void vf_fold_list_add(struct vf_fold_state *run, struct vf_fold_list *list, void *item)
 {
     if (list->count == list->capacity) {
         size_t capacity = list->capacity ? list->capacity * 2 : 64;
@@ -104,7 +104,7 @@ enum vf_code vf_fold_need_document(struct vf_fold_state *run, struct vf_bytes id
         document = vf_cache_document(run->tools->cache, id);
     }
     if (vf_cache_use(run->tools->cache, &document->head, run->fold->number)) {
-        list_add(run, &run->documents, document);
+        vf_fold_list_add(run, &run->documents, document);
         run->touched_bytes += document->body_bytes + document->version_count * 32 + document->more_bytes;
     }
     *ret_document = document;
@@ -123,9 +123,32 @@ enum vf_code vf_fold_need_aggregate(struct vf_fold_state *run, struct vf_bytes k
         aggregate = vf_cache_aggregate(run->tools->cache, key);
     }
     if (vf_cache_use(run->tools->cache, &aggregate->head, run->fold->number))
-        list_add(run, &run->aggregates, aggregate);
+        vf_fold_list_add(run, &run->aggregates, aggregate);
     *ret_aggregate = aggregate;
     return VF_OK;
+}
+
+static void want_document(struct vf_fold_state *run, struct wanted *wanted, struct vf_bytes id)
+{
+    if (!vf_cache_document(run->tools->cache, id))
+        want(run, wanted, id);
+}
+
+static void want_aggregate(struct vf_fold_state *run, struct wanted *wanted, struct vf_bytes aggregate)
+{
+    if (!vf_cache_aggregate(run->tools->cache, aggregate))
+        want(run, wanted, aggregate);
+}
+
+enum vf_code vf_fold_load(struct vf_fold_state *run, const struct vf_bytes *ids, size_t id_count,
+                          const struct vf_bytes *aggregates, size_t aggregate_count, struct vf_error *error)
+{
+    struct wanted documents = wanted_new(run, id_count), records = wanted_new(run, aggregate_count);
+    for (size_t i = 0; i < id_count; i++)
+        want_document(run, &documents, ids[i]);
+    for (size_t i = 0; i < aggregate_count; i++)
+        want_aggregate(run, &records, aggregates[i]);
+    return load(run, &documents, &records, error);
 }
 
 /* --- foreseeing what is needed ------------------------------------------------------------------------------------ */
@@ -151,10 +174,22 @@ enum vf_code vf_fold_ask_route(struct vf_fold_state *run, struct vf_fold_row *ro
     return code;
 }
 
-static void want_document(struct vf_fold_state *run, struct wanted *wanted, struct vf_bytes id)
+/* What a linking event says its aggregate goes through, asked for with the records. */
+static void foresee_through(struct vf_fold_state *run, struct vf_fold_row *row, struct wanted *wanted)
 {
-    if (!vf_cache_document(run->tools->cache, id))
-        want(run, wanted, id);
+    struct vf_error ignored;
+    const struct vf_link *link = vf_route_link(row->route, row->event.type);
+    if (link && link->through && !row->not_upcast && vf_fold_ask_route(run, row, &ignored) == VF_OK &&
+        row->routed.through.size)
+        want_aggregate(run, wanted, row->routed.through);
+}
+
+/* The document to which a linking event's aggregate will go through another. */
+static void foresee_followed(struct vf_fold_state *run, struct vf_fold_row *row, struct wanted *wanted)
+{
+    const struct vf_cached_aggregate *awaited = vf_cache_aggregate(run->tools->cache, row->routed.through);
+    if (awaited && awaited->has_link && !awaited->link_is_none)
+        want_document(run, wanted, awaited->link);
 }
 
 /* What the route will probably say. False when it fails: that is no failure yet, as the event may turn out to be a
@@ -167,17 +202,20 @@ static bool foresee(struct vf_fold_state *run, struct vf_fold_row *row, struct w
     }
     if (row->route->route == VF_ROUTE_LINK) {
         const struct vf_cached_aggregate *aggregate = vf_cache_aggregate(run->tools->cache, row->event.aggregate);
-        if (aggregate && aggregate->has_link) {
-            if (!aggregate->link_is_none)
-                want_document(run, wanted, aggregate->link);
-            return true;
-        }
+        if (aggregate && aggregate->has_link && !aggregate->link_is_none)
+            want_document(run, wanted, aggregate->link);
         if (!vf_fold_is_linking(row))
             return true;
     }
+    if (row->not_upcast)
+        return false;
     struct vf_error ignored;
     if (vf_fold_ask_route(run, row, &ignored))
         return false;
+    if (row->routed.through.size) {
+        foresee_followed(run, row, wanted);
+        return true;
+    }
     size_t count = row->routed.count < *room ? row->routed.count : *room;
     for (size_t i = 0; i < count; i++)
         want_document(run, wanted, row->routed.ids[i]);
@@ -199,14 +237,16 @@ static bool is_enough(struct vf_fold_state *run, size_t documents, size_t rows)
 enum vf_code vf_fold_foresee(struct vf_fold_state *run, struct vf_error *error)
 {
     const struct vf_fold_tools *tools = run->tools;
-    struct wanted aggregates = wanted_new(run, run->row_count);
+    struct wanted aggregates = wanted_new(run, 2 * run->row_count);
     struct wanted early = wanted_new(run, run->row_count);
     for (size_t i = 0; i < run->row_limit && !is_enough(run, early.count, i); i++) {
         struct vf_fold_row *row = &run->rows[i];
         if (!row->route)
             continue;
-        if (vf_fold_has_record(tools, row->route) && !vf_cache_aggregate(tools->cache, row->event.aggregate))
-            want(run, &aggregates, row->event.aggregate);
+        if (vf_fold_has_record(tools, row->route))
+            want_aggregate(run, &aggregates, row->event.aggregate);
+        if (row->route->route == VF_ROUTE_LINK)
+            foresee_through(run, row, &aggregates);
         if (row->route->route == VF_ROUTE_OWN)
             want_document(run, &early, row->event.id);
     }

@@ -383,6 +383,9 @@ static enum vf_code assign_positions(struct vf_worker *worker, struct vf_error *
         code = place_reading(worker, reading, rows, row_count, &offset, error);
         if (code)
             return code;
+        code = vf_worker_look_aside(worker, reading, error);
+        if (code)
+            return code;
         if (reading->state == VF_READING)
             positions[count++] = (struct vf_position){reading->partition, offset};
     }
@@ -403,6 +406,8 @@ static enum vf_code assign_positions(struct vf_worker *worker, struct vf_error *
             return VF_OK;
     }
     worker->positioned = true;
+    worker->drain_due = true; /* a list may have been left half drained by who had these partitions before */
+    vf_worker_upkeep_reset(worker);
     if (row_count == 0)
         vf_cache_set_whole(worker->cache);
     return VF_OK;

@@ -29,13 +29,16 @@ struct vf_reading {
     const struct vf_reading_topic *topic;
     int32_t of; /* the topic's partition count now */
     enum vf_reading_state state;
-    bool degraded; /* with STOPPED: the log does not hold what the view needs; no event is to blame */
+    bool waits_for_room; /* with STOPPING, STOPPED: limits.aside has been reached */
+    bool degraded;       /* with STOPPED: the log does not hold what the view needs; no event is to blame */
 
     struct vf_progress stored;
     struct vf_progress sent;
     struct vf_progress folded;
     const struct vf_record
         *last; /* the last record dealt with by the fold under way; its hash is taken when it seals */
+
+    struct vf_aside_total aside_now; /* how much of it is set aside, about: never less than there is */
 
     bool verify;          /* the first row must be the record that progress says was the last one */
     bool commit_due;      /* the group's committed offset is behind `stored` */

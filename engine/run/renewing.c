@@ -44,6 +44,8 @@ enum vf_code vf_worker_prepare_again(struct vf_worker *worker, struct vf_error *
                                                           &registered, &created, error);
     if (!code && !is_ours(worker, &registered))
         vf_worker_supersede(worker);
+    else if (!code)
+        code = vf_worker_make_indexes(worker, error);
     return code;
 }
 
@@ -144,7 +146,7 @@ static enum vf_code take_over(struct vf_worker *worker, const struct vf_generati
     worker->generation_arena = arena;
     forget(worker);
     say_renewed(worker, former_hash);
-    return VF_OK;
+    return vf_worker_make_indexes(worker, error);
 }
 
 /* Why a worker waits: each is said once. */

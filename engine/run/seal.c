@@ -15,6 +15,35 @@ static const struct vf_version *copy_versions(struct vf_arena *arena, const stru
     return versions;
 }
 
+/* A copy, as of the versions. */
+static const struct vf_index_entry *copy_entries(struct vf_fold_state *run, const struct vf_index_entry *entries)
+{
+    size_t count = run->tools->projection->index_count;
+    if (!entries)
+        return NULL;
+    struct vf_index_entry *copy = vf_arena_alloc(run->fold->arena, count * sizeof *copy);
+    for (size_t i = 0; i < count; i++) {
+        copy[i] = entries[i];
+        copy[i].by = vf_arena_copy(run->fold->arena, entries[i].by);
+        copy[i].sort.text = vf_arena_copy(run->fold->arena, entries[i].sort.text);
+    }
+    return copy;
+}
+
+/* Where the document is in the indexes from now on. */
+static enum vf_code seal_entries(struct vf_fold_state *run, struct vf_document_change *change, struct vf_error *error)
+{
+    const struct vf_projection *projection = run->tools->projection;
+    struct vf_index_entry *entries;
+    if (projection->index_count == 0 || change->next.presence != VF_PRESENT)
+        return VF_OK;
+    enum vf_code code = vf_index_entries(projection->indexes, projection->index_count, change->next.body,
+                                         run->fold->arena, &entries, error);
+    if (!code)
+        change->next_entries = entries;
+    return code;
+}
+
 static enum vf_code seal_document(struct vf_fold_state *run, struct vf_cached_document *document,
                                   struct vf_document_change *change, bool *ret_aliased, struct vf_error *error)
 {
@@ -28,6 +57,9 @@ static enum vf_code seal_document(struct vf_fold_state *run, struct vf_cached_do
     if (!document->head.changed)
         return VF_OK;
     change->intent = VF_WRITE;
+    change->base_has_expires = document->base_has_expires;
+    change->base_has_since = document->base_has_since;
+    change->base_entries = copy_entries(run, document->entries);
     struct vf_document *next = &change->next;
     next->presence = document->presence;
     next->stamp = fold->commit.stamp;
@@ -45,16 +77,28 @@ static enum vf_code seal_document(struct vf_fold_state *run, struct vf_cached_do
     }
     next->version_count = document->version_count;
     next->versions = copy_versions(fold->arena, document);
-    return VF_OK;
+    next->has_expires = document->has_expires;
+    next->expires_ms = document->expires_ms;
+    next->since_ms = document->since_ms;
+    next->deleted_by = vf_arena_copy(fold->arena, document->deleted_by);
+    return seal_entries(run, change, error);
+}
+
+/* GUARD consult-waiting: a record without a link, or with something set aside, may be written by any worker of the fleet */
+static enum vf_intent intent_of(const struct vf_cached_aggregate *aggregate)
+{
+    bool is_own = aggregate->has_link && aggregate->aside_from == aggregate->aside_to && !aggregate->has_seen &&
+                  aggregate->waits_for.size == 0;
+    if (aggregate->head.changed)
+        return VF_WRITE;
+    return is_own && !aggregate->head.relied_on ? VF_CONSULT_OWN : VF_CONSULT;
 }
 
 static void seal_aggregate(struct vf_fold_state *run, const struct vf_cached_aggregate *aggregate,
                            struct vf_aggregate_change *change)
 {
     *change = (struct vf_aggregate_change){
-        .intent = aggregate->head.changed     ? VF_WRITE
-                  : aggregate->head.relied_on ? VF_CONSULT
-                                              : VF_CONSULT_OWN,
+        .intent = intent_of(aggregate),
         .base_exists = aggregate->base_exists,
         .base_stamp = aggregate->head.base_stamp,
         .next = {.aggregate = aggregate->head.key},
@@ -71,6 +115,38 @@ static void seal_aggregate(struct vf_fold_state *run, const struct vf_cached_agg
     next->version = aggregate->version;
     /* GUARD in-flight-record: as in-flight-ids, of aggregate records */
     next->version_more = vf_version_more_copy(run->fold->arena, aggregate->version_more);
+    next->link_via = vf_arena_copy(run->fold->arena, aggregate->link_via);
+    next->waits_for = vf_arena_copy(run->fold->arena, aggregate->waits_for);
+    next->aside_from = aggregate->aside_from;
+    next->aside_to = aggregate->aside_to;
+    next->has_seen = aggregate->has_seen;
+    next->seen = aggregate->seen;
+    next->seen_more = vf_version_more_copy(run->fold->arena, aggregate->seen_more);
+    next->draining = aggregate->draining;
+    run->fold->left_draining |= aggregate->draining;
+}
+
+/* What came into lists and is still there, and what has left them. */
+static void seal_lists(struct vf_fold_state *run)
+{
+    struct vf_commit *commit = &run->fold->commit;
+    struct vf_aside *asides = vf_arena_alloc(run->fold->arena, run->adds.count * sizeof *asides);
+    struct vf_aside *taken = vf_arena_alloc(run->fold->arena, run->taken.count * sizeof *taken);
+    for (size_t i = 0; i < run->adds.count; i++) {
+        const struct vf_fold_aside *add = run->adds.items[i];
+        /* GUARD left-at-once: an event that came and left in one batch would lie in a list that has no place for it */
+        if (!add->left)
+            asides[commit->aside_count++] = add->aside;
+    }
+    for (size_t i = 0; i < run->taken.count; i++) {
+        taken[i] = *(const struct vf_aside *)run->taken.items[i];
+        taken[i].record = (struct vf_bytes){0};
+    }
+    commit->asides = asides;
+    commit->taken = taken;
+    commit->taken_count = run->taken.count;
+    commit->indexes = run->tools->projection->indexes;
+    commit->index_count = run->tools->projection->index_count;
 }
 
 static void seal_progress(struct vf_fold_state *run)
@@ -107,6 +183,11 @@ static void rebase(struct vf_fold_state *run)
         if (document->head.changed || run->tools->store_type->touches)
             document->head.base_stamp = stamp;
         const struct vf_document *next = &run->fold->commit.documents[i].next;
+        if (document->head.changed) {
+            document->base_has_expires = document->has_expires;
+            document->base_has_since = document->presence == VF_HUSK_DELETED || document->presence == VF_HUSK_EXPIRED;
+            vf_cached_set_entries(run->tools->cache, document, run->fold->commit.documents[i].next_entries);
+        }
         if (document->head.changed && document->presence == VF_PRESENT)
             vf_cache_rest(run->tools->cache, document, next->body);
         vf_cache_weigh(run->tools->cache, &document->head);
@@ -121,6 +202,19 @@ static void rebase(struct vf_fold_state *run)
         }
         vf_cache_weigh(run->tools->cache, &aggregate->head);
     }
+}
+
+/* A batch without rows writes without moving progress; a batch of rows that moves none has nothing to write. */
+static bool has_writes(const struct vf_fold_state *run)
+{
+    const struct vf_commit *commit = &run->fold->commit;
+    for (size_t i = 0; i < commit->document_count; i++)
+        if (commit->documents[i].intent == VF_WRITE)
+            return true;
+    for (size_t i = 0; i < commit->aggregate_count; i++)
+        if (commit->aggregates[i].intent == VF_WRITE)
+            return true;
+    return false;
 }
 
 enum vf_fold_outcome vf_fold_seal(struct vf_fold_state *run)
@@ -155,8 +249,9 @@ enum vf_fold_outcome vf_fold_seal(struct vf_fold_state *run)
     fold->commit.document_count = document_count;
     fold->commit.aggregates = aggregates;
     fold->commit.aggregate_count = aggregate_count;
+    seal_lists(run);
     seal_progress(run);
     rebase(run);
-    fold->empty = fold->commit.progress_count == 0;
+    fold->empty = fold->commit.progress_count == 0 && !has_writes(run);
     return VF_FOLDED;
 }

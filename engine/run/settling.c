@@ -13,6 +13,10 @@
 /* The longest wait between two tries of a failing event: nothing is polled meanwhile, and ten of them (the most that `errors`
  * may ask for) stay well below max.poll.interval.ms. */
 #define RETRY_WAIT_MAX_MS 10000
+/* So long lists are drained apart after one of their events has failed beside a row. */
+#define DRAIN_APART_MS 60000
+/* What was read is of two moments so often in a row: then it is no coincidence, and the event fails. */
+#define STALES_MAX 50
 /* A batch that met this many conflicts in a row is cut smaller; after these many the worker polls in between. */
 #define CONFLICTS_BEFORE_CUT  5
 #define CONFLICTS_BEFORE_POLL 10
@@ -159,7 +163,8 @@ static void took_hold(struct vf_worker *worker)
     vf_counts_add(&worker->counts, &fold->counts);
     worker->in_flight = NULL;
     settle_rows(worker, worker->in_flight_rows);
-    worker->conflicts = 0;
+    worker->conflicts = worker->stales = 0;
+    worker->drain_due |= fold->left_draining;
     worker->careful = worker->always_careful;
     size_t most = (size_t)worker->setup.batch.events_max;
     worker->rows_max = worker->rows_max * 2 > most ? most : worker->rows_max * 2;
@@ -208,6 +213,10 @@ static void was_refused(struct vf_worker *worker, uint64_t number, const struct 
         return;
     }
     worker->counts.refolds++;
+    if (worker->in_flight_rows == 0) { /* a batch without rows: the next one takes less out of a list */
+        worker->rows_max = worker->rows_max > 1 ? worker->rows_max / 2 : 1;
+        return;
+    }
     if (worker->in_flight_rows > 1) {
         worker->rows_max = worker->in_flight_rows / 2;
         return;
@@ -260,6 +269,18 @@ static bool is_retried(enum vf_code code)
 static void event_failed(struct vf_worker *worker, const struct vf_fold *fold)
 {
     struct vf_reading *reading = fold->failed_reading;
+    /* No partition stops because of an event of another one, which was held. */
+    if (fold->failed_drain) {
+        worker->drain_apart_until_ms = vf_worker_now_ms(worker) + DRAIN_APART_MS;
+        return;
+    }
+    if (fold->failed_room) {
+        if (!vf_worker_has_room(worker, reading) && worker->store) {
+            reading->waits_for_room = true;
+            vf_worker_begin_stop(worker, reading, fold->failed->offset, fold->failed_aggregate, &fold->error, false);
+        }
+        return;
+    }
     if (fold->error.code == VF_E_MEMORY) {
         vf_cache_drop_all(worker->cache);
         worker->setup.projector_type->collect(worker->projector);
@@ -287,7 +308,7 @@ static void event_failed(struct vf_worker *worker, const struct vf_fold *fold)
     vf_worker_sleep_ms(worker, wait_ms < RETRY_WAIT_MAX_MS ? wait_ms : RETRY_WAIT_MAX_MS);
 }
 
-static struct vf_fold_tools tools_of(struct vf_worker *worker)
+struct vf_fold_tools vf_worker_tools(struct vf_worker *worker)
 {
     return (struct vf_fold_tools){
         .projector_type = worker->setup.projector_type,
@@ -306,6 +327,13 @@ static struct vf_fold_tools tools_of(struct vf_worker *worker)
         .written_bytes_max = (size_t)worker->setup.batch.written_bytes_max,
         .document_bytes_typical = worker->document_bytes_typical,
         .careful = worker->careful,
+        .topics = worker->setup.topics,
+        .topic_count = worker->setup.topic_count,
+        .in_flight = worker->in_flight != NULL,
+        .drain_apart = vf_worker_now_ms(worker) < worker->drain_apart_until_ms,
+        .forget_ms = worker->setup.forget_ms,
+        .aside_max = worker->setup.aside_max,
+        .aside_bytes_max = worker->setup.aside_bytes_max,
     };
 }
 
@@ -318,6 +346,12 @@ static void fold_again(struct vf_worker *worker, struct vf_fold *fold, enum vf_f
     /* GUARD failed-drop: a handler that fails has changed half of its document */
     vf_worker_discard(worker, fold->number);
     worker->counts.refolds++;
+    if (outcome == VF_FOLD_SETTLE)
+        return;
+    if (outcome == VF_FOLD_STALE && ++worker->stales < STALES_MAX) {
+        vf_worker_sleep_ms(worker, CONFLICT_BACKOFF_MS);
+        return;
+    }
     if (outcome == VF_FOLD_CAREFULLY) {
         worker->always_careful |= fold->error.code == VF_OK;
         worker->careful = true;
@@ -330,7 +364,7 @@ static void fold_again(struct vf_worker *worker, struct vf_fold *fold, enum vf_f
 void vf_worker_fold_and_send(struct vf_worker *worker, struct vf_chunk *chunk)
 {
     struct vf_fold *fold = &worker->folds[worker->turn];
-    struct vf_fold_tools tools = tools_of(worker);
+    struct vf_fold_tools tools = vf_worker_tools(worker);
     fold->number = ++worker->batch;
     enum vf_fold_outcome outcome = vf_fold_run(fold, &tools, chunk->polled->rows + chunk->taken,
                                                chunk->polled->row_count - chunk->taken, &worker->counts);

@@ -195,6 +195,8 @@ enum vf_step vf_worker_step(struct vf_worker *worker)
             poll_source(worker, worker->setup.idle_poll_ms);
         return VF_STEP_WORKED;
     }
+    if (vf_worker_upkeep(worker))
+        return VF_STEP_WORKED;
     struct vf_chunk *chunk = vf_worker_untaken(worker);
     if (!chunk && vf_worker_is_stopping(worker)) {
         if (!worker->in_flight || vf_worker_settle(worker))
@@ -260,6 +262,9 @@ enum vf_code vf_worker_open(const struct vf_worker_setup *setup, struct vf_worke
     }
     if (!code) {
         worker->cache = vf_cache_new(setup->projector_type, worker->projector, (size_t)setup->cache_bytes);
+        code = vf_worker_make_indexes(worker, error);
+    }
+    if (!code) {
         code = setup->source_type->open(&setup->source, &worker->source, error);
     }
     if (code) {
@@ -295,6 +300,7 @@ void vf_worker_close(struct vf_worker *worker)
     vf_arena_free(worker->scratch);
     vf_arena_free(worker->generation_arena);
     free(worker->unknown);
+    vf_worker_upkeep_reset(worker);
     free(worker);
 }
 

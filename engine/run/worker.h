@@ -46,9 +46,10 @@ struct vf_worker_setup {
     struct vf_batch_config batch;
     struct vf_errors_config errors;
     int64_t cache_bytes;
-    int64_t forget_ms;       /* how long the husks of deleted and expired documents stay, in event time; -1: for ever */
+    int64_t forget_ms;       /* how long the husks of deleted and expired documents stay; 0: for ever */
     int64_t aside_max;       /* events of a partition that may be set aside; 0: no limit */
     int64_t aside_bytes_max; /* and bytes of their records */
+    bool sweeps;             /* lets go of what has expired */
     bool emptied_stop;       /* emptied: stop */
     bool once;               /* the ends that partitions have now are asked for, so that caught_up can come true */
     int64_t idle_poll_ms;    /* how long a turn waits when there is nothing to do */

@@ -1,7 +1,7 @@
 /*
  * A worker's inside, shared by the files that make it: worker.c (the loop, the group, opening and closing), settling.c
- * (folding, writing, what failed), positions.c (the store lost and found, where to read on, partitions that stop) and
- * renewing.c (a generation that was adopted or dropped).
+ * (folding, writing, what failed), positions.c (the store lost and found, where to read on, partitions that stop), upkeep.c
+ * (lists, the sweep) and renewing.c (a generation that was adopted or dropped).
  * Nobody else includes it. One thread.
  */
 #ifndef VF_RUN_WORKER_STATE_H
@@ -65,6 +65,17 @@ struct vf_worker {
     struct vf_progress_change *unknown; /* the commit whose reply was lost; owned */
     size_t unknown_count;
 
+    /* upkeep.c */
+    int64_t upkeep_at_ms;
+    bool drain_due; /* some list is to be drained further at once */
+    int64_t
+        drain_apart_until_ms; /* an event that was held has failed: till then, lists are drained in batches of their own */
+    uint64_t drain_said;      /* hash of the last failure that the log has told */
+    int32_t stales;           /* folds in a row that met a list and a record of two moments */
+    struct vf_position *ends; /* of all partitions, at ends_at_ms; owned. NULL: to be asked */
+    size_t end_count;
+    int64_t ends_at_ms; /* wall time */
+
     int64_t looked_at_ms;    /* when progress was last known to be in the store */
     int64_t committed_at_ms; /* Kafka's offsets */
     struct vf_log_rate script_log;
@@ -103,6 +114,26 @@ void vf_worker_fold_and_send(struct vf_worker *worker, struct vf_chunk *chunk);
 
 /* Tells the group how far the store is: for lag tools. */
 void vf_worker_commit_offsets(struct vf_worker *worker, bool wait);
+
+/* What a fold works with now. */
+struct vf_fold_tools vf_worker_tools(struct vf_worker *worker);
+
+/* upkeep.c */
+
+/* Drains what is left of long lists, sweeps, and looks after partitions that wait for room: now and then, in batches of their
+ * own. True when something was done. */
+bool vf_worker_upkeep(struct vf_worker *worker);
+void vf_worker_upkeep_reset(struct vf_worker *worker); /* what it knew of the log and the store is out of date */
+
+/* limits.aside has been reached in the partition: asks the store how it is. True: there is room again. */
+bool vf_worker_has_room(struct vf_worker *worker, struct vf_reading *reading);
+
+/* Takes from the store how much of the partition is set aside, where anything ever was. */
+VF_MUSTCHECK enum vf_code vf_worker_look_aside(struct vf_worker *worker, struct vf_reading *reading,
+                                               struct vf_error *error);
+
+/* Makes the store's own indexes for the script that is run. */
+VF_MUSTCHECK enum vf_code vf_worker_make_indexes(struct vf_worker *worker, struct vf_error *error);
 
 /* renewing.c */
 

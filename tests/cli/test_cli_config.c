@@ -245,10 +245,6 @@ static const struct refusal refusals[] = {
     /* decided, not built yet: by name, with the place */
     {"admin: {listen: \"127.0.0.1:9180\"}\n", "4:1: admin is not built yet"},
     {"serve: {listen: \"0.0.0.0:8480\"}\n", "4:1: serve is not built yet"},
-    {"defaults: {forget: 30d}\n", "4:20: defaults.forget: 30d is not built yet"},
-    {"defaults: {limits: {aside: 10}}\n", "4:21: defaults.limits.aside is not built yet: nothing is set aside yet"},
-    {"defaults: {limits: {aside_bytes: 1GiB}}\n",
-     "4:21: defaults.limits.aside_bytes is not built yet: nothing is set aside yet"},
 
     /* unknown */
     {"defualts: {cache: 1MiB}\n", "4:1: unknown key defualts; did you mean defaults?"},
@@ -260,6 +256,9 @@ static const struct refusal refusals[] = {
     /* values */
     {"defaults: {drain: 20}\n",
      "4:19: defaults.drain: 20 is no duration: a whole number with its unit, as in 5ms, 20s, 10m, 2h, 30d"},
+    {"defaults: {forget: 0s}\n", "4:20: defaults.forget: 0s is out of range: 1ms to 36500d"},
+    {"defaults: {forget: ever}\n",
+     "4:20: defaults.forget: ever is no duration: a whole number with its unit, as in 5ms, 20s, 10m, 2h, 30d"},
     {"defaults: {drain: 1.5s}\n",
      "4:19: defaults.drain: 1.5s is no duration: a whole number with its unit, as in 5ms, 20s, 10m, 2h, 30d"},
     {"defaults: {cache: 64MB}\n",
@@ -379,9 +378,6 @@ static void each_key_that_is_not_built_yet_is_refused_by_name_and_place(void **s
         for (; choice; choice = strchr(choice + 1, '!')) {
             char value[64];
             snprintf(value, sizeof value, "%.*s", (int)strcspn(choice + 1, "|"), choice + 1);
-            if (strcmp(value, "<duration>") == 0) {
-                strcpy(value, "30d");
-            }
             write_key_file(key->path, value, text, sizeof text, shown, &line, &column);
             const char *last = strrchr(key->path, '.') + 1;
             snprintf(wanted, sizeof wanted, "/etc/vf/viewfold.yaml:%d:%d: %s: %s is not built yet\n", line,

@@ -80,6 +80,7 @@ static void what_the_file_says_is_printed_in_the_tables_order(void **state)
     "  batch:\n    events: 1000\n    bytes: 4MiB\n    written: 4MiB\n    wait: 5ms\n"                         \
     "  cache: 64MiB\n"                                                                                        \
     "  limits:\n    document: 8MiB\n    lua_memory: 64MiB\n    lua_instructions: 10000000\n    handler: 2s\n" \
+    "    aside: 100000\n    aside_bytes: 1GiB\n"                                                              \
     "  drain: 20s\n  forget: never\n"                                                                         \
     "log:\n  level: info\n  format: logfmt\n"
 
@@ -96,7 +97,7 @@ static void every_default_is_printed_where_it_is_asked_for(void **state)
                  "  batch:\n    events: 1000\n    bytes: 4MiB\n    written: 4MiB\n    wait: 5ms\n"
                  "  cache: 64MiB\n"
                  "  limits:\n    document: 8MiB\n    lua_memory: 64MiB\n    lua_instructions: 10000000\n"
-                 "    handler: 2s\n"
+                 "    handler: 2s\n    aside: 100000\n    aside_bytes: 1GiB\n"
                  "  drain: 20s\n  forget: never\n"
                  "log:\n  level: info\n  format: logfmt\n");
 }

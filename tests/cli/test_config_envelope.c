@@ -621,7 +621,7 @@ static void of_all_that_was_decided_only_what_is_not_built_is_refused(void **sta
         }
         at += size + 1;
     }
-    assert_int_equal(count, 5);
+    assert_int_equal(count, 3);
     vf_buffer_done(&found);
 }
 

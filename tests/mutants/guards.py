@@ -2,6 +2,7 @@
 
 from guard import CONTRACT, PROPERTY, Guard, mongodb, scenario
 from guards_changing import CHANGING
+from guards_joins import JOINING
 from guards_redis import REDIS
 
 # --- what is folded: engine/core, engine/run/fold.c, seal.c -----------------------------------------------------------
@@ -156,7 +157,7 @@ FOLD = [
     ),
     Guard(
         "relied-on",
-        [("    if (aggregate)", "    if (aggregate && aggregate->head.bytes == SIZE_MAX)")],
+        [("    if (record)", "    if (record && record->head.bytes == SIZE_MAX)")],
         [scenario("what_is_left_out_because_of_a_record_is_left_out_where_the_record_is")],
     ),
     Guard(
@@ -684,4 +685,4 @@ LUA = [
     ),
 ]
 
-GUARDS = CHANGING + FOLD + SETTLING + POSITIONS + FRESH + CLI + MEMORY + REDIS + MONGODB + KAFKA + LUA
+GUARDS = CHANGING + JOINING + FOLD + SETTLING + POSITIONS + FRESH + CLI + MEMORY + REDIS + MONGODB + KAFKA + LUA

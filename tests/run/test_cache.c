@@ -33,7 +33,14 @@ static void cool(struct vf_projector *projector, vf_warm document)
     projector->bodies[document].data = NULL;
 }
 
-static const struct vf_projector_type type = {.name = "test", .warm = warm, .cool = cool};
+static const struct vf_projection *describe(const struct vf_projector *projector)
+{
+    static const struct vf_projection plain = {.name = "view"};
+    (void)projector;
+    return &plain;
+}
+
+static const struct vf_projector_type type = {.name = "test", .describe = describe, .warm = warm, .cool = cool};
 
 /* Bodies hold NUL bytes, as all BSON does. */
 static const struct vf_bytes body = {"\x0c\0\0\0\x10n\0\x07\0\0\0\0", 12};

@@ -465,6 +465,7 @@ static void set_up_workers(struct sim *sim)
             .topics = sim->view.readings,
             .topic_count = sim->view.projection.topic_count,
             .forget_ms = sim->view.forget_ms,
+            .sweeps = true,
             .batch = {.events_max = 1 + (int32_t)below(sim, 20),
                       .bytes_max = 1 << 20,
                       .written_bytes_max = below(sim, 3) ? 1 << 20 : 300},

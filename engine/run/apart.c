@@ -1,0 +1,78 @@
+/* Batches without rows: lists that are drained in parts, and the sweep (fold.h). */
+#include "run/fold_state.h"
+
+/* A document is let go of so long after its time: an event may be produced that much later than it happened, and still find
+ * it (docs/protocol.md). */
+#define SWEEP_LATE_MS ((int64_t)60 * 60 * 1000)
+
+static struct vf_fold_state begin(struct vf_fold *fold, const struct vf_fold_tools *tools, struct vf_counts *loads)
+{
+    vf_arena_reset(fold->arena);
+    *fold = (struct vf_fold){.number = fold->number, .arena = fold->arena, .scratch = fold->scratch};
+    return (struct vf_fold_state){.fold = fold, .tools = tools, .loads = loads};
+}
+
+static enum vf_fold_outcome finish(struct vf_fold_state *run, enum vf_code code)
+{
+    enum vf_fold_outcome outcome;
+    if (run->store_failed)
+        outcome = VF_FOLD_NO_STORE;
+    else if (run->stale)
+        outcome = VF_FOLD_STALE;
+    else if (code)
+        outcome = VF_FOLD_FAILED;
+    else
+        outcome = vf_fold_seal(run);
+    if (outcome != VF_FOLDED)
+        vf_cache_drop_unused(run->tools->cache);
+    return outcome;
+}
+
+enum vf_fold_outcome vf_fold_drain_list(struct vf_fold *fold, const struct vf_fold_tools *tools,
+                                        struct vf_bytes aggregate, struct vf_counts *loads)
+{
+    struct vf_fold_state run = begin(fold, tools, loads);
+    struct vf_cached_aggregate *list;
+    enum vf_code code = vf_fold_need_aggregate(&run, aggregate, &list, &fold->error);
+    if (!code && list->draining) {
+        vf_fold_list_add(&run, &run.drains, list);
+        code = vf_fold_drain(&run, &fold->error);
+    }
+    return finish(&run, code);
+}
+
+/* GUARD sweep-again: what was found due may have been written since */
+static void sweep_document(struct vf_fold_state *run, struct vf_cached_document *document, int64_t now_ms)
+{
+    const struct vf_fold_tools *tools = run->tools;
+    bool lives = document->presence == VF_PRESENT || document->presence == VF_HUSK_NEW;
+    if (lives && document->has_expires && document->expires_ms < now_ms - SWEEP_LATE_MS) {
+        vf_cached_set_husk(tools->cache, document, VF_HUSK_EXPIRED, (struct vf_bytes){0}, document->expires_ms);
+    } else if ((document->presence == VF_HUSK_DELETED || document->presence == VF_HUSK_EXPIRED) &&
+               tools->forget_ms > 0 && document->since_ms < now_ms - SWEEP_LATE_MS - tools->forget_ms) {
+        vf_cached_set_husk(tools->cache, document, VF_ABSENT, (struct vf_bytes){0}, 0);
+    } else {
+        return;
+    }
+    document->head.changed = true;
+    run->fold->counts.swept++;
+}
+
+enum vf_fold_outcome vf_fold_sweep(struct vf_fold *fold, const struct vf_fold_tools *tools, const struct vf_bytes *ids,
+                                   size_t count, int64_t now_ms, struct vf_counts *loads)
+{
+    struct vf_fold_state run = begin(fold, tools, loads);
+    enum vf_code code = vf_fold_load(&run, ids, count, NULL, 0, &fold->error);
+    for (size_t i = 0; i < count && !code; i++) {
+        struct vf_cached_document *document;
+        code = vf_fold_need_document(&run, ids[i], &document, &fold->error);
+        if (!code)
+            sweep_document(&run, document, now_ms);
+    }
+    return finish(&run, code);
+}
+
+int64_t vf_fold_sweep_limit_ms(enum vf_due due, int64_t now_ms, int64_t forget_ms)
+{
+    return now_ms - SWEEP_LATE_MS - 1 - (due == VF_DUE_HUSK ? forget_ms : 0);
+}

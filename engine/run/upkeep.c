@@ -1,0 +1,310 @@
+/*
+ * What a worker does besides its rows, every few seconds and in batches of their own: it drains what is left of long lists,
+ * lets go of documents whose time is over, and looks whether partitions that wait for room have it (worker_state.h).
+ */
+#include "run/worker_state.h"
+
+#include <stdlib.h>
+
+/* Inlined, as in core/event.c. */
+#define XXH_INLINE_ALL
+#include <xxhash.h>
+
+#define UPKEEP_INTERVAL_MS 3000
+/* So many lists are looked at in one turn, and so many documents swept. */
+#define LISTS_MAX 16
+#define SWEEP_MAX 200
+
+void vf_worker_upkeep_reset(struct vf_worker *worker)
+{
+    free(worker->ends);
+    worker->ends = NULL;
+    worker->end_count = 0;
+}
+
+enum vf_code vf_worker_make_indexes(struct vf_worker *worker, struct vf_error *error)
+{
+    const struct vf_projection *projection = worker->setup.projector_type->describe(worker->projector);
+    if (!worker->setup.store_type->make_indexes)
+        return VF_OK;
+    return worker->setup.store_type->make_indexes(worker->store, vf_worker_view(worker), projection->indexes,
+                                                  projection->index_count, projection->ttl_ms > 0, error);
+}
+
+/* --- room ---------------------------------------------------------------------------------------------------------- */
+
+enum vf_code vf_worker_look_aside(struct vf_worker *worker, struct vf_reading *reading, struct vf_error *error)
+{
+    reading->aside_now = (struct vf_aside_total){0};
+    if (reading->stored.aside == 0)
+        return VF_OK;
+    enum vf_code code = worker->setup.store_type->aside_total(worker->store, vf_worker_view(worker), reading->partition,
+                                                              &reading->aside_now, error);
+    if (code)
+        vf_worker_lose_store(worker, error, false);
+    return code;
+}
+
+bool vf_worker_has_room(struct vf_worker *worker, struct vf_reading *reading)
+{
+    const struct vf_worker_setup *setup = &worker->setup;
+    struct vf_error error;
+    if (vf_worker_look_aside(worker, reading, &error))
+        return false;
+    const struct vf_aside_total *now = &reading->aside_now;
+    return (!setup->aside_max || now->count < setup->aside_max) &&
+           (!setup->aside_bytes_max || now->bytes < setup->aside_bytes_max);
+}
+
+/* True when some partition reads on. */
+static bool look_for_room(struct vf_worker *worker)
+{
+    for (size_t i = 0; i < worker->readings.count; i++) {
+        struct vf_reading *reading = &worker->readings.all[i];
+        if (reading->state != VF_STOPPED || !reading->waits_for_room)
+            continue;
+        if (vf_worker_has_room(worker, reading)) {
+            reading->state = VF_READING;
+            reading->waits_for_room = false;
+            vf_worker_say(worker, VF_LOG_INFO, &reading->partition, NULL,
+                          "links have come: there is room to set events aside again, and the partition goes on");
+            vf_worker_position(worker);
+            return true;
+        }
+        if (!worker->store)
+            return true;
+    }
+    return false;
+}
+
+/* --- batches without rows ------------------------------------------------------------------------------------------ */
+
+static void say_failure(struct vf_worker *worker, const struct vf_error *error)
+{
+    uint64_t hash = XXH64(error->text, strlen(error->text), 0);
+    if (hash == worker->drain_said)
+        return;
+    worker->drain_said = hash;
+    vf_worker_say(
+        worker, VF_LOG_ERROR, NULL, error,
+        "an event that was held cannot be taken in: it stays held, with all that waits behind it, and is tried "
+        "again every few seconds. Mend the projection and adopt it (`viewfold generations adopt`)");
+}
+
+/* Sends what was folded apart and waits for it. True: go on. */
+static bool finish_apart(struct vf_worker *worker, struct vf_fold *fold, enum vf_fold_outcome outcome)
+{
+    switch (outcome) {
+    case VF_FOLDED:
+        if (fold->empty)
+            return true;
+        worker->setup.store_type->commit_send(worker->store, &fold->commit);
+        worker->in_flight = fold;
+        worker->in_flight_rows = 0;
+        worker->turn = !worker->turn;
+        if (vf_worker_settle(worker))
+            return true;
+        worker->drain_due = true;
+        return false;
+    case VF_FOLD_NO_STORE:
+        vf_worker_lose_store(worker, &fold->error, fold->error.code != VF_E_UNAVAILABLE);
+        return false;
+    case VF_FOLD_CAREFULLY:
+        worker->always_careful |= fold->error.code == VF_OK;
+        worker->careful = worker->drain_due = true;
+        break;
+    case VF_FOLD_FAILED: say_failure(worker, &fold->error); break;
+    case VF_FOLD_SETTLE:
+    case VF_FOLD_STALE: worker->drain_due = true; break;
+    }
+    vf_worker_discard(worker, fold->number);
+    return true;
+}
+
+static struct vf_fold *next_fold(struct vf_worker *worker)
+{
+    struct vf_fold *fold = &worker->folds[worker->turn];
+    fold->number = ++worker->batch;
+    return fold;
+}
+
+static bool drain_list(struct vf_worker *worker, struct vf_bytes list)
+{
+    struct vf_fold *fold = next_fold(worker);
+    struct vf_fold_tools tools = vf_worker_tools(worker);
+    tools.drain_apart = false; /* this is that batch */
+    return finish_apart(worker, fold, vf_fold_drain_list(fold, &tools, list, &worker->counts)) && worker->positioned &&
+           !worker->superseded;
+}
+
+/* GUARD drain-on: what is left of a list whose link is known waits for ever, as no event comes for it */
+static bool drain(struct vf_worker *worker)
+{
+    const struct vf_store_type *type = worker->setup.store_type;
+    struct vf_arena *arena = vf_arena_new();
+    struct vf_bytes *lists;
+    size_t count;
+    struct vf_error error;
+    bool go_on = true;
+    worker->drain_due = false;
+    if (type->draining(worker->store, vf_worker_view(worker), LISTS_MAX, arena, &lists, &count, &error)) {
+        vf_worker_lose_store(worker, &error, false);
+        go_on = false;
+        count = 0;
+    }
+    for (size_t i = 0; i < count && go_on; i++)
+        go_on = drain_list(worker, lists[i]);
+    vf_arena_free(arena);
+    return go_on;
+}
+
+/* --- the sweep ----------------------------------------------------------------------------------------------------- */
+
+/* One worker of the fleet sweeps: the one that has the first partition of the first topic. */
+static bool is_sweeper(struct vf_worker *worker)
+{
+    const struct vf_projection *projection = worker->setup.projector_type->describe(worker->projector);
+    if (!worker->setup.sweeps || worker->setup.topic_count == 0 ||
+        (projection->ttl_ms == 0 && worker->setup.forget_ms == 0))
+        return false;
+    return vf_readings_find(&worker->readings, worker->setup.topics[0].topic, 0) != NULL;
+}
+
+static enum vf_code ask_ends(struct vf_worker *worker, struct vf_error *error)
+{
+    const struct vf_worker_setup *setup = &worker->setup;
+    int64_t now_ms = setup->clock->wall_ms(setup->clock->self);
+    struct vf_position *ends = NULL;
+    size_t count = 0;
+    for (size_t t = 0; t < setup->topic_count; t++) {
+        int32_t of;
+        enum vf_code code = setup->source_type->partition_count(worker->source, setup->topics[t].topic, &of, error);
+        ends = vf_realloc(ends, (count + (size_t)(code ? 0 : of) + 1) * sizeof *ends);
+        for (int32_t p = 0; !code && p < of; p++) {
+            int64_t low;
+            ends[count].partition = (struct vf_partition){setup->topics[t].topic, p};
+            code =
+                setup->source_type->watermarks(worker->source, ends[count].partition, &low, &ends[count].offset, error);
+            count++;
+        }
+        if (code) {
+            free(ends);
+            return code;
+        }
+    }
+    worker->ends = ends;
+    worker->end_count = count;
+    worker->ends_at_ms = now_ms;
+    return VF_OK;
+}
+
+static bool is_reached(const struct vf_progress_row *rows, size_t count, const struct vf_position *end)
+{
+    for (size_t i = 0; i < count; i++)
+        if (rows[i].partition.partition == end->partition.partition &&
+            strcmp(rows[i].partition.topic, end->partition.topic) == 0)
+            return rows[i].progress.exists && rows[i].progress.next >= end->offset;
+    return false;
+}
+
+/* Whether the view has dealt with everything that the log held at ends_at_ms: then nothing older can come any more, however
+ * far behind the log the fleet was, and the sweep may judge by that time. */
+static enum vf_code are_ends_reached(struct vf_worker *worker, bool *ret_reached, struct vf_error *error)
+{
+    struct vf_progress_row *rows;
+    size_t count;
+    vf_arena_reset(worker->scratch);
+    enum vf_code code = worker->setup.store_type->progress(worker->store, vf_worker_view(worker), worker->scratch,
+                                                           &rows, &count, error);
+    if (code)
+        return code;
+    *ret_reached = true;
+    for (size_t i = 0; i < worker->end_count; i++)
+        *ret_reached &= is_reached(rows, count, &worker->ends[i]);
+    return VF_OK;
+}
+
+/* False when the worker has other things to do now. *ret_more: there may be more of it. */
+static bool sweep_some(struct vf_worker *worker, enum vf_due due, bool *ret_more)
+{
+    const struct vf_worker_setup *setup = &worker->setup;
+    int64_t limit_ms = vf_fold_sweep_limit_ms(due, worker->ends_at_ms, setup->forget_ms);
+    struct vf_bytes *found;
+    size_t count;
+    struct vf_error error;
+    struct vf_arena *arena = vf_arena_new();
+    bool go_on = true;
+    *ret_more = false;
+    if (setup->store_type->due(worker->store, vf_worker_view(worker), due, limit_ms, SWEEP_MAX, arena, &found, &count,
+                               &error)) {
+        vf_worker_lose_store(worker, &error, false);
+        go_on = false;
+    } else if (count > 0) {
+        struct vf_fold *fold = next_fold(worker);
+        struct vf_fold_tools tools = vf_worker_tools(worker);
+        go_on =
+            finish_apart(worker, fold, vf_fold_sweep(fold, &tools, found, count, worker->ends_at_ms, &worker->counts));
+        *ret_more = go_on && count == SWEEP_MAX;
+    }
+    vf_arena_free(arena);
+    return go_on;
+}
+
+static bool sweep(struct vf_worker *worker)
+{
+    const struct vf_projection *projection = worker->setup.projector_type->describe(worker->projector);
+    struct vf_error error;
+    bool reached = false, more = false, more_husks = false;
+    if (!worker->ends) {
+        (void)ask_ends(worker, &error); /* Kafka does not answer: asked again the next time */
+        return true;
+    }
+    if (are_ends_reached(worker, &reached, &error)) {
+        vf_worker_lose_store(worker, &error, false);
+        return false;
+    }
+    /* GUARD sweep-behind: what has expired by the clock is let go of while events that belong to it are still to come */
+    if (!reached)
+        return true;
+    if (projection->ttl_ms > 0 && !sweep_some(worker, VF_DUE_EXPIRED, &more))
+        return false;
+    if (worker->setup.forget_ms > 0 && !sweep_some(worker, VF_DUE_HUSK, &more_husks))
+        return false;
+    if (more || more_husks)
+        worker->upkeep_at_ms = vf_worker_now_ms(worker);
+    else
+        vf_worker_upkeep_reset(worker); /* the next time judges by a later end */
+    return true;
+}
+
+/* --- the whole ----------------------------------------------------------------------------------------------------- */
+
+static bool has_links(const struct vf_projection *projection)
+{
+    for (size_t i = 0; i < projection->route_count; i++)
+        if (projection->routes[i].route == VF_ROUTE_LINK)
+            return true;
+    return false;
+}
+
+bool vf_worker_upkeep(struct vf_worker *worker)
+{
+    int64_t now_ms = vf_worker_now_ms(worker);
+    const struct vf_projection *projection = worker->setup.projector_type->describe(worker->projector);
+    bool due = now_ms >= worker->upkeep_at_ms;
+    bool links = has_links(projection) && worker->setup.store_type->draining;
+    bool sweeps = due && is_sweeper(worker);
+    if (!worker->positioned || !(due || (worker->drain_due && links)) || !(links || sweeps))
+        return false;
+    if (worker->in_flight && !vf_worker_settle(worker))
+        return true;
+    if (due)
+        worker->upkeep_at_ms = now_ms + UPKEEP_INTERVAL_MS;
+    if (links && !drain(worker))
+        return true;
+    if (due && look_for_room(worker))
+        return true;
+    if (sweeps && !sweep(worker))
+        return true;
+    return false;
+}
