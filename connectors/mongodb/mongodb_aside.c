@@ -290,6 +290,8 @@ enum vf_code vf_mongodb_draining(struct vf_store *store, struct vf_view view, si
 
     BSON_APPEND_BOOL(&filter, "draining", true);
     if (code == VF_OK)
+        code = vf_mongodb_make_draining_index(store, &names, error);
+    if (code == VF_OK)
         code = vf_mongodb_find_ids(store, names.aggregates, &filter, &options, most, arena, ret_aggregates, ret_count,
                                    error);
     bson_destroy(&options);

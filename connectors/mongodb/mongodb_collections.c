@@ -100,7 +100,7 @@ enum vf_code vf_mongodb_make_collections(struct vf_store *store, const struct vf
 
     for (i = 0; code == VF_OK && i < sizeof(collections) / sizeof(*collections); i++)
         code = make_collection(store, collections[i], error);
-    return code == VF_OK ? vf_mongodb_make_own_indexes(store, names, error) : code;
+    return code == VF_OK ? vf_mongodb_make_aside_index(store, names, error) : code;
 }
 
 /* {"_view.husk": {$exists: false}, $or: [{"_view.expires": {$exists: false}}, {$expr: {$gt: [expires, now]}}]} */

@@ -307,6 +307,8 @@ enum vf_code vf_mongodb_due(struct vf_store *store, struct vf_view view, enum vf
     bson_append_int32(&order, field, -1, 1);
     BSON_APPEND_INT32(&order, "_id", 1);
     bson_append_document_end(&options, &order);
+    if (code == VF_OK && due == VF_DUE_HUSK)
+        code = vf_mongodb_make_husks_index(store, &names, error);
     if (code == VF_OK)
         code = vf_mongodb_find_ids(store, names.documents, &filter, &options, most, arena, ret_ids, ret_count, error);
     bson_destroy(&options);

@@ -1,6 +1,11 @@
-/* Indexes: a projection's, and those that a generation needs for itself. Made before the first batch, as building one waits for
- * open transactions and keeps new ones waiting. */
+/*
+ * Indexes: a projection's, and those that a generation needs for itself. Made before the first batch, as building one waits for
+ * open transactions and keeps new ones waiting. Each costs every commit a little, so what only some views ask for, the husks
+ * that are to be forgotten and the records that are draining, is made when it is asked for first.
+ */
 #include "connectors/mongodb/mongodb_internal.h"
+
+#include <stdio.h>
 
 #define SERVER_NAMESPACE_NOT_FOUND    26u
 #define SERVER_INDEX_OPTIONS_CONFLICT 85u
@@ -67,9 +72,8 @@ static enum vf_code make_index(struct vf_store *store, const struct definition *
     return code;
 }
 
-/* What is set aside of a partition: how much, and whether it is the event at an offset. */
-static enum vf_code make_aside_index(struct vf_store *store, const struct vf_mongodb_names *names,
-                                     struct vf_error *error)
+enum vf_code vf_mongodb_make_aside_index(struct vf_store *store, const struct vf_mongodb_names *names,
+                                         struct vf_error *error)
 {
     struct definition definition;
     enum vf_code code;
@@ -83,24 +87,26 @@ static enum vf_code make_aside_index(struct vf_store *store, const struct vf_mon
     return code;
 }
 
-/* Records that are to be gone on with. */
-static enum vf_code make_draining_index(struct vf_store *store, const struct vf_mongodb_names *names,
-                                        struct vf_error *error)
+enum vf_code vf_mongodb_make_draining_index(struct vf_store *store, const struct vf_mongodb_names *names,
+                                            struct vf_error *error)
 {
     struct definition definition;
     enum vf_code code;
 
+    if (strcmp(store->draining_index, names->aggregates) == 0)
+        return VF_OK;
     definition_init(&definition, names->aggregates, "draining");
     BSON_APPEND_INT32(&definition.key, "draining", 1);
     BSON_APPEND_BOOL(&definition.filter, "draining", true);
     code = make_index(store, &definition, error);
     definition_done(&definition);
+    if (code == VF_OK)
+        snprintf(store->draining_index, sizeof(store->draining_index), "%s", names->aggregates);
     return code;
 }
 
-/* Husks by the time at which they went: deleted and expired ones. */
-static enum vf_code make_husks_index(struct vf_store *store, const struct vf_mongodb_names *names,
-                                     struct vf_error *error)
+enum vf_code vf_mongodb_make_husks_index(struct vf_store *store, const struct vf_mongodb_names *names,
+                                         struct vf_error *error)
 {
     struct definition definition;
     enum vf_code code;
@@ -111,18 +117,6 @@ static enum vf_code make_husks_index(struct vf_store *store, const struct vf_mon
     append_exists(&definition.filter, "_view.since");
     code = make_index(store, &definition, error);
     definition_done(&definition);
-    return code;
-}
-
-enum vf_code vf_mongodb_make_own_indexes(struct vf_store *store, const struct vf_mongodb_names *names,
-                                         struct vf_error *error)
-{
-    enum vf_code code = make_aside_index(store, names, error);
-
-    if (code == VF_OK)
-        code = make_draining_index(store, names, error);
-    if (code == VF_OK)
-        code = make_husks_index(store, names, error);
     return code;
 }
 

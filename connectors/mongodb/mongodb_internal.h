@@ -43,9 +43,10 @@ struct vf_store {
     int64_t connect_timeout_ms;
     int64_t command_timeout_ms;
     mongoc_client_t *client;
-    mongoc_write_concern_t *concern; /* majority, with journal, for everything that is written */
-    enum vf_mongodb_verdict worst;   /* of all hellos while connecting */
-    struct vf_commit_result result;  /* of the last commit_send */
+    mongoc_write_concern_t *concern;            /* majority, with journal, for everything that is written */
+    enum vf_mongodb_verdict worst;              /* of all hellos while connecting */
+    struct vf_commit_result result;             /* of the last commit_send */
+    char draining_index[VF_MONGODB_NAME_BYTES]; /* the collection where this index is known to be */
 };
 
 /* Kinds of failure of one command, as far as callers treat them differently. */
@@ -222,8 +223,13 @@ VF_MUSTCHECK enum vf_code vf_mongodb_remove_view(struct vf_store *store, const c
 
 /* mongodb_index.c */
 
-/* The indexes that a generation needs whatever its projection says. Those that are there are left alone. */
-VF_MUSTCHECK enum vf_code vf_mongodb_make_own_indexes(struct vf_store *store, const struct vf_mongodb_names *names,
+/* Each makes one, where it is not there: of what is set aside of a partition (how much, and whether it is the event at an
+ * offset); of records that are to be gone on with; of husks by the time at which they went. */
+VF_MUSTCHECK enum vf_code vf_mongodb_make_aside_index(struct vf_store *store, const struct vf_mongodb_names *names,
+                                                      struct vf_error *error);
+VF_MUSTCHECK enum vf_code vf_mongodb_make_draining_index(struct vf_store *store, const struct vf_mongodb_names *names,
+                                                         struct vf_error *error);
+VF_MUSTCHECK enum vf_code vf_mongodb_make_husks_index(struct vf_store *store, const struct vf_mongodb_names *names,
                                                       struct vf_error *error);
 
 VF_MUSTCHECK enum vf_code vf_mongodb_make_indexes(struct vf_store *store, struct vf_view view,

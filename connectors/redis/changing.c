@@ -130,7 +130,7 @@ enum vf_code vf_redis_drop_begin(struct vf_store *store, struct vf_view view, ui
     return code;
 }
 
-/* SCAN's pattern for all keys of the generation; what has a meaning in patterns stands for itself. */
+/* SCAN's pattern for all keys of the view; what has a meaning in patterns stands for itself. */
 static void add_pattern(struct vf_store *store, struct vf_view view)
 {
     struct vf_buffer *out = &store->value;
@@ -141,7 +141,7 @@ static void add_pattern(struct vf_store *store, struct vf_view view)
             vf_buffer_add_char(out, '\\');
         vf_buffer_add_char(out, *c);
     }
-    vf_buffer_printf(out, "%s[:@]%d:*", view.name, (int)view.generation);
+    vf_buffer_printf(out, "%s[:@#]*", view.name);
     vf_redis_request_add(&store->request, vf_bytes(out->data, out->size));
 }
 
@@ -150,15 +150,33 @@ static bool begins_with(struct vf_bytes key, struct vf_bytes head)
     return key.size > head.size && memcmp(key.data, head.data, head.size) == 0;
 }
 
+/* An index's key: what stands before the name, the name, the generation, and with `by` the value. */
+static bool is_index(const struct vf_redis_keys *keys, int32_t generation, struct vf_bytes key)
+{
+    char number[16];
+    if (!begins_with(key, keys->index))
+        return false;
+    size_t at = keys->index.size;
+    while (at < key.size && key.data[at] != ':')
+        at++;
+    int digits = snprintf(number, sizeof(number), ":%d", (int)generation);
+    size_t end = at + (size_t)digits;
+    return end <= key.size && memcmp(key.data + at, number, (size_t)digits) == 0 &&
+           (end == key.size || key.data[end] == ':');
+}
+
 /* What of the scanned keys is the generation's: documents first, then the rest. */
-static size_t add_found(struct vf_store *store, const redisReply *keys, size_t *ret_documents, bool add)
+static size_t add_found(struct vf_store *store, int32_t generation, const redisReply *keys, size_t *ret_documents,
+                        bool add)
 {
     size_t counts[2] = {0, 0};
     for (int rest = 0; rest < 2; rest++) {
         for (size_t i = 0; i < keys->elements; i++) {
             struct vf_bytes key = vf_redis_bytes(keys->element[i]);
             /* The pattern is only a filter. */
-            if (!begins_with(key, rest ? store->keys.side : store->keys.document))
+            bool ours = begins_with(key, rest ? store->keys.side : store->keys.document);
+            /* GUARD redis-drop-index: what is built anew is found by what was dropped */
+            if (!ours && !(rest && is_index(&store->keys, generation, key)))
                 continue;
             /* Progress holds what fences old workers: it goes last, and the notes with it. */
             if (rest && (vf_bytes_equal(key, store->keys.progress) || vf_bytes_equal(key, store->keys.stopped)))
@@ -214,11 +232,11 @@ static enum vf_code drop_scanned(struct vf_store *store, struct vf_view view, ui
     enum vf_code code = scan(store, view, &found, error);
     if (code != VF_OK)
         return code;
-    size_t documents, count = add_found(store, found->element[1], &documents, false);
+    size_t documents, count = add_found(store, view.generation, found->element[1], &documents, false);
     vf_redis_request_clear(&store->request);
     add_function(store, store->function_drop_more, 1 + count);
     vf_redis_request_add(&store->request, store->keys.registry);
-    (void)add_found(store, found->element[1], &documents, true);
+    (void)add_found(store, view.generation, found->element[1], &documents, true);
     add_drop_arguments(store, view, stamp, documents);
     vf_redis_request_add_text(&store->request, "");
     code = call_function(store, "FCALL (dropping a generation)", &done, &removed, error);

@@ -60,6 +60,7 @@ static void collect_due(struct vf_redis_side *side, struct vf_bytes key, bool wa
 {
     if (is)
         add_change(side, SIDE_SET, key, true, id)->score = (double)when_ms;
+    /* GUARD redis-due-leave: the sweep takes again and again what is gone, or lives on */
     else if (was)
         (void)add_change(side, SIDE_SET, key, false, id);
 }
@@ -106,6 +107,7 @@ static void collect_entries(struct vf_redis_side *side, const struct vf_commit *
         const struct vf_index_entry *next = change->next_entries ? &change->next_entries[i] : &none;
         if (vf_index_entry_equal(base, next))
             continue;
+        /* GUARD redis-index-leave: a document is found by what it has been */
         if (base->in && !same_member(base, next))
             add_entry(side, &commit->indexes[i], heads[i], false, base, change->next.id);
         if (next->in)
@@ -294,14 +296,14 @@ void vf_redis_side_add_shapes(struct vf_store *store)
     }
 }
 
-static void add_number(struct vf_redis_request *request, double number)
+void vf_redis_add_score(struct vf_redis_request *request, double score)
 {
-    if (number == floor(number) && fabs(number) <= (double)EXACT_MAX) {
-        vf_redis_request_add_int(request, (int64_t)number);
+    if (score == floor(score) && fabs(score) <= (double)EXACT_MAX) {
+        vf_redis_request_add_int(request, (int64_t)score);
         return;
     }
     char text[32];
-    snprintf(text, sizeof(text), "%.17g", number);
+    snprintf(text, sizeof(text), "%.17g", score);
     vf_redis_request_add_text(request, text);
 }
 
@@ -356,7 +358,7 @@ void vf_redis_side_add_arguments(struct vf_store *store)
         }
         add_leaving(request, group, changes);
         for (size_t n = group->leave; n < group->leave + group->come; n++) {
-            add_number(request, changes[n].score);
+            vf_redis_add_score(request, changes[n].score);
             vf_redis_request_add_joined(request, changes[n].head, changes[n].tail);
         }
     }

@@ -61,7 +61,7 @@ struct vf_store {
     char function_commit[VF_REDIS_FUNCTION_BYTES], function_prepare[VF_REDIS_FUNCTION_BYTES];
     char function_freeze[VF_REDIS_FUNCTION_BYTES], function_adopt[VF_REDIS_FUNCTION_BYTES];
     char function_drop_begin[VF_REDIS_FUNCTION_BYTES], function_drop_more[VF_REDIS_FUNCTION_BYTES];
-    char function_note[VF_REDIS_FUNCTION_BYTES];
+    char function_note[VF_REDIS_FUNCTION_BYTES], function_find[VF_REDIS_FUNCTION_BYTES];
 
     struct vf_redis_request request; /* of every call but the commit */
     struct vf_redis_keys keys;
@@ -147,6 +147,9 @@ void vf_redis_commit_settle(struct vf_store *store); /* receives the reply of a 
 VF_MUSTCHECK enum vf_code vf_redis_commit_build(struct vf_store *store, const struct vf_commit *commit,
                                                 struct vf_error *error);
 
+/* A score as Redis reads it, exactly. */
+void vf_redis_add_score(struct vf_redis_request *request, double score);
+
 /* commit_values.c: what is written to the key at `place`, with its shape. */
 const char *vf_redis_husk_name(enum vf_presence presence);             /* new, deleted, expired */
 void vf_redis_values_add_shapes(struct vf_store *store, size_t count); /* makes room for all as one argument */
@@ -216,6 +219,9 @@ VF_MUSTCHECK enum vf_code vf_redis_draining(struct vf_store *store, struct vf_vi
                                             struct vf_error *error);
 
 /* find.c */
+VF_MUSTCHECK enum vf_code vf_redis_find(struct vf_store *store, struct vf_view view, const struct vf_find *find,
+                                        struct vf_arena *arena, struct vf_found **ret_found, size_t *ret_count,
+                                        struct vf_error *error);
 VF_MUSTCHECK enum vf_code vf_redis_due(struct vf_store *store, struct vf_view view, enum vf_due due, int64_t limit_ms,
                                        size_t most, struct vf_arena *arena, struct vf_bytes **ret_ids,
                                        size_t *ret_count, struct vf_error *error);

@@ -2,7 +2,7 @@
 # digits of the SHA-256 of its text, so that a changed function gets a new name (docs/protocol.md). Configuring runs again when
 # a text changes.
 set(lua_folder ${CMAKE_CURRENT_LIST_DIR})
-set(library_parts library library_side library_commit library_changing)
+set(library_parts library library_side library_commit library_changing library_find)
 set(reader_parts reader)
 foreach(part ${library_parts} ${reader_parts})
   set_property(DIRECTORY APPEND PROPERTY CMAKE_CONFIGURE_DEPENDS ${lua_folder}/${part}.lua)

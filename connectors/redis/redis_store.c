@@ -202,6 +202,7 @@ static struct vf_store *store_new(const struct vf_store_config *config, const st
     name_function(store->function_drop_begin, "drop_begin");
     name_function(store->function_drop_more, "drop_more");
     name_function(store->function_note, "note");
+    name_function(store->function_find, "find");
     vf_redis_request_init(&store->request);
     vf_redis_request_init(&store->commit_request);
     vf_redis_keys_init(&store->keys);
@@ -363,5 +364,6 @@ const struct vf_store_type vf_redis_store_type = {
     .aside_at = vf_redis_aside_at,
     .draining = vf_redis_draining,
     .due = vf_redis_due,
+    .find = vf_redis_find,
     .check_rights = vf_redis_check_rights,
 };

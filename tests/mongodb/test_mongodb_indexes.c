@@ -55,6 +55,15 @@ static void indexes_are_ordinary_ones(void **state)
     assert_null(strstr(indexes_of(scene), "\"same\"")); /* one is enough */
 }
 
+/* Each costs every commit. */
+static void a_plain_view_has_no_index_but_ids(void **state)
+{
+    struct scene *scene = *state;
+    struct vf_error error;
+    assert_ok(make(scene, NULL, 0, &error));
+    assert_null(strstr(strstr(indexes_of(scene), "_id_") + 1, "name"));
+}
+
 static void another_index_of_a_name_is_an_error_that_says_so(void **state)
 {
     struct scene *scene = *state;
@@ -104,7 +113,6 @@ static void a_dropped_generation_leaves_no_index(void **state)
     while (drop == VF_DROP_MORE);
     assert_null(strstr(indexes_of(scene), "by_city"));
     scene_prepare(scene, scene->name);
-    assert_index(scene, "_view_husks");
     static const struct vf_index other = {.name = "by_city", .by = "town"};
     assert_ok(make(scene, &other, 1, &error));
 }
@@ -320,6 +328,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         SCENE_TEST(indexes_are_ordinary_ones),
+        SCENE_TEST(a_plain_view_has_no_index_but_ids),
         SCENE_TEST(another_index_of_a_name_is_an_error_that_says_so),
         SCENE_TEST(a_field_that_would_be_a_path_is_refused),
         SCENE_TEST(a_dropped_generation_leaves_no_index),

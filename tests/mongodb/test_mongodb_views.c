@@ -460,12 +460,15 @@ static void the_sweep_and_the_lists_go_by_indexes(void **state)
     assert_ok(scene->type->make_indexes(scene->store, scene->view, NULL, 0, true, &error));
     write_what_becomes_due(scene);
     fill_list(scene, 50, 10);
-    profile(2);
+    for (int i = 0; i < 2; i++) { /* the first time makes indexes */
+        if (i == 1)
+            profile(2);
+        assert_string_equal(due_ids(scene, VF_DUE_HUSK, SECONDS(2), 10), "d1 d2");
+        assert_ok(scene->type->draining(scene->store, scene->view, 10, scene->arena, &aggregates, &count, &error));
+    }
     assert_string_equal(due_ids(scene, VF_DUE_EXPIRED, SECONDS(2), 10), "p-1 p1 n2");
-    assert_string_equal(due_ids(scene, VF_DUE_HUSK, SECONDS(2), 10), "d1 d2");
     assert_int_equal(load_list(scene, "account/9", 10, 5, 1000, &asides), 5);
     assert_true(is_aside(scene, 3, 120, "account/9"));
-    assert_ok(scene->type->draining(scene->store, scene->view, 10, scene->arena, &aggregates, &count, &error));
     assert_int_equal(assert_plans(scene, 6), 5);
     profile(2);
     assert_int_equal(total_of(scene, "cards", 3).count, 50);

@@ -87,4 +87,34 @@ REDIS = [
         ["test_redis_side :a_count_of_bytes_that_cannot_be_makes_nothing_happen"],
     ),
     Guard("redis-aside-bug", [("if (events && both &&", "if (false && events && both &&")], [LISTS]),
+    Guard(
+        "redis-index-leave",
+        [("if (base->in && !same_member(base, next))", "if (false && !same_member(base, next))")],
+        [redis("an_entry_moves_and_goes_with_its_field")],
+    ),
+    Guard(
+        "redis-due-leave",
+        [("else if (was)", "else if (false && was)")],
+        ["test_redis_side :a_document_goes_from_any_presence_to_any_other"],
+    ),
+    Guard(
+        "redis-draining-leave",
+        [("if group.there > 0 then", "if false then")],
+        ["test_redis_side :records_are_draining_as_long_as_they_say_so"],
+    ),
+    Guard(
+        "redis-find-place",
+        [("if is_before(call('ZRANGE', key, middle, middle)[1], member) then", "if false then")],
+        ["test_redis_index :a_page_among_equal_values_begins_exactly_behind_its_place"],
+    ),
+    Guard(
+        "redis-find-kind",
+        [("if (wanted != VF_SORT_NONE && wanted != found.sort.kind)", "if (false)")],
+        ["test_redis_index :of_mixed_kinds_those_of_the_bound_are_meant"],
+    ),
+    Guard(
+        "redis-drop-index",
+        [("if (!ours && !(rest && is_index(&store->keys, generation, key)))", "if (!ours)")],
+        ["test_redis_index :a_dropped_generation_leaves_nothing_on_the_side"],
+    ),
 ]

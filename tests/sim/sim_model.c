@@ -25,9 +25,9 @@ struct step {
     struct sim_model *model;
     const struct sim_log *log;
     const struct vf_commit *commit;
-    bool *taken;                    /* of commit->taken: the model has taken it out too */
-    bool *aside;                    /* of commit->asides: the model has it in that list too */
-    bool was_aside[SIM_EVENTS_MAX]; /* before this commit, in whatever list */
+    bool *taken;   /* of commit->taken: the model has taken it out too */
+    bool *aside;   /* of commit->asides: the model has it in that list too */
+    bool arriving; /* a record is being dealt with, and no event that leaves a list */
     int opened[SIM_EVENTS_MAX +
                SIM_AGGREGATES_MAX]; /* aggregates whose lists need not wait any more, one after another */
     int opened_count;
@@ -199,6 +199,9 @@ static void take_in(struct sim_model *model, int owner, const struct sim_event *
     model->situations.moves_from_nothing += from && from->presence != VF_PRESENT;
     if (has_handler(event)) {
         struct sim_chain moved = {0};
+        bool is_barred = document && document->presence == VF_HUSK_DELETED && document->deleted_by != owner;
+        if (strcmp(event->type, "Broken") == 0 && (from || (document && !is_barred)))
+            model->impossible = event;
         if (from)
             moved = leave(from, owner, event);
         if (document)
@@ -235,6 +238,8 @@ static void wait_in(struct step *step, int list, int owner, size_t event)
     model->waiting[model->waiting_count++] = (struct sim_waiting){.event = event, .list = list, .fresh = true};
     model->aggregates[owner].waiting++;
     model->aggregates[owner].behind = true;
+    const struct sim_event *waits = &step->log->events[event];
+    model->aside[waits->topic_number][waits->partition] += step->arriving;
 }
 
 /* Takes the first event out of a list, if the commit did. */
@@ -252,7 +257,6 @@ static bool take_out(struct step *step, int list, size_t *ret_event)
         if (taken < 0)
             return false;
         step->taken[taken] = true;
-        step->was_aside[first->event] = true;
         model->situations.drained++;
     }
     *ret_event = first->event;
@@ -296,6 +300,15 @@ static void write_link(struct step *step, int owner, const char *link, int via, 
     open_list(step, owner);
 }
 
+/* An aggregate that is linked stays where it is: what is not known of its next link is ignored, and nothing else. */
+static void ignore(struct sim_model *model, int owner, const struct sim_event *event)
+{
+    model->situations.ignored++;
+    model->situations.ignored_linked += model->aggregates[owner].has_link;
+    if (model->aggregates[owner].has_link)
+        take_in(model, owner, event, linked_document(model, owner), NULL);
+}
+
 static void follow(struct step *step, int owner, size_t index)
 {
     struct sim_model *model = step->model;
@@ -310,7 +323,9 @@ static void follow(struct step *step, int owner, size_t index)
         take_in(model, owner, event, linked_document(model, owner), NULL);
     } else if (model->aggregates[awaited].has_link) {
         write_link(step, owner, model->aggregates[awaited].link, awaited, index);
-    } else { /* whatever `unlinked` says */
+    } else if (model->unlinked == VF_UNLINKED_IGNORE) {
+        ignore(model, owner, event);
+    } else {
         aggregate->waits_for = awaited;
         wait_in(step, awaited, owner, index);
     }
@@ -326,7 +341,7 @@ static void act(struct step *step, int owner, size_t index)
     else if (model->aggregates[owner].has_link)
         take_in(model, owner, event, linked_document(model, owner), NULL);
     else if (model->unlinked == VF_UNLINKED_IGNORE)
-        model->situations.ignored++;
+        ignore(model, owner, event);
     else
         wait_in(step, owner, owner, index);
 }
@@ -416,7 +431,9 @@ static void deal_with_records(struct step *step)
     for (size_t i = 0; i < step->log->count; i++)
         for (size_t p = 0; p < step->commit->progress_count; p++)
             if (is_in(&step->log->events[i], &step->commit->progress[p])) {
+                step->arriving = true;
                 arrive(step, i);
+                step->arriving = false;
                 drain_opened(step);
             }
 }
@@ -512,7 +529,6 @@ static enum vf_code settle_lists(struct step *step, struct vf_error *error)
         step->aside[aside] = true;
         waiting->fresh = false;
         waiting->place = step->commit->asides[aside].place;
-        model->aside[event->topic_number][event->partition] += !step->was_aside[waiting->event];
         model->situations.held++;
         model->situations.held_through += waiting->list != owner_of(model, event);
     }
@@ -557,6 +573,10 @@ enum vf_code sim_model_step(struct sim_model *model, const struct sim_log *log, 
         if (!code)
             code = move_progress(&step, error);
     }
+    if (!code && model->impossible)
+        code = vf_fail(error, VF_E_DATA, "%s/%d@%lld, %s/%s %s, was taken in, and cannot be", model->impossible->topic,
+                       model->impossible->partition, (long long)model->impossible->offset, model->impossible->kind,
+                       model->impossible->id, model->impossible->type);
     free(step.taken);
     free(step.aside);
     return code;

@@ -141,6 +141,7 @@ struct sim_tally {
     X(drained)      /* events that had waited */                           \
     X(in_parts)     /* commits that left some for the next one */          \
     X(ignored)                                                             \
+    X(ignored_linked) /* of these, of aggregates that keep their link */   \
     X(moves)                                                               \
     X(moves_to_deleted)                                                    \
     X(moves_from_nothing)                                                  \
@@ -176,7 +177,8 @@ struct sim_model {
     int waiting_count;
     bool dealt[SIM_EVENTS_MAX]; /* by the index of an event's first record */
     int64_t next[SIM_TOPICS][SIM_PARTITIONS_MAX];
-    int64_t aside[SIM_TOPICS][SIM_PARTITIONS_MAX]; /* how many were ever set aside */
+    int64_t aside[SIM_TOPICS][SIM_PARTITIONS_MAX]; /* how many had ever to wait */
+    const struct sim_event *impossible;            /* its handler has run, and always fails */
     struct sim_tally tallies[SIM_KINDS];
     struct sim_situations situations;
 };

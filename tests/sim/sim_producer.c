@@ -277,10 +277,16 @@ static bool spoil_number(struct sim_producer *producer, const struct sim_history
 /* Makes an event that can never be taken in, where there is a way. */
 static void spoil(struct sim_producer *producer, const struct sim_history *history, struct sim_event *event)
 {
-    event->stops = true;
-    event->misnumbered = below(producer, 2) && spoil_number(producer, history, event);
+    /* With joins it depends on what became of the document whether a handler runs: then the model tells. */
+    event->misnumbered = !producer->without_repeats && below(producer, 2) && spoil_number(producer, history, event);
+    event->stops = event->misnumbered || !producer->joins;
     if (event->misnumbered)
         return;
+    if (producer->joins) {
+        if (event->says == SIM_SAYS_NOTHING || event->topic_number == SIM_NOTES)
+            snprintf(event->type, sizeof event->type, "Broken");
+        return;
+    }
     if (event->linked && history->count == 0)
         snprintf(event->type, sizeof event->type, "Changed"); /* its link is not known */
     else if (event->target_count || (event->linked && history->count))

@@ -122,25 +122,30 @@ static const char functions[] =
 
 static const char joined[] =
     "local function gone(doc, e, from) take(doc, e, from) return delete end\n"
-    "local function day(e) if e.data.to == null then return nil end return e.data.to end\n"
     "return {\n"
     "  name = 'view', topics = { %s },\n"
-    "  key = {\n"
-    "    customer = own, tag = to, day = day, note = through('card', 'via'),\n"
-    "    order = link { Created = to, Reassigned = to, Removed = to, Renoted = to },\n"
-    "    account = link { Created = to, Reassigned = to, Removed = to, Renoted = to },\n"
-    "    card = link { Created = to, Issued = through('account', 'via'), Reassigned = to, Removed = to },\n"
-    "  },\n"
+    "  key = { %s },\n"
     "  versions = '%s', unlinked = '%s', %s%s\n"
     "  on = { Created = take, Changed = take, Flaky = take, Shared = take, Issued = take, Reassigned = take,\n"
-    "         Deleted = gone, Removed = gone },\n"
+    "         Broken = take, Deleted = gone, Removed = gone },\n"
     "}\n";
+
+/* What `key` says with joins, by topic. */
+static const char *const key_lines[SIM_TOPICS] = {
+    [SIM_CUSTOMERS] = "customer = own",
+    [SIM_ORDERS] = "order = link { Created = to, Reassigned = to, Removed = to, Renoted = to }",
+    [SIM_TAGS] = "tag = to",
+    [SIM_ACCOUNTS] = "account = link { Created = to, Reassigned = to, Removed = to, Renoted = to }",
+    [SIM_CARDS] = "card = link { Created = to, Issued = through('account', 'via'), Reassigned = to, Removed = to }",
+    [SIM_NOTES] = "note = through('card', 'via')",
+    [SIM_DAYS] = "day = to",
+};
 
 static const char simple[] =
     "return {\n"
     "  name = 'view', topics = { %s },\n"
     "  key = { customer = own, order = link { Created = to }%s },\n"
-    "  versions = '%s',\n"
+    "  versions = '%s', unlinked = 'park',\n"
     "  on = { Created = take, Changed = take, Flaky = take, Broken = take, Shared = take, Unkept = take },\n"
     "}\n";
 
@@ -152,13 +157,18 @@ size_t sim_view_script(const struct sim_view *view, char *script, size_t size)
 {
     static const char *const versions[] = {"document", "record", "none"};
     const struct vf_projection *projection = &view->projection;
-    char topics[200] = "";
-    for (size_t i = 0, used = 0; i < projection->topic_count; i++)
+    char topics[200] = "", keys[1000] = "";
+    for (size_t i = 0, used = 0, key_used = 0; i < projection->topic_count; i++) {
         used += (size_t)snprintf(topics + used, sizeof topics - used, "%s'%s'", i ? ", " : "", view->topics[i]);
+        for (int topic = 0; topic < SIM_TOPICS; topic++)
+            if (strcmp(sim_topics[topic].topic, view->topics[i]) == 0)
+                key_used += (size_t)snprintf(keys + key_used, sizeof keys - key_used, "%s%s", i ? ",\n          " : "",
+                                             key_lines[topic]);
+    }
     const char *mode = versions[projection->versions];
     int used = snprintf(script, size, functions, projection->index_count ? "true" : "false");
     if (view->joins)
-        used += snprintf(script + used, size - (size_t)used, joined, topics, mode,
+        used += snprintf(script + used, size - (size_t)used, joined, topics, keys, mode,
                          projection->unlinked == VF_UNLINKED_HOLD ? "hold" : "ignore",
                          projection->ttl_ms ? "ttl = '1h', " : "", projection->index_count ? index_lines : "");
     else

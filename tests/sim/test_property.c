@@ -389,7 +389,7 @@ static void act(struct sim *sim)
         sim->frozen = !sim->frozen;
         vf_memory_server_set_frozen(sim->server, view, sim->frozen);
     } else if (chance < 994) {
-        vf_plain_flaky = sim->producer.with_stops ? (int)below(sim, 4) : 0;
+        vf_plain_flaky = sim->producer.with_stops ? (int)below(sim, 4) : sim->view.joins;
     } else if (chance < 996) {
         operate(sim);
     } else if (chance < 997 && sim->with_rewinds) {
@@ -406,7 +406,7 @@ static bool joins_wanted;
 
 static void set_up_view(struct sim *sim)
 {
-    sim->producer.with_stops = !joins_wanted && below(sim, 4) == 0;
+    sim->producer.with_stops = below(sim, 4) == 0;
     sim->with_rewinds = below(sim, 3) != 0;
     sim->producer.with_sharing = below(sim, 4) == 0;
     sim->view.joins = joins_wanted;
@@ -476,7 +476,43 @@ static void set_up_workers(struct sim *sim)
     }
 }
 
-static bool is_finished(struct sim *sim)
+/* Whether an event that the view has not dealt with yet may be one that it never can deal with. */
+static bool may_stop(const struct sim *sim, size_t index)
+{
+    return sim_producer_stops(&sim->producer, index) ||
+           (sim->view.joins && strcmp(sim->producer.events[index].type, "Broken") == 0);
+}
+
+static bool is_dealt_with(const struct vf_memory_contents *contents, const struct sim_event *event)
+{
+    return event->offset < next_of((void *)(uintptr_t)contents, event->topic, event->partition);
+}
+
+/* Its partition has stopped at it, or before it. */
+static bool is_excused(const struct sim *sim, const struct vf_memory_contents *contents, size_t index)
+{
+    const struct sim_event *events = sim->producer.events;
+    for (size_t i = 0; i <= index; i++)
+        if (may_stop(sim, i) && strcmp(events[i].topic, events[index].topic) == 0 &&
+            events[i].partition == events[index].partition && !is_dealt_with(contents, &events[i]))
+            return true;
+    return false;
+}
+
+/* What waits for nothing any more must be taken in too, unless it cannot be. */
+static bool is_drained(struct sim *sim)
+{
+    for (int i = 0; i < sim->model.aggregate_count; i++) {
+        const struct sim_waiting *first = sim_model_first(&sim->model, i);
+        if (!first || !sim_model_is_open(&sim->model, i) || may_stop(sim, first->event))
+            continue;
+        snprintf(sim->missing, sizeof sim->missing, "the list of %.63s", sim->model.aggregates[i].name);
+        return false;
+    }
+    return true;
+}
+
+static bool is_finished(struct sim *sim, bool excuses)
 {
     struct vf_arena *arena = vf_arena_new();
     struct vf_memory_contents contents;
@@ -484,20 +520,13 @@ static bool is_finished(struct sim *sim)
     vf_memory_server_read(sim->server, view, arena, &contents);
     for (size_t i = 0; i < sim->producer.event_count && finished; i++) {
         const struct sim_event *event = &sim->producer.events[i];
-        if (event->offset < next_of(&contents, event->topic, event->partition))
-            continue;
-        bool excused = false;
-        for (size_t e = 0; e <= i; e++)
-            excused |= sim_producer_stops(&sim->producer, e) &&
-                       strcmp(sim->producer.events[e].topic, event->topic) == 0 &&
-                       sim->producer.events[e].partition == event->partition;
-        finished = excused;
+        finished = is_dealt_with(&contents, event) || (excuses && is_excused(sim, &contents, i));
         if (!finished)
             snprintf(sim->missing, sizeof sim->missing, "%.31s/%d@%lld", event->topic, event->partition,
                      (long long)event->offset);
     }
     vf_arena_free(arena);
-    return finished;
+    return finished && is_drained(sim);
 }
 
 /* Whether the view has come to this event, which stops its partition. */
@@ -545,7 +574,7 @@ static void check_readable(struct sim *sim)
 static void catch_up(struct sim *sim)
 {
     int turns = 0;
-    for (; !is_finished(sim) || vf_memory_log_wants_rebalance(sim->log, GROUP); turns++) {
+    for (; !is_finished(sim, true) || vf_memory_log_wants_rebalance(sim->log, GROUP); turns++) {
         if (turns == 30000)
             broken(sim, "faults have ended, and the view has not caught up: %s is missing", sim->missing);
         if (turns % 7 == 0 && vf_memory_log_wants_rebalance(sim->log, GROUP))
@@ -567,6 +596,33 @@ static void catch_up(struct sim *sim)
     compare(sim);
     check_committed(sim);
     check_readable(sim);
+}
+
+/* Hours pass, and nothing comes: what has expired goes, and what is to be forgotten. */
+static void wait_for_sweep(struct sim *sim)
+{
+    int64_t until_ms = sim->clock.wall_ms;
+    bool swept = false;
+    sim->clock.wall_ms += (int64_t)100 * 3600000;
+    for (int turns = 0; !swept; turns++) {
+        swept = true;
+        for (int i = 0; i < sim->model.document_count; i++) {
+            const struct sim_document *document = &sim->model.documents[i];
+            bool lives = document->presence == VF_PRESENT || document->presence == VF_HUSK_NEW;
+            bool gone = document->presence != VF_ABSENT && !lives;
+            if ((lives && document->has_expires && document->expires_ms < until_ms + 3600000) ||
+                (gone && sim->model.forget_ms && document->since_ms < until_ms + 3600000)) {
+                swept = false;
+                snprintf(sim->missing, sizeof sim->missing, "%s", document->id);
+            }
+        }
+        if (turns == 2000)
+            broken(sim, "%s should have been swept long ago", sim->missing);
+        for (size_t i = 0; i < WORKERS; i++)
+            step(sim, i);
+        vf_sim_clock_advance(&sim->clock, 50);
+    }
+    compare(sim);
 }
 
 /* Faults end. */
@@ -644,6 +700,8 @@ static void run(uint64_t seed, bool cold, struct sum *sum)
     for (int n = 0; n < ACTIONS; n++)
         act(sim);
     heal(sim);
+    if (sim->view.joins && is_finished(sim, false))
+        wait_for_sweep(sim);
     tally(sim);
     for (size_t i = 0; i < WORKERS; i++)
         close_worker(sim, i);
