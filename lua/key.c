@@ -171,6 +171,14 @@ static const struct vf_route *route_of(const struct vf_projector *projector, con
     return NULL;
 }
 
+static bool only_through(const struct vf_route *route)
+{
+    for (size_t i = 0; i < route->link_count; i++)
+        if (!route->links[i].through)
+            return false;
+    return true;
+}
+
 /* What a through of `route` leads to has a link of its own, which can be followed. */
 static void check_through(lua_State *L, const struct vf_route *route, const struct vf_link *link)
 {
@@ -182,6 +190,8 @@ static void check_through(lua_State *L, const struct vf_route *route, const stru
     const struct vf_lua_way *target_way = target ? projector->ways[target - projector->routes] : NULL;
     if (target && (!target_way || target_way->kind == VF_WAY_UNREAD))
         return; /* what it says could not be read, which has been told */
+    char parents[120];
+    snprintf(parents, sizeof parents, link->type ? "key.%.100s" : "key", route->kind);
     if (!target) {
         vf_lua_complain(
             L, "key", route->kind,
@@ -199,7 +209,18 @@ static void check_through(lua_State *L, const struct vf_route *route, const stru
                         "key.%.100s: through(\"%.60s\", ...) follows a link, and key.%.60s is %s, of which nothing is "
                         "remembered: make it a link { Type = ... }",
                         route->kind, link->through, link->through, said[target->route]);
+    } else if (target->link_count > 1) {
+        vf_lua_remark(
+            L, parents, link->type ? link->type : route->kind,
+            "key.%.100s: when its %.60s moves later, the %.60s stays where it is: through is followed once, when "
+            "the event comes",
+            route->kind, link->through, route->kind);
     }
+    if (target && target->route == VF_ROUTE_LINK && only_through(target))
+        vf_lua_remark(
+            L, parents, link->type ? link->type : route->kind,
+            "key.%.100s: its %.60s only follows others' links itself: events wait until all of them are known",
+            route->kind, link->through);
 }
 
 /* Kinds whose links only ever follow each other: no event says a document, and all of them wait for ever. Each round finds

@@ -276,8 +276,8 @@ static void found_name(void *self, const struct vf_scanned_name *name)
     int top = lua_gettop(scanning->L);
     char text[128];
     char message[256];
-    if (name->name.size >= sizeof text)
-        return;
+    if (name->what > VF_SCANNED_UNUSED || name->name.size >= sizeof text)
+        return; /* the rest is advice.c's */
     snprintf(text, sizeof text, "%.*s", (int)name->name.size, name->name.data);
     if (name->what == VF_SCANNED_UNUSED) {
         snprintf(message, sizeof message, "nothing reads the local `%s`", text);
@@ -355,6 +355,8 @@ void vf_lua_lint(struct vf_projector *projector, lua_CFunction load, vf_script_f
     struct vf_lua_lint loaded = lint;
     lint = (struct vf_lua_lint){0};
     if (projector->environment && vf_lua_gate(projector, run_scan, NULL, &second) != VF_OK)
+        vf_lua_lint_add(projector, projector->main_name, (struct vf_lua_place){0, 0}, false, second.text);
+    if (code == VF_OK && vf_lua_gate(projector, vf_lua_run_advice, NULL, &second) != VF_OK)
         vf_lua_lint_add(projector, projector->main_name, (struct vf_lua_place){0, 0}, false, second.text);
     for (size_t i = 0; i < loaded.count; i++) {
         vf_lua_lint_add(projector, loaded.findings[i].file, loaded.findings[i].place, loaded.findings[i].note,

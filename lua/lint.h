@@ -25,6 +25,9 @@ void vf_lua_lint_add(struct vf_projector *projector, const char *file, struct vf
 /* The same for "view.lua:3: what", and perhaps a traceback below it, as something raised it. */
 void vf_lua_lint_add_raised(lua_State *L, const char *text);
 
+/* Runs in the gate when a script has been loaded: gathers notes about what its functions do (advice.c). */
+int vf_lua_run_advice(lua_State *L);
+
 /* The seam's lint and place; `load` is what opening a script runs in the gate. */
 void vf_lua_lint(struct vf_projector *projector, lua_CFunction load, vf_script_found *found, void *self);
 void vf_lua_place_word(const struct vf_projector *projector, const char *field, const char *word, int32_t *ret_line,

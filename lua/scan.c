@@ -23,7 +23,8 @@ struct local {
     int column;
     bool hidden; /* declared by what follows: local x = x */
     bool used;
-    bool parameter; /* of a function or a loop: nobody need use it */
+    bool parameter;                          /* of a function or a loop: nobody need use it */
+    struct vf_scanned_parameter of_function; /* position 0: it is none of a function */
 };
 
 struct scan {
@@ -270,6 +271,12 @@ static void end_block(struct scan *scan, size_t begin)
 {
     while (scan->local_count > begin) {
         const struct local *local = &scan->locals[--scan->local_count];
+        if (local->of_function.position > 0)
+            scan->found(scan->self, &(struct vf_scanned_name){.what = VF_SCANNED_PARAMETER,
+                                                              .name = local->name,
+                                                              .parameter = &local->of_function,
+                                                              .line = local->line,
+                                                              .column = local->column});
         if (!local->used && !local->parameter && local->name.data[0] != '_')
             scan->found(scan->self, &(struct vf_scanned_name){.what = VF_SCANNED_UNUSED,
                                                               .name = local->name,
@@ -286,12 +293,64 @@ static struct local *find_local(struct scan *scan, struct vf_bytes name)
     return NULL;
 }
 
+/* e.type is read or set, and `e` has just been taken. */
+static void note_type(struct scan *scan, struct vf_scanned_parameter *parameter)
+{
+    const char *at = scan->ahead.text.data + scan->ahead.text.size, *end = scan->end;
+    while (at < end && isspace((unsigned char)*at))
+        at++;
+    if (at >= end || *at != '=' || (at + 1 < end && at[1] == '=')) {
+        parameter->sets_other_type = parameter->sets_other_type || (at < end && *at == ',');
+        return;
+    }
+    for (at++; at < end && isspace((unsigned char)*at);)
+        at++;
+    const char *close = at < end && (*at == '"' || *at == '\'') ? memchr(at + 1, *at, (size_t)(end - at - 1)) : NULL;
+    struct vf_bytes text = close ? vf_bytes(at + 1, (size_t)(close - at - 1)) : (struct vf_bytes){0};
+    if (!close || (parameter->set_type.data && !vf_bytes_equal(parameter->set_type, text)))
+        parameter->sets_other_type = true;
+    else
+        parameter->set_type = text;
+}
+
+static void tell_field(struct scan *scan, enum vf_scanned what, struct vf_bytes member)
+{
+    scan->found(scan->self,
+                &(struct vf_scanned_name){
+                    .what = what, .member = member, .line = scan->token.line, .column = scan->token.column});
+}
+
+/* A local has just been taken: what of it is used? */
+static void note_use(struct scan *scan, struct local *local, struct token token)
+{
+    struct vf_scanned_parameter *parameter = &local->of_function;
+    bool member = next_is(scan, ".") || next_is(scan, ":"), index = next_is(scan, "[");
+    bool text = index && scan->ahead.kind == TOKEN_STRING && scan->ahead.text.size >= 2;
+    parameter->passed = parameter->passed || (!member && !index);
+    if (!member && !index)
+        return;
+    if (!parameter->field_line) {
+        parameter->field_line = token.line;
+        parameter->field_column = token.column;
+    }
+    parameter->uses_data = parameter->uses_data || index || vf_bytes_is(scan->ahead.text, "data");
+    if (member && vf_bytes_is(scan->ahead.text, "type"))
+        note_type(scan, parameter);
+    if (member)
+        tell_field(scan, VF_SCANNED_FIELD, scan->ahead.text);
+    else if (text)
+        tell_field(scan, VF_SCANNED_FIELD, vf_bytes(scan->ahead.text.data + 1, scan->ahead.text.size - 2));
+    else if (parameter->position == 1)
+        tell_field(scan, VF_SCANNED_ANY_FIELD, (struct vf_bytes){0});
+}
+
 static void read_name(struct scan *scan, struct token token)
 {
     struct local *local = find_local(scan, token.text);
-    if (local)
+    if (local) {
         local->used = true;
-    else if (next_is(scan, ".") && scan->ahead.kind == TOKEN_NAME)
+        note_use(scan, local, token);
+    } else if (next_is(scan, ".") && scan->ahead.kind == TOKEN_NAME)
         tell(scan, VF_SCANNED_MEMBER, token, scan->ahead.text);
     else
         tell(scan, VF_SCANNED_READ, token, (struct vf_bytes){0});
@@ -313,6 +372,7 @@ static void expressions(struct scan *scan)
 static void function_body(struct scan *scan, bool method)
 {
     size_t begin = scan->local_count;
+    int line = scan->token.line;
     if (method)
         declare(scan, (struct token){.kind = TOKEN_NAME, .text = VF_LITERAL("self")}, true);
     accept(scan, "(");
@@ -321,6 +381,10 @@ static void function_body(struct scan *scan, bool method)
         if (parameter.kind == TOKEN_NAME)
             declare(scan, parameter, true);
     }
+    int count = (int)(scan->local_count - begin);
+    for (int i = 0; i < count; i++)
+        scan->locals[begin + (size_t)i].of_function =
+            (struct vf_scanned_parameter){.function_line = line, .parameter_count = count, .position = i + 1};
     block(scan);
     end_block(scan, begin);
     accept(scan, "end");
@@ -480,7 +544,10 @@ static void if_statement(struct scan *scan)
 
 static void set_name(struct scan *scan, struct token name)
 {
-    if (!find_local(scan, name.text))
+    struct local *local = find_local(scan, name.text);
+    if (local)
+        local->of_function.passed = true;
+    else
         tell(scan, VF_SCANNED_WRITE, name, (struct vf_bytes){0});
 }
 

@@ -6,7 +6,8 @@
  *
  * Whatever a program does, the call ends with a code; the next event works; the result is the same in both states and
  * both times (nothing random can be reached, and nothing is kept between events); a body that came out goes in and comes
- * out again; and the heap stays below its cap. `v` shows the programs. A failure prints its seed and its program.
+ * out again; what an upcast leaves is an event; two documents that a handler had in hand behave, kept warm, as those that
+ * are loaded again, unless it is said that they share something; and the heap stays below its cap. `v` shows the programs. A failure prints its seed and its program.
  */
 #include "lua/lua_test.h"
 
@@ -158,6 +159,8 @@ static const char *const tables[] = {"{}",
                                      "doc",
                                      "doc.t",
                                      "e.data",
+                                     "from",
+                                     "from.t",
                                      "e.headers",
                                      "constant",
                                      "deep.list",
@@ -332,6 +335,11 @@ static const char *const statements[] = {"doc.x = 1",
                                          "string.rep = $E",
                                          "local _ENV = { doc = doc, pcall = pcall } $X",
                                          "doc.shared = t doc.other = t",
+                                         "doc.v = from.t from.t = nil",
+                                         "from.v, doc.t = doc.t, nil",
+                                         "doc.t, from.t = from.t, doc.t",
+                                         "doc.v, from.v = t, t",
+                                         "doc.was = from",
                                          "e.data.x = $E",
                                          "helper($A)",
                                          "for _, step in ipairs { 1, 2, 3 } do pcall(function(...) $X end) end",
@@ -377,25 +385,39 @@ static const char *make_program(uint64_t seed)
         &program,
         "local constant, deep = { eu = 19, us = 7 }, { list = array { 'a', 'b', 'c' } }\n"
         "local function f(...) return ... end\nlocal function g(n) return n end\n"
-        "local function helper(...)\nlocal a, b, n, s, t, u = 1, 'b', 0, 'local', {}, {}\nlocal doc, e = {}, { data = {}, headers = {} }\n");
+        "local function helper(...)\nlocal a, b, n, s, t, u = 1, 'b', 0, 'local', {}, {}\nlocal doc, e, from = {}, { data = {}, headers = {} }, {}\n");
     expand(&program, "$X $X", random_below(4) ? 5 : 3);
     vf_buffer_add_text(&program, "\nend\n");
     if (random_below(8) == 0) /* at load time, where other rules hold */
-        expand(&program, "pcall(function(...) local a, b, n, s, t, u, doc, e = 1, 'b', 0, '', {}, {}, {}, {} $X end)\n",
+        expand(&program,
+               "pcall(function(...) local a, b, n, s, t, u, doc, e, from = 1, 'b', 0, '', {}, {}, {}, {}, {} $X end)\n",
                3);
     vf_buffer_add_text(
         &program, "return { name = 'v', topics = {'t'}, key = { order = own }, initial = { t = { k = 1 } }, on = {\n"
                   "Fine = function(doc) doc.fine = true end,\n"
-                  "Happened = function(doc, e, ...)\nlocal a, b, n, s, t, u = nil, nil, 0, '', {}, {}\n");
+                  "Happened = function(doc, e, from, ...)\nlocal a, b, n, s, t, u = nil, nil, 0, '', {}, {}\n"
+                  "from = from or { t = {} }\n");
     for (unsigned i = 0, count = 1 + random_below(5); i < count; i++) {
         expand(&program, random_below(3) ? "pcall(function(...)\n$X\n$X end)" : "$X", 1);
         vf_buffer_add_char(&program, '\n');
     }
+    vf_buffer_add_text(&program,
+                       "end }, upcast = { Old = function(e)\nlocal a, b, n, s, t, u = nil, nil, 0, '', {}, {}\n"
+                       "local doc, from = { t = {} }, { t = {} }\n");
+    expand(&program, "pcall(function(...) $X end)\n", 3);
+    if (random_below(2))
+        expand(&program, "e.type = tostring($S)\n", 2);
+    if (random_below(2))
+        expand(&program, "e.data = { a = $E, b = e.data, c = doc }\n", 2);
     vf_buffer_add_text(&program, "end } }\n");
     const char *text = vf_arena_bytes(test_arena, program.data, program.size).data;
     vf_buffer_done(&program);
     return text;
 }
+
+static struct {
+    unsigned refused, fine, failed, limited, full, upcast, moves, shared;
+} seen;
 
 /* What came of one call, as far as it has to be the same everywhere. */
 struct outcome {
@@ -426,6 +448,31 @@ static struct outcome run_once(struct vf_projector *projector)
     else
         outcome.text = vf_arena_copy(test_arena, vf_bytes(test_error.text, strlen(test_error.text) + 1)).data;
     LUA->cool(projector, document);
+    return outcome;
+}
+
+/* The event as the upcast has left it, or why it has not. */
+static struct outcome upcast_once(struct vf_projector *projector)
+{
+    struct outcome outcome = {.code = VF_OK};
+    struct vf_event event = *an_event("Old", "{\"n\":1,\"list\":[3,{}],\"z\":null}");
+    test_log.lines = 0;
+    outcome.code = LUA->upcast(projector, &event, test_arena, &test_error);
+    outcome.log_lines = test_log.lines;
+    outcome.limited = outcome.code == VF_E_LIMIT || outcome.code == VF_E_MEMORY;
+    outcome.text = outcome.code == VF_OK
+                       ? vf_arena_printf(test_arena, "%.*s %s %.*s", (int)event.type.size, event.type.data,
+                                         event.data_pointer ? event.data_pointer : "", (int)event.data_text.size,
+                                         event.data_text.size ? event.data_text.data : "")
+                             .data
+                       : vf_arena_copy(test_arena, vf_bytes(test_error.text, strlen(test_error.text) + 1)).data;
+    struct vf_json_parser *parser = vf_json_parser_new();
+    struct vf_json root;
+    if (outcome.code == VF_OK && (event.type.size == 0 || !vf_bytes_is_utf8(event.type)))
+        outcome.text = NULL;
+    if (event.data_text.size > 0 && vf_json_parse(parser, event.data_text, &root, &test_error) != VF_OK)
+        outcome.text = NULL;
+    vf_json_parser_free(parser);
     return outcome;
 }
 
@@ -476,6 +523,61 @@ static void want_sound(struct vf_projector *projector, struct outcome outcome)
     LUA->cool(projector, document);
 }
 
+/* The codes and bodies of two documents, after one event each. */
+static const char *go_on(struct vf_projector *projector, const vf_warm documents[2])
+{
+    struct vf_buffer text;
+    vf_buffer_init(&text);
+    for (int i = 0; i < 2; i++) {
+        enum vf_code code = handle(projector, documents[i], "Happened", "{\"n\":2,\"list\":[]}");
+        const char *body = code == VF_OK ? body_json(projector, documents[i], NULL) : NULL;
+        if (test_error.code == VF_E_LIMIT || test_error.code == VF_E_MEMORY)
+            code = VF_E_LIMIT;
+        vf_buffer_printf(&text, "%s\n", code == VF_E_LIMIT ? "limited" : body ? body : test_error.text);
+        test_error.code = VF_OK;
+    }
+    const char *copy = vf_arena_bytes(test_arena, text.data, text.size).data;
+    vf_buffer_done(&text);
+    return copy;
+}
+
+/* A handler has two documents in hand. */
+static void move_between(struct vf_projector *projector)
+{
+    vf_warm documents[2] = {warm_json(projector, "{\"t\":{\"k\":{}}}"),
+                            warm_json(projector, "{\"t\":{\"f\":[{}]},\"o\":{\"x\":1}}")};
+    vf_warm loaded[2] = {0, 0};
+    struct vf_bytes bodies[2];
+    bool aliased[2] = {false, false};
+    enum vf_handled handled;
+    int first = (int)random_below(2);
+    if (random_below(2)) /* their tables have marks, or have none yet */
+        for (int i = 0; i < 2; i++)
+            (void)body_json(projector, documents[i], NULL);
+    enum vf_code code = LUA->handle(projector, an_event("Happened", "{\"n\":1}"), VF_LITERAL("d"), documents[0],
+                                    documents[1], &handled, &test_error);
+    for (int i = 0; i < 2 && code == VF_OK; i++) {
+        int at = i == 0 ? first : 1 - first;
+        code = LUA->body(projector, documents[at], test_arena, &bodies[at], &aliased[at], &test_error);
+    }
+    for (int i = 0; i < 2 && code == VF_OK; i++)
+        code = LUA->warm(projector, bodies[i], &loaded[i], &test_error);
+    seen.moves += code == VF_OK;
+    seen.shared += code == VF_OK && (aliased[0] || aliased[1]);
+    if (code == VF_OK && !aliased[0] && !aliased[1]) {
+        test_error.code = VF_OK;
+        const char *warm_text = go_on(projector, documents);
+        const char *loaded_text = go_on(projector, loaded);
+        if (strcmp(warm_text, loaded_text) != 0 && !strstr(warm_text, "limited") && !strstr(loaded_text, "limited"))
+            broken("documents that were kept warm behave otherwise than those that were loaded", warm_text,
+                   loaded_text);
+    }
+    for (int i = 0; i < 2; i++) {
+        LUA->cool(projector, documents[i]);
+        LUA->cool(projector, loaded[i]);
+    }
+}
+
 /* Other addresses, other chains in Lua's tables of strings, other moments of collection. */
 static void disturb(struct vf_projector *projector, void **blocks, size_t count)
 {
@@ -492,10 +594,6 @@ static void disturb(struct vf_projector *projector, void **blocks, size_t count)
         LUA->cool(projector, documents[i]);
 }
 
-static struct {
-    unsigned refused, fine, failed, limited, full;
-} seen;
-
 static void try_program(void)
 {
     void *blocks[50];
@@ -510,15 +608,21 @@ static void try_program(void)
     struct outcome first = run_once(one);
     want_sound(one, first);
     want_same("the second event of the same kind ends differently: something is kept", first, run_once(one));
+    struct outcome upcast = upcast_once(one);
+    want_same("the second event that is upcast ends differently: something is kept", upcast, upcast_once(one));
+    for (int i = 0; i < 4; i++)
+        move_between(one);
     struct vf_projector *other = try_open(program_text);
     if (!other)
         broken("opening ends differently", "", test_error.text);
     disturb(other, blocks, 50);
     want_same("another Lua state ends differently", first, run_once(other));
+    want_same("an event that is upcast in another Lua state ends differently", upcast, upcast_once(other));
     LUA->close(one);
     LUA->close(other);
     for (int i = 0; i < 50; i++)
         free(blocks[i]);
+    seen.upcast += upcast.code == VF_OK;
     seen.fine += first.code == VF_OK;
     seen.failed += first.code == VF_E_SCRIPT;
     seen.limited += first.code == VF_E_LIMIT;
@@ -543,9 +647,11 @@ int main(int count, char **arguments_given)
     }
     printf("%u programs from seed %" PRIu64
            ": %u refused when loaded, %u fine, %u failed, %u met the instructions' limit, "
-           "%u the memory's\n",
-           programs, from, seen.refused, seen.fine, seen.failed, seen.limited, seen.full);
+           "%u the memory's; %u upcasts were fine, and of %u moves %u left something shared\n",
+           programs, from, seen.refused, seen.fine, seen.failed, seen.limited, seen.full, seen.upcast, seen.moves,
+           seen.shared);
     lua_test_teardown(NULL);
     return programs >= 500 &&
-           (seen.fine < programs / 10 || seen.failed < programs / 20 || seen.limited == 0 || seen.full == 0);
+           (seen.upcast < programs / 10 || seen.moves - seen.shared < programs / 10 || seen.shared < programs / 50 ||
+            seen.fine < programs / 10 || seen.failed < programs / 20 || seen.limited == 0 || seen.full == 0);
 }

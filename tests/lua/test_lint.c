@@ -151,6 +151,119 @@ static void one_fault_hides_no_other(void **state)
         "view.lua:3:97: upcast.B is a table: an upcast is a function(e), which changes e.type and e.data\n");
 }
 
+static void what_follows_another_is_remarked_on(void **state)
+{
+    (void)state;
+    expect("return { name = 'v', topics = {'t'}, unlinked = 'hold', key = { a = own }, on = {} }",
+           "view.lua:1:38: note: `unlinked` says nothing here: no route of `key` is a link or through\n");
+    expect(
+        "return { name = 'v', topics = {'t'}, key = {\n"
+        "  account = link { Opened = 'c', Given = 'to' },\n"
+        "  card = link {\n"
+        "    Issued = through('account', 'a') },\n"
+        "  payment = through('card', 'card'),\n"
+        "  loan = link { Taken = through('accuont', 'a') },\n"
+        "  day = own, visit = through('day', 'day'),\n"
+        "  x = through('y', 'y'), y = link { Y = through('x', 'x') } }, on = {} }",
+        "view.lua:4:5: note: key.card: when its account moves later, the card stays where it is: through is followed once, "
+        "when the event comes\n"
+        "view.lua:6:3: key.loan: through(\"accuont\", ...) follows a kind that `key` does not list: each kind's link is "
+        "remembered only where `key` says it\n"
+        "view.lua:5:3: note: key.payment: its card only follows others' links itself: events wait until all of them are "
+        "known\n"
+        "view.lua:7:14: key.visit: through(\"day\", \"day\") follows a link, and key.day is own: the field itself is the "
+        "document, so write \"day\" instead\n"
+        "view.lua:8:3: note: key.x: its y only follows others' links itself: events wait until all of them are known\n"
+        "view.lua:8:37: note: key.y: its x only follows others' links itself: events wait until all of them are known\n"
+        "view.lua:8:3: key.x: its links only follow others' links, in a circle: no event says a document, and all of them "
+        "would wait for ever\n"
+        "view.lua:8:26: key.y: its links only follow others' links, in a circle: no event says a document, and all of them "
+        "would wait for ever\n");
+}
+
+#define LINKED "name = 'v', topics = {'t'}, key = { order = link { A = 'a', B = 'b' } }, "
+
+static void from_is_looked_at_before_it_is_used(void **state)
+{
+    (void)state;
+    expect(
+        "local function moved(doc, e, from) doc.x = from.x end\n"
+        "local function other(doc, e, from) doc.x = from.x end\n"
+        "return { " LINKED "on = { A = moved, B = function(doc, e, left)\n"
+        "  doc.n = doc.n or 0\n"
+        "  left.orders[e.id] = nil end } , initial = { x = other and 1 } }",
+        "view.lua:1:44: note: `from` is used without a look whether it is nil, as it is for an event that moves nothing: the "
+        "first link, and one to the document in which the aggregate already is\n"
+        "view.lua:5:3: note: `left` is used without a look whether it is nil, as it is for an event that moves nothing: the "
+        "first link, and one to the document in which the aggregate already is\n");
+    static const char *const fine[] = {
+        "if from then doc.x = from.x end",
+        "doc.x = from and from.x",
+        "if not from then return end doc.x = from.x",
+        "from = from or {} doc.x = from.x",
+        "doc.x = (from or {}).x",
+        "other(from) doc.x = from.x",
+        "if from == nil then return end doc.x = from.x",
+        "doc.x = e.data.from",
+        "local from = doc doc.x = from.x",
+    };
+    for (size_t i = 0; i < sizeof fine / sizeof *fine; i++)
+        expect(vf_arena_printf(test_arena,
+                               "local function other(x) return x end\nreturn { " LINKED
+                               "initial = { x = 1 }, on = { A = function(doc, e, from) other() %s end } }",
+                               fine[i])
+                   .data,
+               "");
+}
+
+static void an_index_over_what_nobody_sets_is_remarked_on(void **state)
+{
+    (void)state;
+    expect(
+        "return { " HEAD "initial = { open = 1, n = 1 }, indexes = {\n"
+        "  a = { sort = 'creatd', by = 'city',\n"
+        "        where = 'open' }, b = { sort = 'n' } },\n"
+        "  on = { X = function(doc, e) doc.created, doc['city'] = e.data.creatd, 'b' end } }",
+        "view.lua:2:9: note: indexes.a: no handler sets the field `creatd`, nor does `initial`: no document is in this index\n"
+        "view.lua:2:3: note: `initial` does not fit the index, and no document goes into it unless a handler sets it: index "
+        "`a`: its where is the field `open`, which is an integer, and a boolean is wanted\n");
+    static const char *const fine[] = {
+        "on = { X = function(doc, e) doc.created = 1 end }",
+        "on = { X = function(doc, e) doc['created'] = 1 end }",
+        "on = { X = function(doc, e) for k, v in pairs(e.data) do doc[k] = v end end }",
+        "initial = { created = null }, on = {}",
+    };
+    for (size_t i = 0; i < sizeof fine / sizeof *fine; i++)
+        expect(
+            vf_arena_printf(test_arena, "return { " HEAD "indexes = { a = { sort = 'created' } }, %s }", fine[i]).data,
+            "");
+    expect("local function fill(d) d.created = 1 end return { " HEAD "indexes = { a = { sort = 'created' } },\n"
+           "on = { X = function(doc, e) fill(doc) end } }",
+           "");
+}
+
+static void an_upcast_that_changes_nothing_is_remarked_on(void **state)
+{
+    (void)state;
+    expect(
+        "local function renamed(to) return function(e) e.type = to end end\n"
+        "local function change(e) e.data.x = 1 end\n"
+        "return { " HEAD "on = {}, upcast = {\n"
+        "  A = function(e) e.type = 'A' end,\n"
+        "  B = function(e) if e.schema == 1 then return end end,\n"
+        "  C = function() end,\n"
+        "  D = function(e) e.type = 'A' end,\n"
+        "  E = function(e) change(e) end, F = renamed 'G', H = change,\n"
+        "  I = function(e) e.type, e.data.x = 'X', 1 end, J = function(e) e.type = e.data.kind end,\n"
+        "  K = function(e) e.type = \"Z\" end,\n"
+        "} }",
+        "view.lua:4:3: note: upcast.A leaves the event as it is: it sets e.type to no other type, and nothing of e.data\n"
+        "view.lua:5:3: note: upcast.B leaves the event as it is: it sets e.type to no other type, and nothing of e.data\n"
+        "view.lua:7:3: note: upcast.D makes it A, which is not upcast again: an upcast is chosen by the type that the event "
+        "came with, and runs once\n"
+        "view.lua:6:3: note: upcast.C leaves the event as it is: it sets e.type to no other type, and nothing of e.data\n");
+}
+
 static void state_outside_the_document_is_found(void **state)
 {
     (void)state;
@@ -225,6 +338,10 @@ int main(void)
         A_TEST(a_syntax_error_has_its_column),
         A_TEST(what_fails_while_it_is_loaded_has_its_line),
         A_TEST(one_fault_hides_no_other),
+        A_TEST(what_follows_another_is_remarked_on),
+        A_TEST(from_is_looked_at_before_it_is_used),
+        A_TEST(an_index_over_what_nobody_sets_is_remarked_on),
+        A_TEST(an_upcast_that_changes_nothing_is_remarked_on),
         A_TEST(state_outside_the_document_is_found),
         A_TEST(modules_are_looked_at_too),
         A_TEST(a_text_that_is_no_lua_ends_the_walk),
