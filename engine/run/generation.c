@@ -266,6 +266,7 @@ static enum vf_code check_routes(const struct vf_projection *had, const struct v
                            "the script's key now says %s for %s, and said %s: what the view remembers of each %s is "
                            "for that" INSTEAD,
                            route_name(next->route), next->kind, route_name(route->route), next->kind);
+        /* GUARD adopt-links: an aggregate that is under way moves, or does not, by another rule than it did */
         if (route->route == VF_ROUTE_LINK && !same_links(route, next))
             return vf_fail(error, VF_E_CONFIG,
                            "the script's key now links %s by other events than it did: the links of those that are "
@@ -278,6 +279,84 @@ static enum vf_code check_routes(const struct vf_projection *had, const struct v
                            "the script's key no longer has the kind %s, of which the documents hold the past" INSTEAD,
                            had->routes[i].kind);
     return VF_OK;
+}
+
+static bool same_index(const struct vf_index *a, const struct vf_index *b)
+{
+    return same_text(a->sort, b->sort) && same_text(a->by, b->by) && same_text(a->where, b->where);
+}
+
+static const struct vf_index *find_index(const struct vf_projection *projection, const char *name)
+{
+    for (size_t i = 0; i < projection->index_count; i++)
+        if (strcmp(projection->indexes[i].name, name) == 0)
+            return &projection->indexes[i];
+    return NULL;
+}
+
+static enum vf_code check_indexes(const struct vf_projection *had, const struct vf_projection *has,
+                                  struct vf_error *error)
+{
+    for (size_t i = 0; i < has->index_count; i++) {
+        const char *name = has->indexes[i].name;
+        const struct vf_index *index = find_index(had, name);
+        /* GUARD adopt-index: readers find in an index only what was written since it was there */
+        if (!index)
+            return vf_fail(
+                error, VF_E_CONFIG,
+                "the script now has the index %s, in which the documents that there are would be missing" INSTEAD,
+                name);
+        if (!same_index(index, &has->indexes[i]))
+            return vf_fail(error, VF_E_CONFIG,
+                           "the script's index %s is over other fields than it was: its entries are of the former "
+                           "ones" INSTEAD,
+                           name);
+    }
+    for (size_t i = 0; i < had->index_count; i++)
+        if (!find_index(has, had->indexes[i].name))
+            return vf_fail(
+                error, VF_E_CONFIG,
+                "the script no longer has the index %s, whose entries would stay as they are now, and readers "
+                "would find them" INSTEAD,
+                had->indexes[i].name);
+    return VF_OK;
+}
+
+/* As a script says it. */
+static const char *ttl_text(int64_t ttl_ms, char text[40])
+{
+    static const struct {
+        const char *name;
+        int64_t factor_ms;
+    } units[] = {{"d", 86400000}, {"h", 3600000}, {"m", 60000}, {"s", 1000}, {"ms", 1}};
+    size_t unit = 0;
+    while (ttl_ms % units[unit].factor_ms != 0)
+        unit++;
+    if (ttl_ms == 0)
+        return "none";
+    snprintf(text, 40, "\"%lld%s\"", (long long)(ttl_ms / units[unit].factor_ms), units[unit].name);
+    return text;
+}
+
+/* What the documents and records that there are were written by. */
+static enum vf_code check_settings(const struct vf_projection *had, const struct vf_projection *has,
+                                   struct vf_error *error)
+{
+    static const char *const unlinked[] = {
+        [VF_UNLINKED_HOLD] = "hold", [VF_UNLINKED_PARK] = "park", [VF_UNLINKED_IGNORE] = "ignore"};
+    char texts[2][40];
+    /* GUARD adopt-ttl: documents end by the rule that each was written under, and a replay ends them otherwise */
+    if (had->ttl_ms != has->ttl_ms)
+        return vf_fail(error, VF_E_CONFIG,
+                       "the script now says ttl = %s, and said %s: each document keeps when it ends" INSTEAD,
+                       ttl_text(has->ttl_ms, texts[0]), ttl_text(had->ttl_ms, texts[1]));
+    /* GUARD adopt-unlinked: what is held would wait, while what comes behind it goes by */
+    if (had->unlinked != has->unlinked)
+        return vf_fail(error, VF_E_CONFIG,
+                       "the script now says unlinked = \"%s\", and said \"%s\": events whose link is not known are "
+                       "dealt with already" INSTEAD,
+                       unlinked[has->unlinked], unlinked[had->unlinked]);
+    return check_indexes(had, has, error);
 }
 
 enum vf_code vf_generation_check_adoption(const struct vf_projection *had, const struct vf_projection *has,
@@ -307,5 +386,7 @@ enum vf_code vf_generation_check_adoption(const struct vf_projection *had, const
             names[has->versions], names[had->versions]);
     }
     enum vf_code code = check_topics(had, has, error);
-    return code ? code : check_routes(had, has, error);
+    if (!code)
+        code = check_routes(had, has, error);
+    return code ? code : check_settings(had, has, error);
 }

@@ -36,8 +36,8 @@ VF_MUSTCHECK enum vf_code vf_generation_check(const char *view, const struct vf_
                                               const struct vf_generation *proposed, struct vf_error *error);
 
 /* May a generation that was built by a script that says `had` go on with one that says `has`? Only where all that the view
- * remembers stays good: the name, the version, the topics, `versions` and the kinds with their routes. Handlers, `initial`, and
- * what a field or a function says may differ: that is what adopting is for. VF_E_CONFIG says what differs, and what to do
+ * remembers stays good: the name, the version, the topics, `versions`, `unlinked`, `ttl`, the indexes and the kinds with their
+ * routes. Handlers, upcasts, `initial`, and what a field or a function says may differ: that is what adopting is for. VF_E_CONFIG says what differs, and what to do
  * instead. */
 VF_MUSTCHECK enum vf_code vf_generation_check_adoption(const struct vf_projection *had, const struct vf_projection *has,
                                                        struct vf_error *error);

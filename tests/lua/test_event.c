@@ -140,6 +140,31 @@ static void a_route_says_the_documents(void **state)
     routes_to("function(e) return e.key == nil and 'none' or 'some' end", "{}", "1 none");
 }
 
+/* Each of 5,000 documents twice: once each, in the order in which they are named first. */
+static void a_list_of_ten_thousand_ids_is_as_good_as_one_of_three(void **state)
+{
+    (void)state;
+    struct vf_buffer data;
+    vf_buffer_init(&data);
+    vf_buffer_add_text(&data, "{\"ids\":[");
+    for (int i = 0; i < 10000; i++)
+        vf_buffer_printf(&data, "%s%d", i ? "," : "", i * 7919 % 5000);
+    vf_buffer_add_text(&data, "]}");
+    static const char *const routes[] = {"'ids'", "function(e) return e.data.ids end"};
+    for (size_t way = 0; way < 2; way++) {
+        struct vf_projector *projector = routes_projector(routes[way]);
+        struct vf_routed routed;
+        if (LUA->route(projector, LUA->describe(projector)->routes, an_event("Happened", data.data), test_arena,
+                       &routed, &test_error) != VF_OK)
+            fail_msg("%s", test_error.text);
+        assert_int_equal(routed.count, 5000);
+        for (int i = 0; i < 5000; i++)
+            assert_true(vf_bytes_equal(routed.ids[i], vf_arena_printf(test_arena, "%d", i * 7919 % 5000)));
+        LUA->close(projector);
+    }
+    vf_buffer_done(&data);
+}
+
 static void a_route_that_says_no_document_fails(void **state)
 {
     (void)state;
@@ -260,6 +285,7 @@ int main(void)
         A_TEST(an_event_cannot_be_changed_mistyped_or_kept),
         A_TEST(an_integer_beyond_64_bits_fails),
         A_TEST(a_route_says_the_documents),
+        A_TEST(a_list_of_ten_thousand_ids_is_as_good_as_one_of_three),
         A_TEST(a_route_that_says_no_document_fails),
         A_TEST(an_event_without_handler_touches_nothing),
         A_TEST(a_handler_that_returns_delete_says_so),

@@ -113,6 +113,10 @@ CHANGING = [
     ),
     Guard("adopt-versions", [("if (had->versions != has->versions) {", "if (false) {")], ["test_cli_generations"]),
     Guard("adopt-route", [("if (route->route != next->route)", "if (false)")], ["test_cli_generations"]),
+    Guard("adopt-links", [("if (route->route == VF_ROUTE_LINK && !same_links(route, next))", "if (false && !same_links(route, next))")], ["test_run_adoption"]),
+    Guard("adopt-index", [("        if (!index)\n            return vf_fail(", "        if (!index)\n            continue;\n        if (false)\n            return vf_fail(")], ["test_run_adoption"]),
+    Guard("adopt-ttl", [("if (had->ttl_ms != has->ttl_ms)", "if (false)")], ["test_run_adoption"]),
+    Guard("adopt-unlinked", [("if (had->unlinked != has->unlinked)", "if (false)")], ["test_run_adoption"]),
     Guard(
         "drop-yes",
         [("bool is_served = what.size > 0;", "bool is_served = what.size > 0 && false;")],
