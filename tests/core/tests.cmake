@@ -1,4 +1,4 @@
-foreach(part arena body document envelope envelope_mapping envelope_random preset error json time token versions)
+foreach(part arena body document envelope envelope_mapping envelope_random preset preset_random error json time token versions)
   vf_test(test_core_${part} unit core/test_${part}.c LIBS vf_core)
 endforeach()
 target_link_libraries(test_core_body PRIVATE m)
