@@ -1,6 +1,9 @@
-"""Events as three frameworks and a stranger put them on the wire, folded into both stores, against a model that never saw the wire."""
+"""Events as frameworks and a stranger put them on the wire, mapped by hand and by name, folded into both stores, against models that never saw
+the wire."""
 
+import email.utils
 import json
+import os
 import random
 import struct
 from datetime import datetime, timezone
@@ -229,5 +232,187 @@ def four_wires_fold_into_what_their_events_say():
             check(again.lines("level=error", f"store={store} ", said), f"{store}: the log does not say: {said}")
 
 
+PRESET_SCRIPT = """local function note(doc, e)
+  doc.kind = e.kind
+  doc.events[#doc.events + 1] = { type = e.type, at = e.time, id = e.event_id, data = e.data }
+end
+
+return {
+  name = "presets", version = 1, topics = { "accounts", "cards", "loans" },
+  key = { account = own, card = own, loan = own },
+  initial = { events = array {} },
+  on = { Opened = note, ["org.example.Moved"] = note, Gone = note },
+}
+"""
+SOURCES = ["/branch/1", "https://example.org/branch/2"]
+
+
+class Presets(Wires):
+    """The same world, whose topics are in the built-in envelopes."""
+
+    NAMES = {"accounts": "cloudevents", "cards": "eventuate-tram", "loans": "debezium-outbox"}
+
+    def __init__(self):
+        self.kafka_topics = {}
+        World.__init__(self, "presets", workers=2, script=PRESET_SCRIPT, view="presets")
+
+    def _create_topics(self):
+        self.kafka_topics = {name: f"{self.name}.{name}" for name in self.NAMES}
+        self.partitions = {topic: 3 for topic in self.kafka_topics.values()}
+        World._create_topics(self)
+
+    def write_config(self, file="viewfold.yaml", workers=2, settings=None):
+        path = World.write_config(self, file, workers, settings)
+        with open(path, encoding="utf-8") as text:
+            config = json.load(text)
+        config["topics"] = {
+            name: {"topic": self.kafka_topics[name], "kind": name[:-1], "envelope": envelope} for name, envelope in self.NAMES.items()
+        }
+        with open(path, "w", encoding="utf-8") as out:
+            json.dump(config, out, indent=1)
+        return path
+
+    # each event as its specification has it, in a form that a producer may choose
+
+    def account(self, event):
+        attributes = {"specversion": "1.0", "id": event["event_id"], "source": event["source"], "type": event["type"], "subject": event["id"]}
+        if event["time_ms"] is not None:
+            attributes["time"] = iso(event["time_ms"])
+        record = {"topic": self.kafka_topics["accounts"], "key": event["id"]}
+        mode = random.choice(["binary", "structured", "bare"])
+        if mode == "binary":
+            value = None if event["data"] is None else json.dumps(event["data"]).encode()
+            headers = [(f"ce_{name}", value.encode()) for name, value in attributes.items()]
+            return {**record, "value": value, "headers": [*headers, ("content-type", b"application/json")]}
+        if event["data"] is not None:
+            attributes["data"] = event["data"]
+        headers = {"content-type": b"application/cloudevents+json; charset=UTF-8"} if mode == "structured" else {}
+        return {**record, "value": json.dumps(attributes).encode(), "headers": headers}
+
+    def card(self, event):
+        headers = {
+            "PARTITION_ID": event["id"],
+            "ID": event["event_id"],
+            "DESTINATION": "org.example.Card",
+            "event-aggregate-type": "org.example.Card",
+            "event-aggregate-id": event["id"],
+            "event-type": event["type"],
+        }
+        if event["time_ms"] is not None:
+            headers["DATE"] = email.utils.formatdate(event["time_ms"] / 1000, usegmt=True)
+        payload = None if event["data"] is None else json.dumps(event["data"])
+        value = json.dumps({"payload": payload, "headers": headers}).encode()
+        return {"topic": self.kafka_topics["cards"], "key": event["id"], "value": value}
+
+    def loan(self, event):
+        def connect(schema, payload):
+            return json.dumps({"schema": {"type": schema, "optional": False}, "payload": payload})
+
+        # A key's form decides its partition, so an aggregate keeps to one, as a connector does.
+        form = sum(event["id"].encode()) % 3
+        key = [event["id"], json.dumps(event["id"]), connect("string", event["id"])][form]
+        headers = {"id": event["event_id"].encode(), "eventType": event["type"].encode()}
+        value = None
+        if event["data"] is not None:
+            text = json.dumps(event["data"])
+            value = random.choice([text, json.dumps(text), connect("string", text), connect("struct", event["data"])]).encode()
+        record = {"topic": self.kafka_topics["loans"], "key": key, "value": value, "headers": headers}
+        return {**record, "timestamp": event["time_ms"]} if event["time_ms"] else record
+
+    def record(self, event):
+        return {"account": self.account, "card": self.card, "loan": self.loan}[event["kind"]](event)
+
+
+def make_preset_events(count):
+    ids = {"account": ["a", "ä/1", '"q"', "b@2"], "card": ["c~1", "42", "{}"], "loan": ["1001", "-7", "l 1", "ö"]}
+    events = []
+    for number in range(count):
+        kind = random.choice(list(ids))
+        gone = random.random() < 0.1
+        events.append(
+            {
+                "kind": kind,
+                "id": random.choice(ids[kind]),
+                "source": random.choice(SOURCES),
+                # Of CloudEvents two sources give the same ids; all else tells its events apart by the id alone.
+                "event_id": f"e-{number // 2 if kind == 'account' else number}",
+                "type": "Gone" if gone else random.choice(["Opened", "org.example.Moved"]),
+                "time_ms": 1772359200000 + 1000 * random.randrange(10**6),
+                "data": None if gone else {"amount": random.randrange(-(1 << 53), 1 << 53), "n": number, "text": 'x"\\ {ü}'},
+            }
+        )
+    return events
+
+
+def fold_presets(records):
+    """id -> document: what was sent, without what an aggregate had before, by the id that its specification gives an event."""
+    documents, seen = {}, set()
+    for event in records:
+        identity = (event["kind"], event["id"], event["event_id"], event["source"] if event["kind"] == "account" else None)
+        if identity in seen:
+            continue
+        seen.add(identity)
+        entry = {"type": event["type"], "at": iso(event["time_ms"]), "id": event["event_id"]}
+        if event["data"] is not None:
+            entry["data"] = event["data"]
+        elif event["kind"] == "card":
+            entry["data"] = None  # a payload of null is there
+        document = documents.setdefault(event["id"], {"kind": event["kind"], "events": []})
+        document["events"].append(entry)
+    return documents
+
+
+STRANGERS = {
+    "accounts": ({"value": b'{"kind": "account", "id": "a", "version": 1, "type": "Opened", "data": {}}'}, "cloudevents: this is no CloudEvent: "),
+    "cards": ({"value": b'{"before": null, "after": {"id": 1}, "op": "c"}'}, "eventuate-tram: this is no message of Eventuate Tram: "),
+    "loans": (
+        {"value": b"\x00\x00\x00\x00\x2a\x02x", "headers": {"id": b"1", "eventType": b"Opened"}},
+        "debezium-outbox: the value is framed by Confluent's schema registry (it begins with the byte 0 and the schema id 42). ",
+    ),
+}
+
+
+def three_built_in_envelopes_fold_into_what_their_events_say():
+    with Presets() as world:
+        events = make_preset_events(900)
+        sent = []
+        for at, event in enumerate(events):
+            sent.append(event)
+            if random.random() < 0.15:  # a relay that sends again, in another form if its producer has several
+                sent.append(events[random.randrange(max(0, at - 20), at + 1)])
+        world.send([world.record(event) for event in sent])
+        fleet = Fleet(world)
+        process = fleet.once()
+        wanted = fold_presets(sent)
+        taken_in = sum(len(document["events"]) for document in wanted.values())
+        for store in harness.STORES:
+            found = {one: document["document"] for one, document in world.documents(store).items()}
+            check(found == wanted, f"{store}: {difference(wanted, found)}")
+            total = world.events_in(store)
+            check(total == taken_in, f"{store}: {total} events taken in, and {taken_in} were meant")
+            counts = process.counts(store)
+            check(counts["duplicates"] == len(sent) - taken_in, f"{store}: {counts}, and {len(sent) - taken_in} were sent again")
+        print(f"     {taken_in} events in {len(sent)} records, in three forms")
+
+        # What is not in its topic's form stops its partition; `lint --sample` says the same of it beforehand.
+        samples = os.path.join(world.folder, "strangers")
+        with open(samples, "w", encoding="utf-8") as out:
+            for name, (record, _) in STRANGERS.items():
+                headers = {header: value.decode() for header, value in record.get("headers", {}).items()}
+                sample = {"topic": name, "key": "k", "headers": headers, "payload": record["value"].decode()}
+                out.write(json.dumps(sample) + "\n")
+        lint = harness.run_viewfold("lint", "-c", world.config, "--sample", samples)
+        check(lint.returncode == 1, f"lint ended with {lint.returncode}")
+        world.send([{"topic": world.kafka_topics[name], "key": "k", **record} for name, (record, _) in STRANGERS.items()])
+        again = fleet.start("--once")
+        check(again.wait() == 1, "run --once did not end with 1, and three partitions had stopped")
+        for name, (_, said) in STRANGERS.items():
+            told = [line for line in lint.stdout.splitlines() if said in line]
+            check(len(told) == 1, f"lint does not say: {said}\n{lint.stdout}")
+            message = told[0][told[0].index(said) :]
+            for store in harness.STORES:
+                check(again.lines("level=error", f"store={store} ", f"{world.kafka_topics[name]}/", message), f"{store}: the log does not say: {message}")
+
+
 if __name__ == "__main__":
-    harness.main(four_wires_fold_into_what_their_events_say)
+    harness.main(four_wires_fold_into_what_their_events_say, three_built_in_envelopes_fold_into_what_their_events_say)
