@@ -159,6 +159,7 @@ static void read_bare(struct vf_envelope_reading *reading, struct vf_json_parser
         if (mapping->as == VF_AS_CONNECT && (mapping->from == VF_FROM_KEY || mapping->from == VF_FROM_HEADER))
             reading->bare[part] = unwrap(reading, parser, vf_found_bytes(reading, mapping));
     }
+    /* GUARD parsed-since: places in a value that was parsed before would be looked up in what was parsed since */
     reading->root.document = NULL; /* of a value that was parsed before: the parser has parsed something else since */
 }
 
@@ -200,6 +201,7 @@ enum vf_code vf_preset_begin(struct vf_envelope_reading *reading, struct vf_json
         code = choose_mode(reading, parser);
     if (code)
         return vf_error_prefix(reading->error, "%s", reading->plan->preset->name);
+    /* GUARD event-without-data: `tombstone: ignore` would lose the events that have none */
     reading->is_tombstone = reading->is_tombstone && !is_event_without_data(reading);
     if (reading->plan->has_connect)
         read_bare(reading, parser);

@@ -41,6 +41,16 @@ FOLD = [
         ],
         ["test_core_preset"],
     ),
+    Guard(
+        "parsed-since",
+        [("    reading->root.document = NULL; /* of a value", "    /* of a value")],
+        ["test_core_preset"],
+    ),
+    Guard(
+        "event-without-data",
+        [("reading->is_tombstone = reading->is_tombstone && !is_event_without_data(reading);", "(void)is_event_without_data;")],
+        ["test_core_preset"],
+    ),
     Guard("framed", [("    if (!reading->record->value_is_null)\n        code = vf_framing_check(", "    if (reading->record->value_is_null)\n        code = vf_framing_check(")], ["test_cli_presets"]),
     Guard("rule-siblings", [("if (last->more->id_count >= VF_REPEATS_MAX)", "if (false)")], ["test_core_versions"]),
     Guard(
