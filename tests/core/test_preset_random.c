@@ -239,7 +239,9 @@ static void what_is_read_is_what_was_meant_and_damage_is_survived(void **state)
         envelope.kind = preset->parts[VF_PART_KIND].from == VF_FROM_NOWHERE || chance(3) ? "fixed" : NULL;
         envelope.tombstone = (enum vf_tombstone)pick(3);
         envelope.tombstone_type = "Gone";
-        vf_envelope_resolve(&envelope, preset->parts, arena);
+        struct vf_mapping parts[VF_PART_COUNT];
+        memcpy(parts, preset->parts, sizeof parts);
+        vf_envelope_resolve(&envelope, parts, arena);
 
         struct truth truth = random_truth();
         struct vf_header *headers = vf_arena_calloc(arena, HEADERS_MAX, sizeof *headers);
