@@ -120,6 +120,12 @@ def mixed(seed, *streams):
         yield queues[place].pop()
 
 
+def meant_for(sample, records):
+    """Of a log in which several samples' events lie: the records of the topics that one sample reads, under whatever prefix."""
+    topics = tuple(load(sample, "generate").TOPICS)
+    return [one for one in records if one["topic"].endswith(topics)]
+
+
 # --- folding ----------------------------------------------------------------------------------------------------------
 
 

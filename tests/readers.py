@@ -79,7 +79,7 @@ class Redis:
     def documents(self, view):
         found = {}
         for fields in self.hashes(view):
-            if int(fields.get("_expires", now_ms() + 1)) <= now_ms():
+            if "_expires" in fields and int(fields["_expires"]) <= now_ms():
                 continue
             types = json.loads(fields.get("_types", "{}"))
             found[fields["id"]] = {
@@ -98,9 +98,9 @@ class Redis:
         return [(int(score), member) for member, score in self.client.zrange(key, 0, -1, withscores=True)]
 
     def held(self, view):
-        """How many events are set aside: each has a place in its list."""
-        lists = self.client.scan_iter(match=_literal(f"{self.prefix}{view}@1:aside:") + "*", count=2000)
-        return sum(self.client.hlen(key) for key in lists)
+        """How many events are set aside: each has its offset in its partition's set."""
+        partitions = self.client.scan_iter(match=_literal(f"{self.prefix}{view}@1:aside@") + "*", count=2000)
+        return sum(self.client.zcard(key) for key in partitions)
 
 
 def _literal(text):

@@ -55,7 +55,8 @@ class Bank:
 
     def open_account(self):
         account = self._new("a")
-        if self.random.random() < 0.02:
+        lost = not self.accounts or self.random.random() < 0.02
+        if lost:
             self.history.lose("account", account)
         data = {
             "customerId": self.random.choice(self.customers),
@@ -64,6 +65,8 @@ class Bank:
         }
         self.history.happen(ACCOUNTS, "account", account, "AccountOpened", data)
         self.accounts.append(account)
+        if lost:
+            self.issue_card(account)
 
     def of_account(self):
         place = self.random.randrange(len(self.accounts))
@@ -90,10 +93,10 @@ class Bank:
         if status not in LOAN_NEXT:
             del self.loans[loan]
 
-    def issue_card(self):
+    def issue_card(self, account=None):
         card = self._new("k")
         number = f"**** **** **** {self.random.randrange(10_000):04d}"
-        data = {"accountId": self.random.choice(self.accounts), "maskedNumber": number}
+        data = {"accountId": account or self.random.choice(self.accounts), "maskedNumber": number}
         self.history.happen(CARDS, "card", card, "CardIssued", data)
         self.cards.append(card)
 

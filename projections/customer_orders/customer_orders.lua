@@ -8,8 +8,9 @@ return {
 
   key = {
     customer = own,                                     -- customer/7 is the document "7"
-    order    = link { OrderCreated = "customerId" },    -- OrderCreated says whose order it is; its later
-  },                                                    -- events carry no customer, and follow
+    order    = link { OrderCreated    = "customerId",   -- OrderCreated says whose order it is; its later
+                      OrderReassigned = "customerId" }, -- events carry no customer, and follow
+  },
 
   initial = { orders = {} },                            -- an order may come before its customer
 
@@ -17,6 +18,7 @@ return {
     CustomerCreated = function(doc, e)
       doc.name, doc.creditLimit = e.data.name, e.data.creditLimit
     end,
+    CustomerDeleted = function() return delete end,
 
     OrderCreated = function(doc, e)
       doc.orders[e.id] = { orderId = e.id, orderTotal = e.data.orderTotal, state = "PENDING" }
@@ -25,5 +27,11 @@ return {
     OrderRejected  = becomes "REJECTED",
     OrderShipped   = becomes "SHIPPED",
     OrderCancelled = becomes "CANCELLED",
+
+    OrderReassigned = function(doc, e, from)            -- the link changed: from is the document it left
+      if not from then return end                       -- reassigned to whose it was: it has left nothing
+      doc.orders[e.id]  = from.orders[e.id]
+      from.orders[e.id] = nil
+    end,
   },
 }

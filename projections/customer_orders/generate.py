@@ -168,7 +168,7 @@ def records(events=10_000, seed=1, prefix="", hot=0.0, customers=0, repeats=0.02
     ttl have forgotten. This is what the demo and the samples over customers and orders use."""
     return Shop(
         seed,
-        customers or max(2, events // 15),
+        customers or max(1, events // 15),
         events,
         hot,
         repeats,

@@ -12,8 +12,14 @@ sys.path.insert(0, os.path.dirname(os.path.dirname(os.path.abspath(__file__))))
 import common  # noqa: E402
 
 shop = common.load("customer_orders", "generate")
-TOPICS = shop.TOPICS
-records = shop.records
+TOPICS = {shop.ORDERS: shop.TOPICS[shop.ORDERS]}
+
+
+def records(**options):
+    """The orders' part of what the shop's generator yields."""
+    return (one for one in shop.records(**options) if one["topic"] == shop.ORDERS)
+
+
 
 if __name__ == "__main__":
     common.generator_main(__doc__, records, days=40, old=0.02)

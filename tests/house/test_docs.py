@@ -1,6 +1,6 @@
 #!/usr/bin/env python3
 """What a reader of the pages would trip over: links that lead nowhere, pages that nothing leads to, broken pictures, pages that
-code names and nobody has, modules that the map of the house leaves out."""
+code names and nobody has, modules that the map of the house leaves out, excerpts of a sample that has changed."""
 
 import fnmatch
 import os
@@ -96,6 +96,19 @@ def check_map(page):
             yield f"ARCHITECTURE.md: there is no {known}"
 
 
+def check_excerpts(texts):
+    """What the samples' pages show of a projection stands in its file, letter by letter."""
+    for page in sorted(texts):
+        if not page.startswith("docs/samples/"):
+            continue
+        name = os.path.basename(page)[: -len(".md")]
+        with open(os.path.join(ROOT, "projections", name, f"{name}.lua"), encoding="utf-8") as file:
+            script = file.read()
+        for shown in re.findall(r"^```lua\n(.*?)^```$", texts[page], re.M | re.S):
+            if shown not in script:
+                yield f"{page}: {name}.lua has no such lines any more:\n{shown}"
+
+
 def check_picture(path):
     try:
         root = xml.etree.ElementTree.parse(os.path.join(ROOT, path)).getroot()
@@ -123,7 +136,7 @@ def main():
         with open(os.path.join(ROOT, page), encoding="utf-8") as file:
             texts[page] = file.read()
     pictures = sorted(found(".svg"))
-    wrong = [*check_links(texts), *check_mentions(), *check_map(texts["ARCHITECTURE.md"])]
+    wrong = [*check_links(texts), *check_mentions(), *check_map(texts["ARCHITECTURE.md"]), *check_excerpts(texts)]
     for path in pictures:
         wrong.extend(check_picture(path))
     for line in wrong:
