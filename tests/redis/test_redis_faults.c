@@ -454,6 +454,38 @@ static void the_rights_that_messages_ask_for_are_enough_and_all_needed(void **st
     vf_buffer_done(&rights);
 }
 
+/* Asking changes nothing, and misses none of the rights that a worker has to have beside those that opening shows. */
+static void a_missing_right_is_found_by_asking(void **state)
+{
+    (void)state;
+    int port = redis_fixture_start_server(NULL, NULL);
+    static const char *const not_asked[] = {"+function|load", "+function|list", "+info",
+                                            "+select",        "+scan",          "+publish"};
+    struct vf_store *store = NULL;
+    struct vf_error error = {0};
+    struct vf_buffer rights;
+    vf_buffer_init(&rights);
+    vf_redis_rights_print(&rights, "");
+    for (char *save = NULL, *right = strtok_r(rights.data, " ", &save); right; right = strtok_r(NULL, " ", &save)) {
+        bool asked = right[0] == '+';
+        for (size_t i = 0; i < sizeof(not_asked) / sizeof(not_asked[0]); i++)
+            asked = asked && strcmp(right, not_asked[i]) != 0;
+        if (!asked)
+            continue;
+        make_user(port, "");
+        assert_int_equal(redis_fixture_try_open(port, "anna", "pw", &store, &error), VF_OK);
+        assert_int_equal(type->check_rights(store, &error), VF_OK);
+        make_user(port, right);
+        type->close(store);
+        assert_int_equal(redis_fixture_try_open(port, "anna", "pw", &store, &error), VF_OK);
+        if (type->check_rights(store, &error) != VF_E_DENIED || !strstr(error.text, right))
+            fail_msg("without %s: %s", right, error.text);
+        type->close(store);
+    }
+    assert_int_equal(redis_fixture_ask(port, "DBSIZE", NULL)->integer, 0);
+    vf_buffer_done(&rights);
+}
+
 static void without_the_right_to_publish_the_batch_is_written_all_the_same(void **state)
 {
     (void)state;
@@ -564,6 +596,7 @@ int main(void)
         cmocka_unit_test_teardown(two_builds_lie_side_by_side, tear_down),
         cmocka_unit_test_teardown(a_refused_login_says_so, tear_down),
         cmocka_unit_test_teardown(the_rights_that_messages_ask_for_are_enough_and_all_needed, tear_down),
+        cmocka_unit_test_teardown(a_missing_right_is_found_by_asking, tear_down),
         cmocka_unit_test_teardown(without_the_right_to_publish_the_batch_is_written_all_the_same, tear_down),
         cmocka_unit_test_teardown(a_right_that_goes_leaves_no_half_batch, tear_down),
         cmocka_unit_test_teardown(a_right_that_goes_leaves_no_half_batch_on_the_side, tear_down),
