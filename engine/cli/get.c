@@ -246,6 +246,15 @@ static enum vf_code add_readable(const struct get *get, int32_t generation, cons
     return code;
 }
 
+/* A husk is hidden from readers, and so is what has expired and has not been swept yet. */
+static bool is_visible(const struct get *get, const struct vf_document *document)
+{
+    const struct vf_clock *clock = get->cli->registry->clock;
+    /* GUARD get-expired: a document would be read beyond its time */
+    return document->presence == VF_PRESENT &&
+           (!document->has_expires || document->expires_ms > clock->wall_ms(clock->self));
+}
+
 /* Those that are there; then says which are not. */
 static int print_documents(const struct get *get, int32_t generation, const struct vf_document *documents)
 {
@@ -255,7 +264,7 @@ static int print_documents(const struct get *get, int32_t generation, const stru
     struct vf_buffer out;
     vf_buffer_init(&out);
     for (size_t i = 0; i < get->id_count; i++) {
-        if (documents[i].presence != VF_PRESENT) { /* a husk is hidden from readers */
+        if (!is_visible(get, &documents[i])) {
             continue;
         }
         vf_buffer_clear(&out);
@@ -268,7 +277,7 @@ static int print_documents(const struct get *get, int32_t generation, const stru
         fwrite(out.data, 1, out.size, cli->out);
     }
     for (size_t i = 0; i < get->id_count; i++) {
-        if (documents[i].presence != VF_PRESENT) {
+        if (!is_visible(get, &documents[i])) {
             fflush(cli->out);
             vf_buffer_clear(&out);
             vf_output_plain(&out, get->ids[i], SHOWN_BYTES_MAX, false);

@@ -80,6 +80,22 @@ static enum vf_code ask_registry(struct status *status, struct vf_status_row *ro
     return code;
 }
 
+/* How many events wait for links that are not known. */
+static enum vf_code ask_held(const struct vf_store_type *type, struct vf_store *store, struct vf_view view,
+                             const struct vf_progress_row *rows, size_t count, int64_t *ret_held,
+                             struct vf_error *error)
+{
+    enum vf_code code = VF_OK;
+    for (size_t i = 0; code == VF_OK && i < count; i++) {
+        struct vf_aside_total total = {0};
+        if (rows[i].progress.aside > 0 && type->aside_total) {
+            code = type->aside_total(store, view, rows[i].partition, &total, error);
+        }
+        *ret_held += total.count;
+    }
+    return code;
+}
+
 /* What the store says: generation, frozen, progress. False: it could not be asked. */
 static bool ask_store(struct status *status, struct vf_status_row *row, bool *tried, struct vf_progress_row **ret_rows,
                       size_t *ret_count)
@@ -100,6 +116,9 @@ static bool ask_store(struct status *status, struct vf_status_row *row, bool *tr
         if (code == VF_OK && state.active > 0) {
             struct vf_view view = {row->entry->view, state.active};
             code = type->progress(store, view, status->arena, ret_rows, ret_count, &error);
+            if (code == VF_OK) {
+                code = ask_held(type, store, view, *ret_rows, *ret_count, &row->held, &error);
+            }
         }
     }
     if (code != VF_OK) {

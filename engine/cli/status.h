@@ -31,6 +31,7 @@ struct vf_status_row {
     /* The entry of the active generation, or else of the last one that was dropped or is being dropped; or NULL. */
     const struct vf_generation *registered;
     bool frozen;
+    int64_t held;           /* events set aside, waiting for links */
     size_t members;         /* of the consumer group */
     size_t partitions_most; /* of the topic that has most: range leaves members beyond it idle */
     struct vf_status_partition *partitions;

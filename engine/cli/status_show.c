@@ -134,8 +134,9 @@ static void add_row(struct vf_buffer *out, const struct vf_status_row *row)
     vf_buffer_add_char(out, '{');
     add_registered(out, row->registered);
     add_number(out, "generation", row->generation > 0, row->generation);
-    /* Nothing is set aside before parking is built. */
-    vf_buffer_add_text(out, ",\"held\":0,");
+    vf_buffer_add_char(out, ',');
+    add_number(out, "held", true, row->held);
+    vf_buffer_add_char(out, ',');
     add_number(out, "idle", row->kafka_known, (int64_t)vf_status_idle(row));
     vf_buffer_add_char(out, ',');
     add_number(out, "members", row->kafka_known, (int64_t)row->members);
@@ -249,6 +250,14 @@ static void add_partition_line(struct vf_buffer *out, bool color, bool store_kno
     vf_buffer_add_char(out, '\n');
 }
 
+static void add_held_line(struct vf_buffer *out, const struct vf_status_row *row)
+{
+    if (row->held > 0) {
+        vf_buffer_printf(out, "  %lld held: events that wait until the link of their aggregate is known\n",
+                         (long long)row->held);
+    }
+}
+
 static void add_unread_line(struct vf_buffer *out, bool color, const struct vf_status_row *row)
 {
     struct vf_buffer text;
@@ -325,6 +334,7 @@ void vf_status_print_table(const struct vf_status_row *rows, size_t count, bool 
         if (row->kafka_known && vf_status_idle(row) > 0) {
             vf_buffer_printf(out, "  %zu idle: more members than partitions\n", vf_status_idle(row));
         }
+        add_held_line(out, row);
         add_unread_line(out, color, row);
         add_registered_line(out, row);
         for (size_t p = 0; p < row->partition_count; p++) {

@@ -242,6 +242,22 @@ static struct vf_last last_of(const struct look *look, size_t index)
     return last;
 }
 
+/* Where the event that is waited for is set aside: what for. NULL: it is not. */
+static const char *why_held(const struct look *look, size_t index)
+{
+    const struct vf_aggregate *record = &look->records[index];
+    const struct vf_token *token = &look->tokens[index];
+    struct vf_last seen = {true, record->seen, record->seen_more};
+    struct vf_error ignored;
+    /* GUARD fresh-held: a reader is told to wait for what is there already, and waits for a link */
+    if (!record->exists || !record->has_seen || check_form(&seen, token, &ignored) || !is_reached(&seen, token))
+        return NULL;
+    struct vf_bytes awaited = record->waits_for.size ? record->waits_for : token->aggregate;
+    return vf_arena_printf(look->arena, "%.*s is held: the link of %.*s is not known yet", (int)token->aggregate.size,
+                           token->aggregate.data, (int)awaited.size, awaited.data)
+        .data;
+}
+
 static enum vf_code judge_version(const struct look *look, size_t index, enum vf_freshness *ret_freshness,
                                   const char **ret_why, struct vf_error *error)
 {
@@ -271,12 +287,38 @@ static enum vf_code judge_version(const struct look *look, size_t index, enum vf
             return VF_OK;
         }
     }
-    *ret_why = why_pending(look->arena, &last, token);
+    *ret_why = why_held(look, index);
+    if (!*ret_why)
+        *ret_why = why_pending(look->arena, &last, token);
     *ret_freshness = VF_PENDING;
     return VF_OK;
 }
 
-static enum vf_freshness judge_offset(const struct look *look, const struct vf_token *token, const char **ret_why)
+/* Progress has passed the offset: fresh, unless its event is set aside. */
+static enum vf_code judge_passed(const struct look *look, const struct vf_token *token,
+                                 const struct vf_progress_row *row, enum vf_freshness *ret_freshness,
+                                 const char **ret_why, struct vf_error *error)
+{
+    struct vf_bytes list;
+    bool there = false;
+    *ret_freshness = VF_FRESH;
+    if (row->progress.aside == 0 || !look->type->aside_at)
+        return VF_OK;
+    enum vf_code code =
+        look->type->aside_at(look->store, look->view, row->partition, token->offset, look->arena, &there, &list, error);
+    /* GUARD fresh-aside: progress passes what is set aside, and the view does not show it */
+    if (code || !there)
+        return code;
+    *ret_freshness = VF_PENDING;
+    *ret_why =
+        vf_arena_printf(look->arena, "%s/%d@%lld is held: the link of %.*s is not known yet", row->partition.topic,
+                        (int)row->partition.partition, (long long)token->offset, (int)list.size, list.data)
+            .data;
+    return VF_OK;
+}
+
+static enum vf_code judge_offset(const struct look *look, const struct vf_token *token,
+                                 enum vf_freshness *ret_freshness, const char **ret_why, struct vf_error *error)
 {
     const struct vf_progress_row *row = NULL;
     for (size_t i = 0; i < look->row_count; i++) {
@@ -286,7 +328,7 @@ static enum vf_freshness judge_offset(const struct look *look, const struct vf_t
     }
     /* GUARD fresh-offset: an offset token is fresh only once progress has passed its record */
     if (row && row->progress.exists && row->progress.next > token->offset) {
-        return VF_FRESH;
+        return judge_passed(look, token, row, ret_freshness, ret_why, error);
     }
     if (row && row->stopped) {
         struct vf_stopped stopped;
@@ -295,7 +337,8 @@ static enum vf_freshness judge_offset(const struct look *look, const struct vf_t
             vf_arena_printf(look->arena, "%s/%d %s: %.*s", row->partition.topic, (int)row->partition.partition,
                             stopped.degraded ? "is degraded" : "stopped", (int)stopped.error.size, stopped.error.data)
                 .data;
-        return VF_STOPPED;
+        *ret_freshness = VF_STOPPED;
+        return VF_OK;
     }
     if (row && row->progress.exists) {
         *ret_why =
@@ -307,7 +350,8 @@ static enum vf_freshness judge_offset(const struct look *look, const struct vf_t
                                    token->topic.data, (int)token->partition)
                        .data;
     }
-    return VF_PENDING;
+    *ret_freshness = VF_PENDING;
+    return VF_OK;
 }
 
 enum vf_code vf_fresh_look(const struct vf_store_type *type, struct vf_store *store, struct vf_view view,
@@ -345,7 +389,7 @@ enum vf_code vf_fresh_look(const struct vf_store_type *type, struct vf_store *st
         const char *why = NULL;
         enum vf_freshness found = VF_FRESH;
         if (tokens[i].kind == VF_TOKEN_OFFSET) {
-            found = judge_offset(&look, &tokens[i], &why);
+            code = judge_offset(&look, &tokens[i], &found, &why, error);
         } else {
             code = judge_version(&look, i, &found, &why, error);
         }

@@ -500,6 +500,45 @@ void scene_put_record_version(struct scene *scene, struct vf_memory_server *serv
     put_record(scene, server, aggregate, NULL, true, parse_versions(scene, json, &count));
 }
 
+void scene_hold(struct scene *scene, struct vf_memory_server *server, const char *aggregate, int64_t version,
+                int64_t offset)
+{
+    (void)scene;
+    struct vf_partition partition = {"orders", 0};
+    struct vf_aside aside = {.list = vf_bytes_from(aggregate),
+                             .aggregate = vf_bytes_from(aggregate),
+                             .partition = partition,
+                             .offset = offset,
+                             .record = VF_LITERAL("a record")};
+    struct vf_aggregate_change record = {
+        .intent = VF_WRITE,
+        .next =
+            {.aggregate = vf_bytes_from(aggregate), .exists = true, .aside_to = 1, .has_seen = true, .seen = version},
+    };
+    struct vf_progress_change progress = {
+        .partition = partition, .to = {.exists = true, .next = offset + 1, .of = SCENE_PARTITIONS, .aside = 1}};
+    commit(server, &(struct vf_commit){.aggregates = &record,
+                                       .aggregate_count = 1,
+                                       .asides = &aside,
+                                       .aside_count = 1,
+                                       .progress = &progress,
+                                       .progress_count = 1});
+}
+
+void scene_put_expiring(struct scene *scene, struct vf_memory_server *server, const char *id, int64_t expires_ms)
+{
+    struct vf_document_change change = {
+        .intent = VF_WRITE,
+        .next = {.id = vf_bytes_from(id),
+                 .presence = VF_PRESENT,
+                 .revision = 1,
+                 .has_expires = true,
+                 .expires_ms = expires_ms,
+                 .body = bson_from_json(scene, "{}")},
+    };
+    commit(server, &(struct vf_commit){.documents = &change, .document_count = 1});
+}
+
 void scene_put_progress(struct scene *scene, struct vf_memory_server *server, int32_t partition, int64_t next)
 {
     struct vf_store *store = open_on(server);

@@ -28,8 +28,9 @@ struct scene {
     int64_t now_ms;
     void (*on_sleep)(struct scene *scene); /* what the world does meanwhile; may be NULL */
     int sleeps;
-    void (*on_random)(struct scene *scene); /* once, when somebody next wants a stamp: others come in between; may be NULL */
-    void (*on_wall)(struct scene *scene);   /* once, when somebody next looks at the wall clock; may be NULL */
+    void (*on_random)(
+        struct scene *scene); /* once, when somebody next wants a stamp: others come in between; may be NULL */
+    void (*on_wall)(struct scene *scene); /* once, when somebody next looks at the wall clock; may be NULL */
 
     bool kafka_down;
     int kafka_no_coordinator;            /* so many questions about a group are refused */
@@ -80,6 +81,11 @@ void scene_put_record_version(struct scene *scene, struct vf_memory_server *serv
                               const char *version);
 void scene_put_record(struct scene *scene, struct vf_memory_server *server, const char *aggregate, const char *link,
                       int64_t version);
+/* One event of the aggregate is held in its own list, at this offset of orders/0; progress has passed it. */
+void scene_hold(struct scene *scene, struct vf_memory_server *server, const char *aggregate, int64_t version,
+                int64_t offset);
+/* A document that expires then (Unix milliseconds). */
+void scene_put_expiring(struct scene *scene, struct vf_memory_server *server, const char *id, int64_t expires_ms);
 void scene_put_progress(struct scene *scene, struct vf_memory_server *server, int32_t partition, int64_t next);
 void scene_stop(struct scene *scene, struct vf_memory_server *server, int32_t partition, const char *reason);
 

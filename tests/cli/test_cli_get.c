@@ -292,6 +292,34 @@ static void a_linked_record_tells_the_version_where_documents_have_none(void **s
     expect_each(scene, "4b", cases, sizeof cases / sizeof cases[0]);
 }
 
+/* Progress has passed what is held, and the view does not show it: neither token may be fresh. */
+static void a_token_for_what_is_held_is_not_fresh(void **state)
+{
+    struct scene *scene = *state;
+    scene_prepare(scene, scene->redis, "customer_orders document orders key:order=link:Created");
+    scene_put(scene, scene->redis, "4b", VF_PRESENT, "{}", 17, NONE);
+    scene_hold(scene, scene->redis, "order/63-0", 2, 41);
+    static const char *const cases[][3] = {
+        {"v:order/63-0@2", "75", "order/63-0 is held: the link of order/63-0 is not known yet"},
+        {"v:order/63-0@3", "75", "no version of order/63-0 has been taken in, wanted 3"},
+        {"o:orders/0@41", "75", "orders/0@41 is held: the link of order/63-0 is not known yet"},
+        {"o:orders/0@40", "0", ""},
+        {"o:orders/0@42", "75", "orders/0 is at 42, wanted beyond 42"},
+    };
+    expect_each(scene, "4b", cases, sizeof cases / sizeof cases[0]);
+}
+
+static void what_has_expired_is_not_there(void **state)
+{
+    struct scene *scene = *state;
+    scene_prepare(scene, scene->redis, "customer_orders document orders key:order");
+    scene_put_expiring(scene, scene->redis, "gone", 1772359200000);
+    scene_put_expiring(scene, scene->redis, "there", 1772359200001);
+    assert_int_equal(scene_run(scene, "get customer_orders there"), 0);
+    assert_int_equal(scene_run(scene, "get customer_orders gone"), 66);
+    assert_non_null(strstr(scene->err, "has no document gone"));
+}
+
 static void every_token_must_be_reached(void **state)
 {
     struct scene *scene = furnish(state);
@@ -389,6 +417,8 @@ int main(void)
         SCENE_TEST(a_tokens_topic_is_kafkas_name),
         SCENE_TEST(a_link_outweighs_the_records_own_version),
         SCENE_TEST(a_linked_record_tells_the_version_where_documents_have_none),
+        SCENE_TEST(a_token_for_what_is_held_is_not_fresh),
+        SCENE_TEST(what_has_expired_is_not_there),
         SCENE_TEST(every_token_must_be_reached),
         SCENE_TEST(a_wait_ends_as_soon_as_it_is_fresh),
         SCENE_TEST(a_wait_ends_when_its_time_is_up),

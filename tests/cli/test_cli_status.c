@@ -49,6 +49,17 @@ static void json_has_the_shape_of_CONFIG_md(void **state)
     assert_string_equal(scene->kafka_group, "shop.customer_orders.cache.g1");
 }
 
+static void what_is_held_is_counted(void **state)
+{
+    struct scene *scene = *state;
+    scene_prepare(scene, scene->redis, "customer_orders document orders key:order=link:Created");
+    scene_hold(scene, scene->redis, "order/63-0", 2, 9);
+    assert_int_equal(scene_run(scene, "status --json"), 0);
+    assert_non_null(strstr(scene->out, "\"held\":1,"));
+    assert_int_equal(scene_run(scene, "status"), 0);
+    assert_non_null(strstr(scene->out, "\n  1 held: events that wait until the link of their aggregate is known\n"));
+}
+
 static void a_stopped_partition_shows_why(void **state)
 {
     struct scene *scene = furnish(state);
@@ -311,6 +322,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         SCENE_TEST(json_has_the_shape_of_CONFIG_md),
+        SCENE_TEST(what_is_held_is_counted),
         SCENE_TEST(a_stopped_partition_shows_why),
         SCENE_TEST(members_beyond_the_partitions_are_idle),
         SCENE_TEST(a_store_that_cannot_be_asked_leaves_progress_unknown),

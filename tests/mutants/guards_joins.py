@@ -25,6 +25,9 @@ JOINING = [
     Guard("deleted", [("if (is_gone && !vf_bytes_equal(document->deleted_by, row->event.aggregate)) {", "if (false) {")], [JOINS]),
     Guard("left-entered", [("enter(run, row, left);", ";")], [JOINS]),
     Guard("drain-on", [("static bool drain(struct vf_worker *worker)\n{", "static bool drain(struct vf_worker *worker)\n{\n    if (worker)\n        return true;")], [JOINS]),
+    Guard("fresh-held", [("if (!record->exists ||", "if (true || !record->exists ||")], ["test_cli_get :a_token_for_what_is_held_is_not_fresh"]),
+    Guard("fresh-aside", [("if (code || !there)", "if (true)")], ["test_cli_get :a_token_for_what_is_held_is_not_fresh"]),
+    Guard("get-expired", [("(!document->has_expires ||", "(true || !document->has_expires ||")], ["test_cli_get :what_has_expired_is_not_there"]),
     Guard("sweep-behind", [("if (!reached)", "if (false)")], [JOINS]),
     Guard("sweep-again", [("document->expires_ms < now_ms - SWEEP_LATE_MS", "true")], [JOINS]),
 ]
