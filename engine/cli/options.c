@@ -83,6 +83,22 @@ static const struct vf_flag test_flags[] = {
     {.name = NULL},
 };
 
+static const struct vf_flag find_flags[] = {
+    {.name = "by", .type = VF_FLAG_TEXT, .argument = "VALUE", .help = "of an index with `by`: only documents with this value"},
+    {.name = "from", .type = VF_FLAG_TEXT, .argument = "VALUE",
+     .help = "from this sort value on: a number, a date (2026-03-01, or RFC 3339), else a string (\"5\" in double quotes is "
+             "one)"},
+    {.name = "to", .type = VF_FLAG_TEXT, .argument = "VALUE", .help = "to this sort value, itself included"},
+    {.name = "limit", .type = VF_FLAG_INT, .argument = "N", .min = 0, .max = 1000000000,
+     .help = "documents at most; default 100; 0: all"},
+    {.name = "reverse", .type = VF_FLAG_SWITCH, .help = "the greatest first"},
+    {.name = "after", .type = VF_FLAG_TEXT, .argument = "VALUE,ID", .help = "go on behind this place, as find tells it"},
+    {.name = "store", .type = VF_FLAG_TEXT, .argument = "NAME", .help = "which store; default: the first that has the view"},
+    {.name = "generation", .type = VF_FLAG_INT, .argument = "G", .min = 1, .max = INT32_MAX,
+     .help = "which one; default: the one that readers see"},
+    {.name = NULL},
+};
+
 #define ANY SIZE_MAX
 
 const struct vf_verb vf_verbs[] = {
@@ -105,7 +121,8 @@ const struct vf_verb vf_verbs[] = {
              "on with the script that lies here. drop: removes it; the next `run` builds it from the log's beginning"},
     {.name = "get", .arguments = "VIEW ID...", .arguments_min = 2, .arguments_max = ANY, .run = vf_verb_get,
      .flags = get_flags, .help = "print documents of a view"},
-    {.name = "find", .arguments = "VIEW INDEX", .arguments_min = 2, .arguments_max = 2, .help = "query an index"},
+    {.name = "find", .arguments = "VIEW INDEX", .arguments_min = 2, .arguments_max = 2, .run = vf_verb_find,
+     .flags = find_flags, .help = "print the documents that an index leads to, in its order"},
     {.name = "wait", .arguments = "VIEW", .arguments_min = 1, .arguments_max = 1, .help = "wait until a view is fresh"},
     {.name = "parked", .arguments = "list|show|retry|drop", .help = "events that were set aside"},
     {.name = "pause", .arguments = "PROJECTION", .help = "hold a projection's workers"},

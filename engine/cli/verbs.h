@@ -9,6 +9,7 @@ struct vf_cli;
 int vf_verb_run(struct vf_cli *cli);
 int vf_verb_config(struct vf_cli *cli);
 int vf_verb_generations(struct vf_cli *cli);
+int vf_verb_find(struct vf_cli *cli);
 int vf_verb_get(struct vf_cli *cli);
 int vf_verb_lint(struct vf_cli *cli);
 int vf_verb_status(struct vf_cli *cli);

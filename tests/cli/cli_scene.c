@@ -33,6 +33,7 @@ struct vf_projector {
     const char *topics[8];
     struct vf_route routes[8];
     struct vf_link links[8];
+    struct vf_index indexes[8];
     struct vf_projection projection;
     struct vf_file file;
 };
@@ -52,6 +53,17 @@ static void add_route(struct vf_projector *projector, char *word)
             route->links = link;
             route->link_count = 1;
         }
+    }
+}
+
+/* "NAME,SORT,BY,WHERE", each empty for none */
+static void add_index(struct vf_projector *projector, char *word)
+{
+    struct vf_index *index = &projector->indexes[projector->projection.index_count++];
+    const char **const parts[] = {&index->name, &index->sort, &index->by, &index->where};
+    for (size_t i = 0; i < 4; i++) {
+        char *part = strsep(&word, ",");
+        *parts[i] = part && *part ? part : NULL;
     }
 }
 
@@ -82,9 +94,12 @@ static enum vf_code projector_open(const char *main_name, const struct vf_script
     projector->projection.version = 1;
     projector->projection.topics = projector->topics;
     projector->projection.routes = projector->routes;
+    projector->projection.indexes = projector->indexes;
     for (char *word; (word = strtok_r(NULL, " \n", &rest)) != NULL;) {
         if (strncmp(word, "key:", 4) == 0) {
             add_route(projector, word + 4);
+        } else if (strncmp(word, "index:", 6) == 0) {
+            add_index(projector, word + 6);
         } else if (strncmp(word, "version:", 8) == 0) {
             projector->projection.version = atoi(word + 8);
         } else if (strncmp(word, "code:", 5) != 0) {
@@ -523,6 +538,40 @@ void scene_hold(struct scene *scene, struct vf_memory_server *server, const char
                                        .aside_count = 1,
                                        .progress = &progress,
                                        .progress_count = 1});
+}
+
+void scene_put_indexed(struct scene *scene, struct vf_memory_server *server, const char *id, const char *body,
+                       int64_t expires_ms, const struct vf_index *indexes, size_t index_count)
+{
+    struct vf_store *store = open_on(server);
+    struct vf_bytes key = vf_bytes_from(id);
+    struct vf_document held;
+    struct vf_error error;
+    struct vf_index_entry *base = NULL, *next;
+    assert_int_equal(vf_memory_store_type.load(store, view, &key, 1, NULL, 0, scene->arena, &held, NULL, &error),
+                     VF_OK);
+    vf_memory_store_type.close(store);
+    struct vf_bytes bson = bson_from_json(scene, body);
+    if (held.presence == VF_PRESENT) {
+        assert_int_equal(vf_index_entries(indexes, index_count, held.body, scene->arena, &base, &error), VF_OK);
+    }
+    assert_int_equal(vf_index_entries(indexes, index_count, bson, scene->arena, &next, &error), VF_OK);
+    struct vf_document_change change = {
+        .intent = VF_WRITE,
+        .base = held.presence,
+        .base_stamp = held.stamp,
+        .base_has_expires = held.has_expires,
+        .base_entries = base,
+        .next_entries = next,
+        .next = {.id = key,
+                 .presence = VF_PRESENT,
+                 .revision = held.revision + 1,
+                 .has_expires = expires_ms > 0,
+                 .expires_ms = expires_ms,
+                 .body = bson},
+    };
+    commit(server, &(struct vf_commit){
+                       .documents = &change, .document_count = 1, .indexes = indexes, .index_count = index_count});
 }
 
 void scene_put_expiring(struct scene *scene, struct vf_memory_server *server, const char *id, int64_t expires_ms)

@@ -86,6 +86,9 @@ void scene_hold(struct scene *scene, struct vf_memory_server *server, const char
                 int64_t offset);
 /* A document that expires then (Unix milliseconds). */
 void scene_put_expiring(struct scene *scene, struct vf_memory_server *server, const char *id, int64_t expires_ms);
+/* A document in the view's indexes; expires_ms 0: never. */
+void scene_put_indexed(struct scene *scene, struct vf_memory_server *server, const char *id, const char *body,
+                       int64_t expires_ms, const struct vf_index *indexes, size_t index_count);
 void scene_put_progress(struct scene *scene, struct vf_memory_server *server, int32_t partition, int64_t next);
 void scene_stop(struct scene *scene, struct vf_memory_server *server, int32_t partition, const char *reason);
 
