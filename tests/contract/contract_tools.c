@@ -111,7 +111,7 @@ struct vf_aside scene_aside(struct scene *scene, const char *list, int64_t place
     vf_buffer_init(&buffer);
     struct vf_record record = {.topic = "orders",
                                .offset = offset,
-                               .timestamp_ms = 1772359200000 + offset,
+                               .timestamp_ms = 1772359200000 + offset % 1000000,
                                .key = vf_bytes_from(list),
                                .value = vf_arena_printf(scene->arena, "{\"offset\":%lld}", (long long)offset)};
     vf_record_encode(&buffer, &record);
