@@ -15,7 +15,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 
-#define PROGRAMS          900 /* some seconds, with a sanitizer too */
+#define PROGRAMS          700 /* some seconds, with a sanitizer too */
 #define DEPTH_MAX         7
 #define PROGRAM_BYTES_MAX 6000
 

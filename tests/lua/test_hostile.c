@@ -472,6 +472,144 @@ static void a_thousand_failures_leave_nothing_behind(void **state)
     LUA->close(projector);
 }
 
+static void upcasts_meet_the_same_limits(void **state)
+{
+    (void)state;
+    static const struct {
+        const char *body;
+        enum vf_code code;
+    } cases[] = {
+        {"while true do end", VF_E_LIMIT},
+        {"while true do pcall(function() while true do end end) end", VF_E_LIMIT},
+        {"local s = ('x'):rep(1e9)", VF_E_LIMIT},
+        {"local t = {} for i = 1, 1e9 do t[i] = { i } end", VF_E_MEMORY},
+        {"local t = e.data for i = 1, 1e9 do t[('k'):rep(100) .. i] = {} end", VF_E_LIMIT},
+        {"e.type = ('x'):rep(1e9)", VF_E_LIMIT},
+        {"(('a'):rep(400)):find(('.-'):rep(30) .. 'b')", VF_E_LIMIT},
+        {"local function f() return 1 + f() end f()", VF_E_SCRIPT},
+        {"local t = {} for i = 1, 200 do t = { t } end e.data = t", VF_E_SCRIPT},
+        {"local t = {} for i = 1, 200 do t = { t = t } end e.data = t", VF_E_SCRIPT},
+        {"local t = array {} for i = 1, 30 do t = array { t, t, t } end e.data = t", VF_E_LIMIT},
+        {"local t = {} for i = 1, 2000 do t['k' .. i] = ('x'):rep(1000) end e.data = t", VF_E_LIMIT},
+        {"setmetatable(e, {})", VF_E_SCRIPT},
+        {"e.data = setmetatable", VF_E_SCRIPT},
+        {"e.data = _ENV", VF_E_SCRIPT},
+        {"local f = function() return e end e.data = { f = f }", VF_E_SCRIPT},
+    };
+    test_limits.memory_bytes_max = 4u << 20;
+    test_limits.instructions_max = 1000000;
+    test_limits.document_bytes_max = 1u << 20;
+    for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
+        struct vf_projector *projector = open_script(
+            vf_arena_printf(
+                test_arena,
+                "return { name = 'v', topics = {'t'}, key = { order = own }, upcast = { Old = function(e) ;%s "
+                "end, Fine = function(e) e.type = 'Happened' end },\n"
+                "on = { Happened = function(doc, e) doc.n = e.data.n end } }",
+                cases[i].body)
+                .data);
+        for (int turn = 0; turn < 2; turn++) {
+            struct vf_event event = *an_event("Old", "{\"n\":1}");
+            enum vf_code code = LUA->upcast(projector, &event, test_arena, &test_error);
+            if (code != cases[i].code)
+                fail_msg("%s: code %d: %s", cases[i].body, (int)code, code ? test_error.text : "");
+            assert_true(LUA->memory_bytes(projector) <= test_limits.memory_bytes_max);
+            event = *an_event("Fine", "{\"n\":1}");
+            assert_int_equal(LUA->upcast(projector, &event, test_arena, &test_error), VF_OK);
+            vf_warm document = warm(projector);
+            enum vf_handled handled;
+            assert_int_equal(LUA->handle(projector, &event, VF_LITERAL("d"), document, 0, &handled, &test_error),
+                             VF_OK);
+            assert_string_equal(body_json(projector, document, NULL), "{\"n\":1}");
+            LUA->cool(projector, document);
+        }
+        LUA->close(projector);
+    }
+}
+
+/* The event that an upcast has seen is over when it ends, whatever keeps hold of it. */
+static void nothing_of_an_upcast_is_there_afterwards(void **state)
+{
+    (void)state;
+    struct vf_projector *projector = open_script(
+        "return { name = 'v', topics = {'t'}, key = { order = function(e) return e.data.id end }, upcast = {\n"
+        "Old = function(e) e.type = 'Happened' e.data = { id = 'a', from_upcast = true } end,\n"
+        "Fails = function(e) e.type = 'Happened' e.data = { id = 'b', from_upcast = true } error('no') end },\n"
+        "on = { Happened = function(doc, e) doc.type, doc.seen = e.type, e.data.from_upcast == true end } }");
+    for (int turn = 0; turn < 3; turn++) {
+        struct vf_event event = *an_event(turn == 1 ? "Fails" : "Old", "{\"id\":\"own\"}");
+        assert_int_equal(LUA->upcast(projector, &event, test_arena, &test_error), turn == 1 ? VF_E_SCRIPT : VF_OK);
+        vf_warm document = warm(projector);
+        enum vf_handled handled;
+        event = *an_event("Happened", "{\"id\":\"own\"}"); /* another event, which has no upcast */
+        assert_int_equal(LUA->upcast(projector, &event, test_arena, &test_error), VF_OK);
+        struct vf_routed routed;
+        assert_int_equal(
+            LUA->route(projector, LUA->describe(projector)->routes, &event, test_arena, &routed, &test_error), VF_OK);
+        assert_true(vf_bytes_is(routed.ids[0], "own"));
+        assert_int_equal(LUA->handle(projector, &event, VF_LITERAL("d"), document, 0, &handled, &test_error), VF_OK);
+        assert_string_equal(body_json(projector, document, NULL), "{\"seen\":false,\"type\":\"Happened\"}");
+        LUA->cool(projector, document);
+    }
+    LUA->close(projector);
+}
+
+/* Whatever a handler does with both of its documents, and where memory runs out meanwhile, a third one is as it was. */
+static void two_documents_in_hand_do_no_harm_to_others(void **state)
+{
+    (void)state;
+    static const char *const bodies[] = {
+        "array(from) doc.l = from",
+        "doc.a, doc.b, from.a = from, from, doc",
+        "from.from = from",
+        "for k, v in pairs(from) do from[k] = nil doc[k] = v end doc.self = doc.o",
+        "doc.o = from.o for i = 1, 1e9 do from.o[i] = { doc.o } end",
+        "from.o.l[1] = doc.o doc.o.l[1] = from.o",
+        "table.move(from.o.l, 1, 3, 1, doc.o.l)",
+        "doc.o, from.o = from.o, doc.o return delete",
+        "from = nil doc = nil",
+        "local f = function() from.o = doc end pcall(f) error(from)",
+        "table.sort(from.o.l, function(a, b) from.o.l = nil doc.o = nil return true end)",
+        "doc.o.l = from.o.l for i = 1, 1000 do doc = { doc } end from.deep = doc",
+    };
+    test_limits.memory_bytes_max = 4u << 20;
+    test_limits.instructions_max = 1000000;
+    static const char json[] = "{\"o\":{\"l\":[1,{\"x\":1},[]]}}";
+    for (size_t i = 0; i < sizeof bodies / sizeof *bodies; i++) {
+        struct vf_projector *projector = open_script(
+            vf_arena_printf(test_arena,
+                            "return { name = 'v', topics = {'t'}, key = { order = own }, on = {\n"
+                            "Happened = function(doc, e, from) %s end, Fine = function(doc) doc.o.n = 1 end } }",
+                            bodies[i])
+                .data);
+        vf_warm third = warm_json(projector, json);
+        for (int turn = 0; turn < 4; turn++) {
+            vf_warm hands[2] = {warm_json(projector, json), warm_json(projector, json)};
+            enum vf_handled handled;
+            enum vf_code ended = LUA->handle(projector, an_event("Happened", "{}"), VF_LITERAL("d"), hands[0], hands[1],
+                                             &handled, &test_error);
+            assert_true(ended == VF_OK || ended == VF_E_SCRIPT || ended == VF_E_LIMIT || ended == VF_E_MEMORY);
+            if (turn & 1)
+                (void)body_json(projector, hands[1], NULL);
+            (void)body_json(projector, hands[0], NULL);
+            (void)body_json(projector, hands[1], NULL);
+            if (turn & 2) {
+                LUA->cool(projector, hands[0]);
+                (void)body_json(projector, hands[1], NULL);
+            }
+            LUA->cool(projector, hands[1]);
+            if (!(turn & 2))
+                LUA->cool(projector, hands[0]);
+            bool aliased = true;
+            assert_string_equal(body_json(projector, third, &aliased), json);
+            assert_false(aliased);
+        }
+        assert_int_equal(handle(projector, third, "Fine", "{}"), VF_OK);
+        assert_string_equal(body_json(projector, third, NULL), "{\"o\":{\"l\":[1,{\"x\":1},[]],\"n\":1}}");
+        LUA->close(projector);
+    }
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -494,6 +632,9 @@ int main(void)
         A_TEST(what_goes_wrong_at_load_is_refused),
         A_TEST(a_file_that_takes_long_to_read_is_refused),
         A_TEST(a_thousand_failures_leave_nothing_behind),
+        A_TEST(upcasts_meet_the_same_limits),
+        A_TEST(nothing_of_an_upcast_is_there_afterwards),
+        A_TEST(two_documents_in_hand_do_no_harm_to_others),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
