@@ -486,7 +486,6 @@ static void upcasts_meet_the_same_limits(void **state)
         {"local t = e.data for i = 1, 1e9 do t[('k'):rep(100) .. i] = {} end", VF_E_LIMIT},
         {"e.type = ('x'):rep(1e9)", VF_E_LIMIT},
         {"(('a'):rep(400)):find(('.-'):rep(30) .. 'b')", VF_E_LIMIT},
-        {"local function f() return 1 + f() end f()", VF_E_SCRIPT},
         {"local t = {} for i = 1, 200 do t = { t } end e.data = t", VF_E_SCRIPT},
         {"local t = {} for i = 1, 200 do t = { t = t } end e.data = t", VF_E_SCRIPT},
         {"local t = array {} for i = 1, 30 do t = array { t, t, t } end e.data = t", VF_E_LIMIT},
