@@ -10,45 +10,52 @@
 #define GROUP     "stage.view.memory.g1"
 #define RUN_TURNS 400
 
-static const char *const topic_names[STAGE_TOPICS] = {"customers", "orders", "tags"};
-static const char *const kinds[STAGE_TOPICS] = {"customer", "order", "tag"};
+static const char *const topic_names[STAGE_TOPICS] = {"customers", "orders", "tags", "accounts", "cards"};
+static const char *const kinds[STAGE_TOPICS] = {"customer", "order", "tag", "account", "card"};
+static const struct vf_link issued = {.type = "Issued", .through = "account"};
 static const char *const names[STAGE_WORKERS] = {"w0", "w1"};
 static const struct vf_view view = {"view", 1};
 
 static void on_commit(void *self, const struct vf_commit *commit)
 {
-    ((struct stage *)self)->conditions = commit->document_count;
+    struct stage *stage = self;
+    stage->conditions = commit->document_count;
+    if (commit->taken_count > stage->taken_most)
+        stage->taken_most = commit->taken_count;
 }
 
 /* --- setting up --------------------------------------------------------------------------------------------------- */
 
-static void describe(struct stage *stage, size_t topic_count, enum vf_versions_mode versions)
+static struct vf_route route_of(size_t topic)
 {
+    static const struct vf_route routes[STAGE_TOPICS] = {
+        {.kind = "customer", .route = VF_ROUTE_OWN}, {"order", VF_ROUTE_LINK, vf_plain_links, VF_PLAIN_LINKS},
+        {.kind = "tag", .route = VF_ROUTE_FIELD},    {"account", VF_ROUTE_LINK, vf_plain_links, VF_PLAIN_LINKS},
+        {"card", VF_ROUTE_LINK, &issued, 1},
+    };
+    return routes[topic];
+}
+
+/* `chosen`: numbers of topics. */
+static void describe(struct stage *stage, const size_t *chosen, size_t count, enum vf_versions_mode versions)
+{
+    for (size_t i = 0; i < count; i++) {
+        stage->topics[i] = topic_names[chosen[i]];
+        stage->readings[i] = (struct vf_reading_topic){
+            .topic = topic_names[chosen[i]],
+            .envelope = {.numbers = chosen[i] == 2 ? VF_NUMBERS_OFFSET : VF_NUMBERS_SEQUENCE, .first = 1}};
+        stage->routes[i] = route_of(chosen[i]);
+    }
     stage->projection = (struct vf_projection){.name = "view",
                                                .version = 1,
                                                .topics = stage->topics,
-                                               .topic_count = topic_count,
+                                               .topic_count = count,
                                                .routes = stage->routes,
-                                               .route_count = topic_count,
+                                               .route_count = count,
                                                .versions = versions};
     vf_plain_describe(&stage->projection);
     for (size_t i = 0; i < STAGE_WORKERS; i++)
-        stage->setups[i].topic_count = stage->setups[i].source.topic_count = topic_count;
-}
-
-static void set_up_topics(struct stage *stage)
-{
-    for (size_t i = 0; i < STAGE_TOPICS; i++) {
-        vf_memory_log_add_topic(stage->log, topic_names[i], 1);
-        stage->topics[i] = topic_names[i];
-        stage->readings[i] = (struct vf_reading_topic){
-            .topic = topic_names[i],
-            .envelope = {.numbers = i == 2 ? VF_NUMBERS_OFFSET : VF_NUMBERS_SEQUENCE, .first = 1}};
-    }
-    stage->routes[0] = (struct vf_route){.kind = "customer", .route = VF_ROUTE_OWN};
-    stage->routes[1] = (struct vf_route){
-        .kind = "order", .route = VF_ROUTE_LINK, .links = vf_plain_links, .link_count = VF_PLAIN_LINKS};
-    stage->routes[2] = (struct vf_route){.kind = "tag", .route = VF_ROUTE_FIELD};
+        stage->setups[i].topic_count = stage->setups[i].source.topic_count = count;
 }
 
 static void set_up_workers(struct stage *stage)
@@ -95,9 +102,10 @@ int stage_setup(void **state)
     stage->arena = vf_arena_new();
     vf_memory_server_observe(stage->server, on_commit, stage);
     vf_plain_flaky = 0;
-    set_up_topics(stage);
+    for (size_t i = 0; i < STAGE_TOPICS; i++)
+        vf_memory_log_add_topic(stage->log, topic_names[i], 1);
     set_up_workers(stage);
-    describe(stage, 2, VF_VERSIONS_DOCUMENT);
+    describe(stage, (const size_t[]){0, 1}, 2, VF_VERSIONS_DOCUMENT);
     *state = stage;
     return 0;
 }
@@ -116,7 +124,12 @@ int stage_teardown(void **state)
 
 void stage_use_records(struct stage *stage)
 {
-    describe(stage, STAGE_TOPICS, VF_VERSIONS_RECORD);
+    describe(stage, (const size_t[]){0, 1, 2}, 3, VF_VERSIONS_RECORD);
+}
+
+void stage_use_joins(struct stage *stage)
+{
+    describe(stage, (const size_t[]){0, 1, 3, 4}, 4, VF_VERSIONS_DOCUMENT);
 }
 
 /* --- acting ------------------------------------------------------------------------------------------------------- */
@@ -141,6 +154,16 @@ int64_t stage_send(struct stage *stage, const char *topic, const char *id, int64
                    const char *to)
 {
     return stage_send_to(stage, topic, 0, id, version, type, to);
+}
+
+int64_t stage_send_via(struct stage *stage, const char *id, int64_t version, const char *type, const char *via)
+{
+    struct vf_buffer to;
+    vf_buffer_init(&to);
+    vf_buffer_printf(&to, "null,\"via\":\"%s\"", via);
+    int64_t offset = stage_send(stage, "cards", id, version, type, to.data);
+    vf_buffer_done(&to);
+    return offset;
 }
 
 void stage_open(struct stage *stage, size_t worker)
@@ -307,7 +330,7 @@ bool stage_has(struct stage *stage, const char *id)
     return find_document(stage, id) != NULL;
 }
 
-int64_t stage_handled(struct stage *stage, const char *id, const char *aggregate)
+static int64_t look_into(struct stage *stage, const char *id, const char *aggregate, const char *name)
 {
     const struct vf_document *found = find_document(stage, id);
     bson_t body;
@@ -316,9 +339,34 @@ int64_t stage_handled(struct stage *stage, const char *id, const char *aggregate
         return 0;
     assert_true(bson_init_static(&body, (const uint8_t *)found->body.data, found->body.size));
     if (!bson_iter_init_find(&field, &body, aggregate) || !bson_iter_recurse(&field, &inner) ||
-        !bson_iter_find(&inner, "n"))
+        !bson_iter_find(&inner, name))
         return 0;
     return bson_iter_int64(&inner);
+}
+
+int64_t stage_handled(struct stage *stage, const char *id, const char *aggregate)
+{
+    return look_into(stage, id, aggregate, "n");
+}
+
+int64_t stage_chain(struct stage *stage, const char *id, const char *aggregate)
+{
+    return look_into(stage, id, aggregate, "h");
+}
+
+size_t stage_waiting(struct stage *stage, const char *list)
+{
+    struct vf_memory_contents contents = contents_of(stage);
+    size_t count = 0;
+    for (size_t i = 0; i < contents.aside_count; i++)
+        count += !list || vf_bytes_is(contents.asides[i].list, list);
+    return count;
+}
+
+enum vf_presence stage_presence(struct stage *stage, const char *id)
+{
+    const struct vf_document *found = find_document(stage, id);
+    return found ? found->presence : VF_ABSENT;
 }
 
 struct vf_counts stage_counts(struct stage *stage, size_t worker)

@@ -2,7 +2,8 @@
  * A stage for scenarios: one or two workers over a store, a log and a clock in memory, stepped by hand through a situation.
  *
  * Topics: customers (own documents), orders (linked by Created) and, with stage_use_records, tags (offset numbers, a field
- * route). Each has one partition, and a batch is one record, so that a test can say what happens between two of them.
+ * route); with stage_use_joins, accounts (linked by Created) and cards (linked by Issued, through their account). Each has one
+ * partition, and a batch is one record, so that a test can say what happens between two of them.
  * plain_projector.h says what the types do. Functions fail the cmocka test that calls them.
  */
 #ifndef VF_SIM_STAGE_H
@@ -20,7 +21,7 @@
 #include <cmocka.h>
 
 #define STAGE_WORKERS 2
-#define STAGE_TOPICS  3
+#define STAGE_TOPICS  5
 
 struct stage {
     struct vf_sim_clock clock;
@@ -36,6 +37,7 @@ struct stage {
     struct vf_worker_setup setups[STAGE_WORKERS]; /* to be changed before a worker is opened */
     struct vf_worker *workers[STAGE_WORKERS];
     size_t conditions; /* documents in the last commit that was applied */
+    size_t taken_most; /* the most events that one commit has taken out of lists */
 };
 
 /* cmocka's fixture: *state is the stage. */
@@ -45,11 +47,17 @@ int stage_teardown(void **state);
 /* versions = "record", and the topic tags. Before any worker is opened. */
 void stage_use_records(struct stage *stage);
 
+/* The topics accounts and cards. Before any worker is opened; stage->projection may be changed until then. */
+void stage_use_joins(struct stage *stage);
+
 /* Appends an event; `to` is JSON ("\"c1\"", "null"). Returns its offset. */
 int64_t stage_send_to(struct stage *stage, const char *topic, int32_t partition, const char *id, int64_t version,
                       const char *type, const char *to);
 int64_t stage_send(struct stage *stage, const char *topic, const char *id, int64_t version, const char *type,
                    const char *to);
+
+/* Appends an event of a card, which says its account. */
+int64_t stage_send_via(struct stage *stage, const char *id, int64_t version, const char *type, const char *via);
 
 /* Opens the worker and gives it its partitions. */
 void stage_open(struct stage *stage, size_t worker);
@@ -78,6 +86,11 @@ bool stage_has(struct stage *stage, const char *id);
 
 /* How many handled events of an aggregate a document's body counts. */
 int64_t stage_handled(struct stage *stage, const char *id, const char *aggregate);
+/* The chain over them (plain_projector.h): it tells their order. */
+int64_t stage_chain(struct stage *stage, const char *id, const char *aggregate);
+/* How many events wait in an aggregate's list; NULL: in all. */
+size_t stage_waiting(struct stage *stage, const char *list);
+enum vf_presence stage_presence(struct stage *stage, const char *id);
 struct vf_counts stage_counts(struct stage *stage, size_t worker);
 
 #endif

@@ -1,0 +1,487 @@
+/* Links, moves, deletes and what waits, in situations that chance meets too rarely: a test's name says what holds in it. */
+#include "sim/stage.h"
+
+#include <stdio.h>
+#include <string.h>
+
+static int setup(void **state)
+{
+    int result = stage_setup(state);
+    stage_use_joins(*state);
+    return result;
+}
+
+static void assert_goes_on(struct stage *stage, const char *topic)
+{
+    const char *why = stage_stopped(stage, topic, 0);
+    if (why)
+        fail_msg("%s stopped: %s", topic, why);
+}
+
+static void assert_stopped(struct stage *stage, const char *topic, const char *words)
+{
+    const char *why = stage_stopped(stage, topic, 0);
+    if (!why || !strstr(why, words))
+        fail_msg("%s stopped: %s; wanted: %s", topic, why ? why : "it goes on", words);
+}
+
+/* Turns of one worker until the topic has come so far: what follows from that may be under way. */
+static void run_to(struct stage *stage, size_t worker, const char *topic, int64_t next)
+{
+    for (int turn = 0; stage_next(stage, topic) < next; turn++) {
+        if (turn == 400)
+            fail_msg("%s does not come to %lld", topic, (long long)next);
+        stage_turn(stage, worker);
+        vf_sim_clock_advance(&stage->clock, 50);
+    }
+}
+
+/* The chain of these versions in this order, of types that begin with C. */
+static int64_t chain_of(const int64_t *versions, size_t count)
+{
+    int64_t hash = 0;
+    for (size_t i = 0; i < count; i++)
+        hash = vf_plain_chain(hash, versions[i], (struct vf_bytes){0}, 'C');
+    return hash;
+}
+
+/* --- what waits ---------------------------------------------------------------------------------------------------- */
+
+/* A card, through an account that comes much later, by another worker. */
+static void what_waits_is_taken_in_by_whoever_writes_the_link(void **state)
+{
+    struct stage *stage = *state;
+    stage_send_via(stage, "k1", 1, "Issued", "a1");
+    stage_send_via(stage, "k1", 2, "Changed", "a1");
+    stage_open(stage, 0);
+    stage_run(stage);
+    assert_int_equal(stage_next(stage, "cards"), 2);
+    assert_int_equal(stage_waiting(stage, "account/a1"), 1);
+    assert_int_equal(stage_waiting(stage, "card/k1"), 1);
+    stage_close(stage, 0);
+    stage_send(stage, "accounts", "a1", 1, "Created", "\"c1\"");
+    stage_open(stage, 1);
+    stage_run(stage);
+    assert_int_equal(stage_waiting(stage, NULL), 0);
+    assert_int_equal(stage_handled(stage, "c1", "account/a1"), 1);
+    assert_int_equal(stage_handled(stage, "c1", "card/k1"), 2);
+    stage_send_via(stage, "k1", 3, "Changed", "a1");
+    stage_run(stage);
+    assert_int_equal(stage_handled(stage, "c1", "card/k1"), 3);
+}
+
+static void what_waits_is_in_the_commit_of_its_link(void **state)
+{
+    struct stage *stage = *state;
+    stage->setups[0].batch.events_max = 20;
+    for (int64_t version = 1; version <= 3; version++)
+        stage_send(stage, "orders", "o1", version, "Changed", "null");
+    stage_open(stage, 0);
+    stage_run(stage);
+    assert_int_equal(stage_waiting(stage, "order/o1"), 3);
+    stage_send(stage, "orders", "o1", 4, "Created", "\"c1\"");
+    run_to(stage, 0, "orders", 4);
+    assert_int_equal(stage->taken_most, 3);
+    assert_int_equal(stage_waiting(stage, NULL), 0);
+    assert_int_equal(stage_chain(stage, "c1", "order/o1"), chain_of((const int64_t[]){4, 1, 2, 3}, 4));
+}
+
+/* Taken in one by one, with a crash in between, while more comes. */
+static void a_list_longer_than_a_batch_is_drained_in_parts(void **state)
+{
+    struct stage *stage = *state;
+    for (int64_t version = 1; version <= 5; version++)
+        stage_send(stage, "orders", "o1", version, "Changed", "null");
+    stage_open(stage, 0);
+    stage_run(stage);
+    stage_send(stage, "orders", "o1", 6, "Created", "\"c1\"");
+    stage_send(stage, "orders", "o1", 7, "Changed", "null");
+    run_to(stage, 0, "orders", 7);
+    assert_true(stage_waiting(stage, "order/o1") > 0);
+    stage_close(stage, 0);
+    stage_send(stage, "orders", "o1", 8, "Changed", "null");
+    stage_open(stage, 1);
+    stage_run(stage);
+    assert_int_equal(stage_waiting(stage, NULL), 0);
+    assert_int_equal(stage->taken_most, 1);
+    assert_int_equal(stage_chain(stage, "c1", "order/o1"), chain_of((const int64_t[]){6, 1, 2, 3, 4, 5, 7, 8}, 8));
+    stage_send(stage, "orders", "o1", 8, "Changed", "null"); /* and what has been seen is known */
+    stage_send(stage, "orders", "o1", 9, "Changed", "null");
+    stage_run(stage);
+    assert_int_equal(stage_handled(stage, "c1", "order/o1"), 9);
+    assert_goes_on(stage, "orders");
+}
+
+static void a_drain_that_meets_a_conflict_is_folded_again(void **state)
+{
+    struct stage *stage = *state;
+    stage->setups[0].batch.events_max = 20;
+    stage_send_via(stage, "k1", 1, "Issued", "a1");
+    stage_send_via(stage, "k1", 2, "Changed", "a1");
+    stage_open(stage, 0);
+    stage_run(stage);
+    stage_send(stage, "accounts", "a1", 1, "Created", "\"c1\"");
+    vf_memory_server_fault_commit(stage->server, VF_MEMORY_AT_WAIT);
+    stage_turn(stage, 0);
+    stage_write_customer(stage, "c1", true);
+    stage_run(stage);
+    assert_true(stage_counts(stage, 0).conflicts > 0);
+    assert_int_equal(stage_waiting(stage, NULL), 0);
+    assert_int_equal(stage_handled(stage, "c1", "card/k1"), 2);
+    assert_int_equal(stage_handled(stage, "c1", "customer/x"), 1);
+}
+
+/* Both see the world without the other's: one has to lose. */
+static void a_link_and_who_begins_to_wait_for_it_do_not_miss_each_other(void **state)
+{
+    struct stage *stage = *state;
+    stage_open(stage, 0);
+    stage_open(stage, 1);
+    stage_run(stage);
+    for (int round = 0; round < 10; round++) {
+        char account[8], card[8];
+        snprintf(account, sizeof account, "a%d", round);
+        snprintf(card, sizeof card, "k%d", round);
+        stage_send_via(stage, card, 1, "Issued", account);
+        stage_send(stage, "accounts", account, 1, "Created", "\"c1\"");
+        vf_memory_server_fault_commit(stage->server, VF_MEMORY_AT_WAIT);
+        stage_turn(stage, (size_t)round % 2);
+        stage_turn(stage, 1 - (size_t)round % 2);
+        stage_run(stage);
+        char aggregate[16];
+        snprintf(aggregate, sizeof aggregate, "card/%s", card);
+        assert_int_equal(stage_handled(stage, "c1", aggregate), 1);
+    }
+    assert_int_equal(stage_waiting(stage, NULL), 0);
+}
+
+static void a_store_that_goes_back_waits_again(void **state)
+{
+    struct stage *stage = *state;
+    stage_send(stage, "orders", "o1", 1, "Changed", "null");
+    stage_open(stage, 0);
+    struct vf_memory_snapshot *before = vf_memory_server_snapshot(stage->server);
+    stage_run(stage);
+    struct vf_memory_snapshot *held = vf_memory_server_snapshot(stage->server);
+    stage_send(stage, "orders", "o1", 2, "Created", "\"c1\"");
+    stage_run(stage);
+    assert_int_equal(stage_handled(stage, "c1", "order/o1"), 2);
+    vf_memory_server_restore(stage->server, held);
+    assert_int_equal(stage_waiting(stage, "order/o1"), 1);
+    stage_run(stage);
+    assert_int_equal(stage_chain(stage, "c1", "order/o1"), chain_of((const int64_t[]){2, 1}, 2));
+    vf_memory_server_restore(stage->server, before);
+    stage_run(stage);
+    assert_int_equal(stage_chain(stage, "c1", "order/o1"), chain_of((const int64_t[]){2, 1}, 2));
+    assert_int_equal(stage_waiting(stage, NULL), 0);
+    vf_memory_snapshot_free(before);
+    vf_memory_snapshot_free(held);
+}
+
+static void a_repeat_of_what_waits_waits_once(void **state)
+{
+    struct stage *stage = *state;
+    stage_send(stage, "orders", "o1", 1, "Changed", "null");
+    stage_send(stage, "orders", "o1", 1, "Changed", "null");
+    stage_send(stage, "orders", "o1", 2, "Changed", "null");
+    stage_send(stage, "orders", "o1", 1, "Changed", "null");
+    stage_open(stage, 0);
+    stage_run(stage);
+    assert_int_equal(stage_next(stage, "orders"), 4);
+    assert_int_equal(stage_waiting(stage, NULL), 2);
+    stage_send(stage, "orders", "o1", 4, "Created", "\"c1\""); /* behind a hole */
+    stage_run(stage);
+    assert_stopped(stage, "orders", "version 3 is missing");
+    assert_int_equal(stage_waiting(stage, NULL), 2);
+}
+
+/* Each event is dealt with by another worker than the last. */
+static void what_waits_does_not_care_whose_partition_it_came_from(void **state)
+{
+    struct stage *stage = *state;
+    stage_open(stage, 0);
+    stage_open(stage, 1);
+    stage_run(stage);
+    for (int64_t version = 1; version <= 6; version++) {
+        stage_send_via(stage, "k1", version, version == 3 ? "Issued" : "Changed", "a1");
+        vf_memory_log_rebalance(stage->log, stage->setups[0].source.group);
+        stage_run(stage);
+    }
+    assert_int_equal(stage_waiting(stage, "account/a1"), 1);
+    assert_int_equal(stage_waiting(stage, "card/k1"), 5);
+    stage_send(stage, "accounts", "a1", 1, "Created", "\"c1\"");
+    vf_memory_log_rebalance(stage->log, stage->setups[0].source.group);
+    stage_run(stage);
+    assert_int_equal(stage_waiting(stage, NULL), 0);
+    assert_int_equal(stage_handled(stage, "c1", "card/k1"), 6);
+}
+
+static void what_waits_is_folded_by_the_script_that_was_adopted_meanwhile(void **state)
+{
+    struct stage *stage = *state;
+    stage_send(stage, "orders", "o1", 1, "Changed", "null");
+    stage_open(stage, 0);
+    stage_run(stage);
+    stage_adopt(stage, VF_PLAIN_TWICE);
+    stage_run(stage);
+    stage_send(stage, "orders", "o1", 2, "Created", "\"c1\"");
+    stage_run(stage);
+    assert_int_equal(stage_waiting(stage, NULL), 0);
+    assert_int_equal(stage_handled(stage, "c1", "order/o1"), 2 + 2);
+}
+
+/* Its link has come, and goes on; what cannot be taken in stays where it is, and what is behind it. */
+static void what_waits_and_cannot_be_taken_in_stops_no_partition(void **state)
+{
+    struct stage *stage = *state;
+    stage_send(stage, "orders", "o1", 1, "Broken", "null");
+    stage_send(stage, "orders", "o1", 2, "Created", "\"c1\"");
+    stage_send(stage, "orders", "o1", 3, "Changed", "null");
+    stage_send(stage, "orders", "o2", 1, "Created", "\"c1\"");
+    stage_open(stage, 0);
+    stage_run(stage);
+    assert_goes_on(stage, "orders");
+    assert_int_equal(stage_next(stage, "orders"), 4);
+    assert_int_equal(stage_handled(stage, "c1", "order/o1"), 1);
+    assert_int_equal(stage_handled(stage, "c1", "order/o2"), 1);
+    assert_int_equal(stage_waiting(stage, "order/o1"), 2);
+}
+
+static void a_full_list_makes_its_partition_wait(void **state)
+{
+    struct stage *stage = *state;
+    stage->setups[0].aside_max = 2;
+    stage_send_via(stage, "k1", 1, "Issued", "a1");
+    for (int64_t version = 2; version <= 4; version++)
+        stage_send_via(stage, "k1", version, "Changed", "a1");
+    stage_open(stage, 0);
+    stage_run(stage);
+    assert_int_equal(stage_next(stage, "cards"), 2);
+    assert_stopped(stage, "cards", "limits.aside");
+    stage_send(stage, "accounts", "a1", 1, "Created", "\"c1\"");
+    stage_run(stage);
+    assert_int_equal(stage_next(stage, "cards"), 4);
+    assert_goes_on(stage, "cards");
+    assert_int_equal(stage_handled(stage, "c1", "card/k1"), 4);
+}
+
+/* --- links --------------------------------------------------------------------------------------------------------- */
+
+static void what_follows_an_aggregate_that_goes_nowhere_goes_nowhere(void **state)
+{
+    struct stage *stage = *state;
+    stage_send_via(stage, "k1", 1, "Issued", "a1");
+    stage_send_via(stage, "k1", 2, "Changed", "a1");
+    stage_send(stage, "accounts", "a1", 1, "Created", "null");
+    stage_open(stage, 0);
+    stage_run(stage);
+    stage_send_via(stage, "k1", 3, "Changed", "a1");
+    stage_run(stage);
+    assert_int_equal(stage_next(stage, "cards"), 3);
+    assert_int_equal(stage_waiting(stage, NULL), 0);
+    assert_goes_on(stage, "cards");
+}
+
+static void a_link_is_followed_once(void **state)
+{
+    struct stage *stage = *state;
+    stage_send(stage, "accounts", "a1", 1, "Created", "\"c1\"");
+    stage_send_via(stage, "k1", 1, "Issued", "a1");
+    stage_open(stage, 0);
+    stage_run(stage);
+    stage_send(stage, "accounts", "a1", 2, "Reassigned", "\"c2\"");
+    stage_run(stage);
+    stage_send_via(stage, "k1", 2, "Issued", "a1");
+    stage_run(stage);
+    assert_int_equal(stage_handled(stage, "c1", "card/k1"), 2);
+    assert_int_equal(stage_handled(stage, "c2", "account/a1"), 2);
+}
+
+static void a_link_through_itself_is_a_mistake(void **state)
+{
+    struct stage *stage = *state;
+    static const struct vf_link itself = {.type = "Issued", .through = "card"};
+    stage->routes[3].links = &itself;
+    stage_send_via(stage, "k1", 1, "Issued", "k1");
+    stage_open(stage, 0);
+    stage_run(stage);
+    assert_stopped(stage, "cards", "through itself");
+    assert_int_equal(stage_waiting(stage, NULL), 0);
+}
+
+static void events_without_a_link_are_ignored_where_the_projection_says_so(void **state)
+{
+    struct stage *stage = *state;
+    stage->projection.unlinked = VF_UNLINKED_IGNORE;
+    stage_send(stage, "orders", "o1", 1, "Changed", "null");
+    stage_send(stage, "orders", "o1", 2, "Created", "\"c1\"");
+    stage_send(stage, "orders", "o1", 1, "Changed", "null");
+    stage_send(stage, "orders", "o1", 3, "Changed", "null");
+    stage_open(stage, 0);
+    stage_run(stage);
+    assert_goes_on(stage, "orders");
+    assert_int_equal(stage_waiting(stage, NULL), 0);
+    assert_int_equal(stage_handled(stage, "c1", "order/o1"), 2);
+}
+
+static void events_without_a_link_stop_their_partition_where_the_projection_says_so(void **state)
+{
+    struct stage *stage = *state;
+    stage->projection.unlinked = VF_UNLINKED_PARK;
+    stage_send(stage, "orders", "o1", 1, "Changed", "null");
+    stage_open(stage, 0);
+    stage_run(stage);
+    assert_stopped(stage, "orders", "unlinked = ");
+    assert_int_equal(stage_waiting(stage, NULL), 0);
+}
+
+/* --- moves --------------------------------------------------------------------------------------------------------- */
+
+static void a_move_takes_along_what_was_there(void **state)
+{
+    struct stage *stage = *state;
+    stage_send(stage, "orders", "o1", 1, "Created", "\"c1\"");
+    stage_send(stage, "orders", "o1", 2, "Changed", "null");
+    stage_send(stage, "orders", "o1", 3, "Reassigned", "\"c2\"");
+    stage_send(stage, "orders", "o1", 4, "Changed", "null");
+    stage_open(stage, 0);
+    stage_run(stage);
+    assert_int_equal(stage_handled(stage, "c1", "order/o1"), 0);
+    assert_int_equal(stage_handled(stage, "c1", "left order/o1"), 1);
+    assert_int_equal(stage_handled(stage, "c2", "order/o1"), 4);
+}
+
+static void a_move_meets_a_write_of_the_document_that_it_leaves(void **state)
+{
+    struct stage *stage = *state;
+    stage_send(stage, "orders", "o1", 1, "Created", "\"c1\"");
+    stage_open(stage, 0);
+    stage_run(stage);
+    stage_send(stage, "orders", "o1", 2, "Reassigned", "\"c2\"");
+    vf_memory_server_fault_commit(stage->server, VF_MEMORY_AT_WAIT);
+    stage_turn(stage, 0);
+    stage_write_customer(stage, "c1", true);
+    stage_run(stage);
+    assert_int_equal(stage_counts(stage, 0).conflicts, 1);
+    assert_int_equal(stage_handled(stage, "c1", "customer/x"), 1);
+    assert_int_equal(stage_handled(stage, "c1", "order/o1"), 0);
+    assert_int_equal(stage_handled(stage, "c2", "order/o1"), 2);
+}
+
+static void a_repeat_of_an_old_link_does_not_move_back(void **state)
+{
+    struct stage *stage = *state;
+    stage_send(stage, "orders", "o1", 1, "Created", "\"c1\"");
+    stage_send(stage, "orders", "o1", 2, "Reassigned", "\"c2\"");
+    stage_send(stage, "orders", "o1", 1, "Created", "\"c1\"");
+    stage_send(stage, "orders", "o1", 3, "Changed", "null");
+    stage_open(stage, 0);
+    stage_run(stage);
+    assert_int_equal(stage_handled(stage, "c2", "order/o1"), 3);
+    assert_int_equal(stage_handled(stage, "c1", "left order/o1"), 1);
+}
+
+static void who_moves_to_nowhere_and_back_misses_nothing(void **state)
+{
+    struct stage *stage = *state;
+    stage_send(stage, "orders", "o1", 1, "Created", "\"c1\"");
+    stage_send(stage, "orders", "o1", 2, "Reassigned", "null");
+    stage_send(stage, "orders", "o1", 3, "Changed", "null");
+    stage_send(stage, "orders", "o1", 3, "Changed", "null");
+    stage_send(stage, "orders", "o1", 4, "Reassigned", "\"c1\"");
+    stage_send(stage, "orders", "o1", 3, "Changed", "null");
+    stage_send(stage, "orders", "o1", 5, "Changed", "null");
+    stage_open(stage, 0);
+    stage_run(stage);
+    assert_goes_on(stage, "orders");
+    assert_int_equal(stage_handled(stage, "c1", "left order/o1"), 1);
+    assert_int_equal(stage_handled(stage, "c1", "order/o1"), 2); /* the part that left was thrown away */
+}
+
+/* --- deletes ------------------------------------------------------------------------------------------------------- */
+
+static void a_late_order_does_not_bring_back_what_was_deleted(void **state)
+{
+    struct stage *stage = *state;
+    stage_send(stage, "customers", "c1", 1, "Changed", "null");
+    stage_send(stage, "customers", "c1", 2, "Deleted", "null");
+    stage_open(stage, 0);
+    stage_run(stage);
+    stage_send(stage, "orders", "o1", 1, "Created", "\"c1\"");
+    stage_run(stage);
+    assert_int_equal(stage_presence(stage, "c1"), VF_HUSK_DELETED);
+    stage_send(stage, "customers", "c1", 3, "Changed", "null");
+    stage_run(stage);
+    assert_int_equal(stage_presence(stage, "c1"), VF_PRESENT);
+    assert_int_equal(stage_handled(stage, "c1", "customer/c1"), 1);
+    assert_int_equal(stage_handled(stage, "c1", "order/o1"), 0);
+    stage_send(stage, "orders", "o1", 2, "Changed", "null");
+    stage_run(stage);
+    assert_int_equal(stage_handled(stage, "c1", "order/o1"), 1);
+}
+
+/* It leaves one customer for another who is deleted: it is gone from both. */
+static void a_move_to_what_was_deleted_leaves_the_other(void **state)
+{
+    struct stage *stage = *state;
+    stage_send(stage, "orders", "o1", 1, "Created", "\"c1\"");
+    stage_send(stage, "customers", "c2", 1, "Deleted", "null");
+    stage_open(stage, 0);
+    stage_run(stage);
+    assert_int_equal(stage_presence(stage, "c2"), VF_HUSK_DELETED);
+    stage_send(stage, "orders", "o1", 2, "Reassigned", "\"c2\"");
+    stage_run(stage);
+    assert_int_equal(stage_presence(stage, "c2"), VF_HUSK_DELETED);
+    assert_int_equal(stage_handled(stage, "c1", "order/o1"), 0);
+    assert_int_equal(stage_handled(stage, "c1", "left order/o1"), 1);
+}
+
+static void a_deletion_and_an_order_at_the_same_moment_come_in_one_order(void **state)
+{
+    struct stage *stage = *state;
+    stage_send(stage, "customers", "c1", 1, "Changed", "null");
+    stage_send(stage, "orders", "o1", 1, "Created", "\"c1\"");
+    stage_open(stage, 0);
+    stage_open(stage, 1);
+    stage_run(stage);
+    stage_send(stage, "customers", "c1", 2, "Deleted", "null");
+    stage_send(stage, "orders", "o1", 2, "Changed", "null");
+    vf_memory_server_fault_commit(stage->server, VF_MEMORY_AT_WAIT);
+    stage_turn(stage, 0);
+    stage_turn(stage, 1);
+    stage_run(stage);
+    assert_int_equal(stage_presence(stage, "c1"), VF_HUSK_DELETED);
+    assert_int_equal(stage_next(stage, "orders"), 2);
+    assert_int_equal(stage_next(stage, "customers"), 2);
+}
+
+int main(void)
+{
+#define JOIN(function) cmocka_unit_test_setup_teardown(function, setup, stage_teardown)
+    const struct CMUnitTest tests[] = {
+        JOIN(what_waits_is_taken_in_by_whoever_writes_the_link),
+        JOIN(what_waits_is_in_the_commit_of_its_link),
+        JOIN(a_list_longer_than_a_batch_is_drained_in_parts),
+        JOIN(a_drain_that_meets_a_conflict_is_folded_again),
+        JOIN(a_link_and_who_begins_to_wait_for_it_do_not_miss_each_other),
+        JOIN(a_store_that_goes_back_waits_again),
+        JOIN(a_repeat_of_what_waits_waits_once),
+        JOIN(what_waits_does_not_care_whose_partition_it_came_from),
+        JOIN(what_waits_is_folded_by_the_script_that_was_adopted_meanwhile),
+        JOIN(what_waits_and_cannot_be_taken_in_stops_no_partition),
+        JOIN(a_full_list_makes_its_partition_wait),
+        JOIN(what_follows_an_aggregate_that_goes_nowhere_goes_nowhere),
+        JOIN(a_link_is_followed_once),
+        JOIN(a_link_through_itself_is_a_mistake),
+        JOIN(events_without_a_link_are_ignored_where_the_projection_says_so),
+        JOIN(events_without_a_link_stop_their_partition_where_the_projection_says_so),
+        JOIN(a_move_takes_along_what_was_there),
+        JOIN(a_move_meets_a_write_of_the_document_that_it_leaves),
+        JOIN(a_repeat_of_an_old_link_does_not_move_back),
+        JOIN(who_moves_to_nowhere_and_back_misses_nothing),
+        JOIN(a_late_order_does_not_bring_back_what_was_deleted),
+        JOIN(a_move_to_what_was_deleted_leaves_the_other),
+        JOIN(a_deletion_and_an_order_at_the_same_moment_come_in_one_order),
+    };
+    return cmocka_run_group_tests_name("joins", tests, NULL, NULL);
+}
