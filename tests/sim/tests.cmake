@@ -23,5 +23,4 @@ endif()
 vf_test(test_scenarios unit sim/test_scenarios.c sim/stage.c LIBS vf_sim vf_run vf_memory vf_core)
 
 # The same for links, moves, deletes and what waits.
-vf_test(test_joins unit sim/test_joins.c sim/stage.c sim/sim_operator.c sim/plain_projector.c sim/sim_clock.c
-        LIBS vf_run vf_memory vf_core)
+vf_test(test_joins unit sim/test_joins.c sim/stage.c LIBS vf_sim vf_run vf_memory vf_core)
