@@ -77,6 +77,7 @@ struct vf_fold {
     struct vf_bytes failed_aggregate; /* size 0 where the envelope could not be read */
     bool failed_room;                 /* limits.aside has been reached: no event is to blame */
     bool failed_drain;                /* what fails was held, not the row with which it was to be taken in */
+    size_t drained_before_failed;     /* events that had left lists before that one */
     bool failed_log;                  /* no event is to blame: the log is not the one that progress was taken from */
     struct vf_error error;
 };

@@ -448,6 +448,7 @@ static enum vf_code drain_list(struct vf_fold_state *run, struct vf_cached_aggre
         code = apply_held(run, list, &aside, error);
         if (code) {
             run->drain_failed = !run->store_failed && !run->must_settle && !run->stale;
+            run->fold->drained_before_failed = run->drained - 1;
             return vf_error_prefix(error, "%s/%d@%lld, held for %.*s", aside.partition.topic,
                                    (int)aside.partition.partition, (long long)aside.offset, (int)list->head.key.size,
                                    list->head.key.data);

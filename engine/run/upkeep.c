@@ -133,8 +133,15 @@ static bool drain_list(struct vf_worker *worker, struct vf_bytes list)
     struct vf_fold *fold = next_fold(worker);
     struct vf_fold_tools tools = vf_worker_tools(worker);
     tools.drain_apart = false; /* this is that batch */
-    return finish_apart(worker, fold, vf_fold_drain_list(fold, &tools, list, &worker->counts)) && worker->positioned &&
-           !worker->superseded;
+    enum vf_fold_outcome outcome = vf_fold_drain_list(fold, &tools, list, &worker->counts);
+    /* GUARD drain-before: what waits before an event that cannot be taken in would wait with it */
+    if (outcome == VF_FOLD_FAILED && fold->drained_before_failed > 0) {
+        tools.rows_max = fold->drained_before_failed;
+        vf_worker_discard(worker, fold->number);
+        fold = next_fold(worker);
+        outcome = vf_fold_drain_list(fold, &tools, list, &worker->counts);
+    }
+    return finish_apart(worker, fold, outcome) && worker->positioned && !worker->superseded;
 }
 
 /* GUARD drain-on: what is left of a list whose link is known waits for ever, as no event comes for it */

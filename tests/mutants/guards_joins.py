@@ -29,6 +29,11 @@ JOINING = [
     Guard("fresh-aside", [("if (code || !there)", "if (true)")], ["test_cli_get :a_token_for_what_is_held_is_not_fresh"]),
     Guard("get-expired", [("(!document->has_expires ||", "(true || !document->has_expires ||")], ["test_cli_get :what_has_expired_is_not_there"]),
     Guard("find-visible", [("if (!vf_document_is_visible(&find->opened, document)) {", "if (false) {")], ["test_cli_find :what_a_page_has_found_is_looked_at_again"]),
+    Guard(
+        "drain-before",
+        [("fold->drained_before_failed > 0", "false")],
+        ["test_joins :what_waits_and_cannot_be_taken_in_stops_no_partition"],
+    ),
     Guard("sweep-behind", [("if (!reached)", "if (false)")], [JOINS]),
     Guard("sweep-again", [("document->expires_ms < now_ms - SWEEP_LATE_MS", "true")], [JOINS]),
 ]

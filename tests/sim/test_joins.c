@@ -234,15 +234,17 @@ static void what_waits_is_folded_by_the_script_that_was_adopted_meanwhile(void *
 static void what_waits_and_cannot_be_taken_in_stops_no_partition(void **state)
 {
     struct stage *stage = *state;
-    stage_send(stage, "orders", "o1", 1, "Broken", "null");
-    stage_send(stage, "orders", "o1", 2, "Created", "\"c1\"");
-    stage_send(stage, "orders", "o1", 3, "Changed", "null");
+    stage->setups[0].batch.events_max = 20;
+    stage_send(stage, "orders", "o1", 1, "Changed", "null");
+    stage_send(stage, "orders", "o1", 2, "Broken", "null");
+    stage_send(stage, "orders", "o1", 3, "Created", "\"c1\"");
+    stage_send(stage, "orders", "o1", 4, "Changed", "null");
     stage_send(stage, "orders", "o2", 1, "Created", "\"c1\"");
     stage_open(stage, 0);
     stage_run(stage);
     assert_goes_on(stage, "orders");
-    assert_int_equal(stage_next(stage, "orders"), 4);
-    assert_int_equal(stage_handled(stage, "c1", "order/o1"), 1);
+    assert_int_equal(stage_next(stage, "orders"), 5);
+    assert_int_equal(stage_chain(stage, "c1", "order/o1"), chain_of((const int64_t[]){3, 1}, 2));
     assert_int_equal(stage_handled(stage, "c1", "order/o2"), 1);
     assert_int_equal(stage_waiting(stage, "order/o1"), 2);
 }

@@ -5,7 +5,7 @@ add_library(vf_sim STATIC ${sim_sources})
 target_include_directories(vf_sim PRIVATE ${CMAKE_CURRENT_SOURCE_DIR} ${ROOMS}/connectors)
 target_link_libraries(vf_sim PUBLIC vf_run vf_memory vf_core PRIVATE PkgConfig::CMOCKA)
 
-# The property test. ctest runs its thousand seeds; by hand: test_property SEEDS FIRST.
+# The property test. ctest runs its hundreds of seeds; by hand: test_property SEEDS FIRST.
 vf_test(test_property unit sim/test_property.c LIBS vf_sim vf_run vf_memory vf_core)
 
 # The same with the real projector; fewer seeds, as Lua takes its time.
