@@ -27,6 +27,7 @@
 #include "sim/sim_operator.h"
 #include "sim/sim_producer.h"
 #include "sim/sim_show.h"
+#include "sim/sim_sum.h"
 #include "sim/sim_view.h"
 
 #include <fcntl.h>
@@ -40,12 +41,6 @@
 #define SNAPSHOTS_MAX 8
 #define GROUP         "sim.view.memory.g1"
 #define ACTIONS       900
-
-/* What happened to the events of a kind of numbers, at the end of a run. */
-struct tally {
-    struct sim_tally model;
-    int64_t refused; /* that stopped their partition by their number, or by their id */
-};
 
 struct sim {
     uint64_t seed;
@@ -77,7 +72,7 @@ struct sim {
     size_t snapshot_count;
     struct vf_counts counts;
     int64_t checks;
-    struct tally tallies[SIM_KINDS];
+    struct sim_kind_tally tallies[SIM_KINDS];
     char trace[64][48]; /* the last actions */
     size_t traced;
 };
@@ -652,25 +647,15 @@ static void heal(struct sim *sim)
     catch_up(sim);
 }
 
-/* All runs together. */
-struct sum {
-    struct vf_counts counts;
-    int64_t checks;
-    struct tally tallies[SIM_KINDS];
-    struct sim_situations situations;
-    int64_t adoptions;
-    int64_t drops;
-};
-
-static void add_tallies(struct sum *sum, const struct sim *sim)
+static void add_tallies(struct sim_sum *sum, const struct sim *sim)
 {
     sum->adoptions += sim->operator.adoptions;
     sum->drops += sim->operator.drops;
 #define ADD_SITUATION(name) sum->situations.name += sim->model.situations.name;
     SIM_SITUATIONS(ADD_SITUATION)
     for (size_t kind = 0; kind < SIM_KINDS; kind++) {
-        struct tally *to = &sum->tallies[kind];
-        const struct tally *from = &sim->tallies[kind];
+        struct sim_kind_tally *to = &sum->tallies[kind];
+        const struct sim_kind_tally *from = &sim->tallies[kind];
         to->model.taken += from->model.taken;
         to->model.siblings += from->model.siblings;
         to->model.by_number += from->model.by_number;
@@ -679,7 +664,7 @@ static void add_tallies(struct sum *sum, const struct sim *sim)
     }
 }
 
-static void run(uint64_t seed, bool cold, struct sum *sum)
+static void run(uint64_t seed, bool cold, struct sim_sum *sum)
 {
     struct sim *sim = vf_calloc(1, sizeof *sim);
     sim->seed = seed;
@@ -721,48 +706,6 @@ static void run(uint64_t seed, bool cold, struct sum *sum)
     free(sim);
 }
 
-/* A run in which nothing went wrong proves nothing. */
-static bool has_seen_every_fault(const struct sum *sum)
-{
-    const struct vf_counts *counts = &sum->counts;
-    printf("adoptions %lld, drops %lld\n", (long long)sum->adoptions, (long long)sum->drops);
-    return counts->conflicts && counts->refolds && counts->unknown && counts->lost_replies && counts->rewinds &&
-           counts->rebalances && counts->stops && counts->store_losses && counts->frozen && counts->superseded &&
-           counts->evicted && sum->adoptions && sum->drops;
-}
-
-/* Nor does a kind of numbers whose repeats, siblings and impossible numbers never came. */
-static bool has_seen_every_number(const struct tally tallies[SIM_KINDS])
-{
-    bool complete = true;
-    for (enum sim_kind kind = 0; kind < SIM_KINDS; kind++) {
-        const struct tally *tally = &tallies[kind];
-        const struct sim_tally *model = &tally->model;
-        bool by_number = kind != SIM_OFFSET && kind != SIM_WINDOW;
-        bool by_id = kind == SIM_REVISION || kind == SIM_WINDOW;
-        if (kind_wanted != SIM_KINDS && kind_wanted != kind)
-            continue;
-        printf("%s: taken in %lld, repeats told by number %lld, by id %lld, siblings %lld, refused %lld\n",
-               sim_kind_names[kind], (long long)model->taken, (long long)model->by_number, (long long)model->by_id,
-               (long long)model->siblings, (long long)tally->refused);
-        complete &= model->taken && !model->by_number == !by_number && !model->by_id == !by_id &&
-                    !model->siblings == (kind != SIM_REVISION) && !tally->refused == (kind == SIM_OFFSET);
-    }
-    return complete;
-}
-
-/* Nor one in which nothing had to wait, moved or went away. */
-static bool has_seen_every_situation(const struct sum *sum)
-{
-    bool complete = true;
-#define PRINT_SITUATION(name)                                   \
-    printf(" %s %lld", #name, (long long)sum->situations.name); \
-    complete &= sum->situations.name > 0;
-    SIM_SITUATIONS(PRINT_SITUATION)
-    printf("\n");
-    return complete;
-}
-
 static void read_arguments(int count, char **arguments)
 {
     for (int i = 3; i < count; i++) {
@@ -781,19 +724,14 @@ int main(int count, char **arguments)
     uint64_t first = count > 2 ? strtoull(arguments[2], NULL, 10) : 1;
     read_arguments(count, arguments);
     vf_log_setup(VF_LOG_INFO, VF_LOG_LOGFMT, verbose ? 1 : open("/dev/null", O_WRONLY));
-    struct sum sum = {0};
+    struct sim_sum sum = {0};
     setvbuf(stdout, NULL, _IOLBF, 0);
     for (uint64_t seed = first; seed < first + seeds; seed++) {
         run(seed, false, &sum);
         run(seed, true, &sum);
     }
-    printf("%llu seeds, cold and warm: %lld states compared;", (unsigned long long)seeds, (long long)sum.checks);
-#define PRINT(name) printf(" %s %lld", #name, (long long)sum.counts.name);
-    VF_COUNTS(PRINT)
-    printf("\n");
-    bool complete = has_seen_every_number(sum.tallies) & has_seen_every_fault(&sum);
-    if (!joins_unwanted)
-        complete &= has_seen_every_situation(&sum);
+    printf("%llu seeds, cold and warm: ", (unsigned long long)seeds);
+    bool complete = sim_sum_print(&sum, kind_wanted, !joins_unwanted);
     if (seeds >= 100 && !complete) {
         printf("something that the test is about never happened\n");
         return 1;

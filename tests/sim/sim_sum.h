@@ -1,0 +1,29 @@
+/*
+ * What all runs of the property test have come to, together: a test in which something never happened proves nothing of it.
+ */
+#ifndef VF_SIM_SUM_H
+#define VF_SIM_SUM_H
+
+#include "run/counts.h"
+#include "sim/sim_model.h"
+
+/* What happened to the events of a kind of numbers, at the end of a run. */
+struct sim_kind_tally {
+    struct sim_tally model;
+    int64_t refused; /* that stopped their partition by their number, or by their id */
+};
+
+/* All runs together. */
+struct sim_sum {
+    struct vf_counts counts;
+    int64_t checks;
+    struct sim_kind_tally tallies[SIM_KINDS];
+    struct sim_situations situations;
+    int64_t adoptions;
+    int64_t drops;
+};
+
+/* Prints it. Whether everything has happened that the test is about: of numbers, those of the kind, or with SIM_KINDS all. */
+bool sim_sum_print(const struct sim_sum *sum, enum sim_kind kind_wanted, bool joins);
+
+#endif
