@@ -140,7 +140,8 @@ def a_redis_user_without_a_right_is_told_which():
     # +function|list is enough for open where the functions are loaded already, as they are after the first look.
     rights = [
         "+fcall", "+fcall_ro", "+function|load", "+function|list", "+info", "+select", "+time", "+get", "+set", "+exists",
-        "+unlink", "+hget", "+hmget", "+hset", "+hdel", "+hlen", "+hgetall", "+publish",
+        "+unlink", "+hget", "+hmget", "+hset", "+hdel", "+hlen", "+hgetall", "+zadd", "+zrem",
+        "+zremrangebylex", "+zcard", "+zcount", "+zlexcount", "+zrange", "+zrandmember", "+publish",
     ]  # fmt: skip
     with World("lint-rights", workers=1) as world:
         url = harness.address("VIEWFOLD_REDIS")
@@ -155,7 +156,7 @@ def a_redis_user_without_a_right_is_told_which():
                 status, found, text = lint(config)
                 check(status == 0, f"the rights that viewfold asks for are enough: {status} {found} {text}")
                 check(client.dbsize() == before, "lint wrote something")
-                for right in ("hset", "unlink", "get", "fcall", "hgetall"):
+                for right in ("hset", "unlink", "get", "fcall", "hgetall", "zadd", "zrandmember"):
                     client.execute_command("ACL", "SETUSER", user, f"-{right}")
                     status, found, text = lint(config)
                     check(status == 1 and has(found, "cache", right), f"-{right}: {status} {found} {text}")
