@@ -10,6 +10,8 @@ Everything happens in a copy of the checkout's tracked files, .dev/mutated. ./de
 """
 
 import argparse
+import hashlib
+import json
 import os
 import re
 import shlex
@@ -27,6 +29,7 @@ CHECKOUT = Path(__file__).resolve().parents[2]
 TREE = CHECKOUT / ".dev" / "mutated"  # not in .dev/mutants, which ./dev removes with the servers
 BUILD = TREE / "build"
 FILTER = BUILD / "test_filter.so"
+NOTICED = CHECKOUT / ".dev" / "mutants.json"  # what the last run has found, and on which sources, for --resume
 
 # Preloaded, it lets a cmocka program run one of its tests. What that starts in turn is left alone.
 FILTER_SOURCE = """
@@ -155,6 +158,28 @@ def copy_checkout(files):
             continue
         if str(path.relative_to(TREE)) not in wanted:
             path.unlink()
+
+
+class Noticed:
+    """Which guards were noticed on these very sources, and by what: kept after each, so that a run can be gone on with."""
+
+    def __init__(self, files, resume):
+        digest = hashlib.sha256()
+        for name in sorted(files):
+            if not name.endswith(".md"):
+                digest.update(name.encode() + b"\0" + (CHECKOUT / name).read_bytes() + b"\0")
+        self.sources = digest.hexdigest()
+        self.by = {}
+        if resume and NOTICED.exists():
+            kept = json.loads(NOTICED.read_text(encoding="utf-8"))
+            if kept["sources"] == self.sources:
+                self.by = kept["by"]
+            else:
+                print("the sources have changed since: all guards are tried")
+
+    def add(self, name, by):
+        self.by[name] = by
+        NOTICED.write_text(json.dumps({"sources": self.sources, "by": self.by}, indent=1), encoding="utf-8")
 
 
 def configure():
@@ -336,6 +361,9 @@ def read_arguments():
         "--list", action="store_true", help="the guards, where they are, and the tests that are tried; nothing is run"
     )
     parser.add_argument(
+        "--resume", action="store_true", help="go on where the last run ended, if the sources are the same to the letter"
+    )
+    parser.add_argument(
         "--keep", action="store_true", help="leave the copy (.dev/mutated) with the last of them taken out"
     )
     return parser.parse_args()
@@ -367,15 +395,20 @@ def main():
         print(f"{len(chosen)} guards")
         return 0
 
-    tests = {text: Test(text) for guard in chosen for text in guard.tests}
+    before = Noticed(files, arguments.resume)
+    tests = {text: Test(text) for guard in chosen if guard.name not in before.by for text in guard.tests}
     started = time.monotonic()
     copy_checkout(files)
     configure()
-    seconds = check_sanity(list(tests.values()))
+    seconds = check_sanity(list(tests.values())) if tests else {}
     print(f"without mutation {len(tests)} tests pass, in {sum(seconds.values()):.0f} s")
     noticed, survived = 0, []
     for guard in chosen:
         print(f"{guard.name}: {marks[guard.name].prevents}")
+        if guard.name in before.by:
+            noticed += 1
+            print(f"    noticed before by {before.by[guard.name]}")
+            continue
         try:
             found = try_guard(guard, marks[guard.name], tests, seconds)
         except NoBuild as problem:
@@ -385,7 +418,9 @@ def main():
         if found:
             test, what, took = found
             noticed += 1
-            print(f"    noticed by {test.text}{'' if what in test.text else ': ' + what} ({took:.1f} s)")
+            by = f"{test.text}{'' if what in test.text else ': ' + what} ({took:.1f} s)"
+            before.add(guard.name, by)
+            print(f"    noticed by {by}")
         else:
             survived.append(guard.name)
             print(f"    SURVIVED: {', '.join(guard.tests)} noticed nothing")
