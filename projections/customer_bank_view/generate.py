@@ -55,7 +55,7 @@ class Bank:
 
     def open_account(self):
         account = self._new("a")
-        lost = not self.accounts or self.random.random() < 0.02
+        lost = not self.history.lost or self.random.random() < 0.03
         if lost:
             self.history.lose("account", account)
         data = {
@@ -64,9 +64,10 @@ class Bank:
             "currency": self.random.choice(["EUR", "NOK"]),
         }
         self.history.happen(ACCOUNTS, "account", account, "AccountOpened", data)
-        self.accounts.append(account)
         if lost:
             self.issue_card(account)
+        else:
+            self.accounts.append(account)
 
     def of_account(self):
         place = self.random.randrange(len(self.accounts))
