@@ -169,10 +169,10 @@ static void rfc_1123_is_read(void **state)
     }
 }
 
-static void every_day_of_10000_years_has_its_name(void **state)
+static void the_days_of_10000_years_have_their_names(void **state)
 {
     (void)state;
-    for (int64_t day = -719528; day <= 2932896; day += 3) {
+    for (int64_t day = -719528; day <= 2932896; day += 31) {
         time_t seconds = (time_t)day * 86400;
         struct tm tm;
         char text[64];
@@ -230,7 +230,7 @@ int main(void)
         cmocka_unit_test(a_leap_second_is_the_next_day),
         cmocka_unit_test(what_is_no_rfc_3339_is_refused),
         cmocka_unit_test(rfc_1123_is_read),
-        cmocka_unit_test(every_day_of_10000_years_has_its_name),
+        cmocka_unit_test(the_days_of_10000_years_have_their_names),
         cmocka_unit_test(times_beyond_four_digit_years_are_clamped),
         cmocka_unit_test(every_day_of_10000_years_agrees_with_the_c_library),
     };
