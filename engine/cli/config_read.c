@@ -293,6 +293,24 @@ static void read_topic(struct reading *reading, const struct vf_config_envelopes
     };
 }
 
+/* Offsets of two topics are not comparable: a topic of them whose kind is in each record has none that another one fixes. */
+static void keep_kinds_apart(struct reading *reading, struct vf_topic_entry *topics, size_t count)
+{
+    for (size_t i = 0; i < count; i++) {
+        struct vf_envelope *envelope = &topics[i].envelope;
+        if (envelope->kind || envelope->numbers != VF_NUMBERS_OFFSET) {
+            continue;
+        }
+        const char **kinds = vf_arena_calloc(reading->arena, count, sizeof *kinds);
+        for (size_t j = 0; j < count; j++) {
+            if (topics[j].envelope.kind && strcmp(topics[j].topic, topics[i].topic) != 0) {
+                kinds[envelope->other_kind_count++] = topics[j].envelope.kind;
+            }
+        }
+        envelope->other_kinds = kinds;
+    }
+}
+
 static void read_topics(struct reading *reading, const struct vf_node *named, const struct vf_node *list)
 {
     const struct vf_config_envelopes *envelopes = vf_config_envelopes_read(named, reading->arena, reading->findings);
@@ -301,6 +319,7 @@ static void read_topics(struct reading *reading, const struct vf_node *named, co
     for (const struct vf_node *node = list && list->kind == VF_NODE_MAP ? list->first : NULL; node; node = node->next) {
         read_topic(reading, envelopes, node, &topics[count++]);
     }
+    keep_kinds_apart(reading, topics, count);
     reading->config->topics = topics;
     reading->config->topic_count = count;
 }

@@ -284,6 +284,13 @@ static enum vf_code read_kind(const struct vf_envelope_reading *reading, char di
     if (memchr(kind.data, '/', kind.size))
         return vf_fail(reading->error, VF_E_DATA, "%s holds a '/': %.*s", place_of(reading, VF_PART_KIND, place),
                        vf_envelope_shown(kind), kind.data);
+    for (size_t i = 0; i < reading->envelope->other_kind_count; i++)
+        /* GUARD other-kinds: offsets of this topic would be compared with those of the topic whose kind it is */
+        if (vf_bytes_is(kind, reading->envelope->other_kinds[i]))
+            return vf_fail(reading->error, VF_E_DATA,
+                           "%s is %s, and another topic in viewfold.yaml has that kind: offsets of two topics are not "
+                           "comparable, so such a kind comes from one topic only",
+                           place_of(reading, VF_PART_KIND, place), reading->envelope->other_kinds[i]);
     *ret_kind = kind;
     return VF_OK;
 }

@@ -85,7 +85,9 @@ enum vf_tombstone {
 
 /* All zero but `first` is the default envelope: a JSON value {"kind","id","version","event_id","type","time","data"}. */
 struct vf_envelope {
-    const char *kind; /* fixed by the topic, or NULL: read from the record */
+    const char *kind;               /* fixed by the topic, or NULL: read from the record, */
+    const char *const *other_kinds; /* which then is none of these: they are other topics' (of `offset` numbers only) */
+    size_t other_kind_count;
     enum vf_numbers numbers;
     int64_t first; /* the first number of a sequence */
     bool history_partial;

@@ -43,6 +43,17 @@ static const char *numbers_name(enum vf_numbers numbers)
     return numbers == VF_NUMBERS_OFFSET ? "offsets" : numbers == VF_NUMBERS_ORDERED ? "`ordered`" : "a `revision`";
 }
 
+/* Whether no record of a topic whose kind is in each record is read as one of this kind. */
+static bool refuses(const struct vf_envelope *envelope, const char *kind)
+{
+    for (size_t i = 0; i < envelope->other_kind_count; i++) {
+        if (strcmp(envelope->other_kinds[i], kind) == 0) {
+            return true;
+        }
+    }
+    return false;
+}
+
 /* Whether one aggregate's events may come from both topics although only a sequence would put them in order: between topics
  * there is no order, and what comes late is taken for a duplicate. Of offsets it is enough that they may: they are not even
  * comparable. */
@@ -51,10 +62,11 @@ static bool may_mix(const struct vf_envelope *one, const struct vf_envelope *oth
     if (one->numbers == VF_NUMBERS_SEQUENCE) {
         return false;
     }
-    if (!one->kind || !other->kind) {
-        return one->numbers == VF_NUMBERS_OFFSET;
+    if (one->kind && other->kind) {
+        return strcmp(one->kind, other->kind) == 0;
     }
-    return strcmp(one->kind, other->kind) == 0;
+    const struct vf_envelope *fixed = one->kind ? one : other, *open = one->kind ? other : one;
+    return one->numbers == VF_NUMBERS_OFFSET && !(fixed->kind && refuses(open, fixed->kind));
 }
 
 static enum vf_code check_kinds(const char *projection, const struct vf_topic_entry *one,

@@ -126,6 +126,37 @@ static void topics_that_share_a_kind_without_a_sequence_are_found(void **state)
                                        "kind: such a kind comes from one topic only"));
 }
 
+/* Of offset numbers: a kind that is in each record is none that another topic has; more cannot be known before. */
+static void a_kind_in_each_record_is_no_other_topics(void **state)
+{
+    struct scene *scene = *state;
+    char words[128];
+    scene_write(scene, "viewfold.yaml",
+                CONFIG("cards: {envelope: eventuate-tram}, accounts: {kind: account, envelope: cloudevents}, more: {}",
+                       "  - {script: p.lua}\n"));
+    scene_write(
+        scene, "p.lua",
+        "return { name = 'p', topics = {'cards', 'accounts'}, key = { card = own, account = own }, on = {} }\n");
+    scene_write(scene, "sample",
+                "{\"topic\":\"cards\",\"value\":{\"payload\":\"{}\",\"headers\":{\"event-aggregate-type\":\"card\","
+                "\"event-aggregate-id\":\"1\",\"ID\":\"a\",\"event-type\":\"T\"}}}\n"
+                "{\"topic\":\"cards\",\"value\":{\"payload\":\"{}\",\"headers\":{\"event-aggregate-type\":\"account\","
+                "\"event-aggregate-id\":\"1\",\"ID\":\"a\",\"event-type\":\"T\"}}}\n");
+    snprintf(words, sizeof words, "lint --sample %s/sample", scene->folder);
+    assert_int_equal(scene_run(scene, words), 1);
+    assert_non_null(strstr(scene->out, "sample:1: note: cards: card/1@1 T, "));
+    assert_non_null(strstr(scene->out,
+                           "sample:2: cards: eventuate-tram: /headers/event-aggregate-type (kind) is account, "
+                           "and another topic in viewfold.yaml has that kind: "));
+    assert_non_null(strstr(scene->err, ": 1 finding, "));
+
+    /* Of a topic without a word about its kinds, and of a second one of offsets, nothing is known. */
+    scene_write(scene, "p.lua", "return { name = 'p', topics = {'cards', 'more'}, key = { card = own }, on = {} }\n");
+    assert_int_equal(lint(scene, "", NULL), 1);
+    assert_non_null(
+        strstr(scene->out, "p reads cards, whose numbers are offsets, and more, which may hold the same kind"));
+}
+
 static void kinds_and_routes_are_compared(void **state)
 {
     struct scene *scene = *state;
@@ -355,6 +386,7 @@ int main(void)
         LINT_TEST(all_findings_of_all_files_are_told),
         LINT_TEST(machines_get_a_line_of_json_a_finding),
         LINT_TEST(topics_that_share_a_kind_without_a_sequence_are_found),
+        LINT_TEST(a_kind_in_each_record_is_no_other_topics),
         LINT_TEST(kinds_and_routes_are_compared),
         LINT_TEST(what_only_shows_between_projections_is_found),
         LINT_TEST(paths_are_files_and_folders),

@@ -42,6 +42,11 @@ FOLD = [
         ["test_core_preset"],
     ),
     Guard(
+        "other-kinds",
+        [("if (vf_bytes_is(kind, reading->envelope->other_kinds[i]))", "if (kind.size == 0)")],
+        ["test_cli_lint"],
+    ),
+    Guard(
         "parsed-since",
         [("    reading->root.document = NULL; /* of a value", "    /* of a value")],
         ["test_core_preset"],
