@@ -141,7 +141,7 @@ struct vf_projector_type {
     const char *name; /* "lua" */
 
     /* Loads the script `main_name` and what it requires. VF_E_CONFIG with file:line and what to do for anything wrong in
-     * it, also for what has been decided and is not built ("... is not built yet"). `log` may be NULL. */
+     * it. `log` may be NULL. */
     VF_MUSTCHECK enum vf_code (*open)(const char *main_name, const struct vf_script_reader *reader,
                                       const struct vf_projector_limits *limits, vf_projector_log *log, void *log_self,
                                       struct vf_projector **ret_projector, struct vf_error *error);

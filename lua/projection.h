@@ -1,6 +1,6 @@
 /*
  * The table that a projection's file returns: read and checked once, at load. What is wrong is said with file and line,
- * what has been decided and is not built yet is refused by name, and a mistyped field is told the nearest right one.
+ * and a mistyped field is told the nearest right one.
  */
 #ifndef VF_LUA_PROJECTION_H
 #define VF_LUA_PROJECTION_H

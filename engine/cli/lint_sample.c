@@ -114,14 +114,15 @@ static void add_documents(struct vf_buffer *out, const struct vf_routed *routed)
 }
 
 /* The event's handler, or that there is none, which is right for many types and a slip for some. */
-static void add_handler(struct vf_buffer *out, const struct looking *looking, const struct vf_projector *projector,
+static void add_handler(struct vf_buffer *out, const struct looking *looking, const struct vf_projection *projection,
                         const struct vf_event *event)
 {
-    const struct vf_projection *projection = looking->type->describe(projector);
     const char *near = NULL;
     const char *type = vf_arena_copy(looking->arena, event->type).data;
-    if (looking->type->handles(projector, event)) {
-        vf_buffer_printf(out, ", on.%s", type);
+    size_t found = vf_projection_handler(projection, event->kind, event->type);
+    if (found < projection->handler_count) {
+        const char *kind = projection->handlers[found].kind;
+        vf_buffer_printf(out, ", on.%s%s%s", kind ? kind : "", kind ? "." : "", type);
         return;
     }
     for (size_t i = 0; i < projection->handler_count; i++) {
@@ -174,7 +175,10 @@ static bool add_projection(struct vf_buffer *out, struct looking *looking, struc
         vf_buffer_printf(out, "; %s: ", projection->name);
         add_documents(out, &routed);
     }
-    add_handler(out, looking, projector, event);
+    add_handler(out, looking, projection, event);
+    if (!vf_bytes_equal(read->type, event->type)) {
+        vf_buffer_printf(out, ", upcast from %.*s", (int)read->type.size, read->type.data);
+    }
     return true;
 }
 

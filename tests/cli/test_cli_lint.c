@@ -353,6 +353,41 @@ static void a_sample_says_what_becomes_of_each_record(void **state)
     assert_non_null(strstr(scene->err, "1 configuration, 2 scripts, 11 records: 5 findings, "));
 }
 
+static void a_sample_says_what_an_upcast_and_a_link_make_of_a_record(void **state)
+{
+    struct scene *scene = *state;
+    char words[128];
+    scene_write(scene, "viewfold.yaml",
+                "kafka: {brokers: k}\nstores: {c: {redis: \"redis://r:1/0\"}}\nprojections: [{script: p.lua}]\n");
+    scene_write(scene, "p.lua",
+                "return { name = 'p', topics = {'t'}, key = { account = link { Opened = 'customer' },\n"
+                "  card = link { Issued = through('account', 'account') } }, upcast = {\n"
+                "  Created = function(e) e.type = 'Opened' e.data.customer = e.data.owner end,\n"
+                "  Broken = function(e) return e end },\n"
+                "  on = { Opened = function() end, card = { Issued = function() end } } }\n");
+    scene_write(
+        scene, "sample",
+        "{\"topic\":\"t\",\"value\":{\"kind\":\"account\",\"id\":7,\"version\":1,\"type\":\"Created\",\"data\":{\"owner\":5}}}\n"
+        "{\"topic\":\"t\",\"value\":{\"kind\":\"card\",\"id\":8,\"version\":1,\"type\":\"Issued\",\"data\":{\"account\":7}}}\n"
+        "{\"topic\":\"t\",\"value\":{\"kind\":\"account\",\"id\":7,\"version\":2,\"type\":\"Issued\",\"data\":{}}}\n"
+        "{\"topic\":\"t\",\"value\":{\"kind\":\"account\",\"id\":7,\"version\":3,\"type\":\"Broken\",\"data\":{}}}\n");
+    snprintf(words, sizeof words, "lint --sample %s/sample", scene->folder);
+    assert_int_equal(scene_run(scene, words), 1);
+    static const char *const wanted[] = {
+        "1: note: t: account/7@1 Created, 2026-01-01T00:00:00.000Z; p: document 5, on.Opened, upcast from Created\n",
+        "2: note: t: card/8@1 Issued, 2026-01-01T00:00:01.000Z; p: the document that account/7 is linked to, on.card.Issued\n",
+        "3: note: t: account/7@2 Issued, 2026-01-01T00:00:02.000Z; p: the document of its link, no handler for Issued\n",
+        "4: p: p.lua:4: upcast.Broken returns a userdata: an upcast changes e.type and e.data and returns nothing",
+    };
+    for (size_t i = 0; i < sizeof wanted / sizeof wanted[0]; i++) {
+        char line[512];
+        snprintf(line, sizeof line, "%s/sample:%s", scene->folder, wanted[i]);
+        if (!strstr(scene->out, line)) {
+            fail_msg("%s is not in:\n%s", line, scene->out);
+        }
+    }
+}
+
 static void a_sample_goes_with_a_configuration_that_is_right(void **state)
 {
     struct scene *scene = *state;
@@ -392,6 +427,7 @@ int main(void)
         LINT_TEST(paths_are_files_and_folders),
         LINT_TEST(a_broken_file_is_a_finding),
         LINT_TEST(a_sample_says_what_becomes_of_each_record),
+        LINT_TEST(a_sample_says_what_an_upcast_and_a_link_make_of_a_record),
         LINT_TEST(a_sample_goes_with_a_configuration_that_is_right),
         LINT_TEST(what_the_log_still_holds_is_looked_at),
         LINT_TEST(a_topic_that_this_login_may_not_read_is_an_error),

@@ -48,8 +48,6 @@ def steady(text):
     """Without what a run's speed decides, and without the ends of messages that are the engine's own."""
     for begins in (
         r": a gap: version \d+ came after \d+",
-        r": its link is not known",
-        r" would move to \"b\"",
         r"`count` is assigned to",
         r"more than 10000000 instructions",
     ):
@@ -98,6 +96,11 @@ def numbers_are_what_tokens_say():
 @case
 def failures_are_shown_as_differences_with_types():
     output("reports.txt", 1, "reports.lua", "--coverage")
+
+
+@case
+def coverage_tells_handlers_of_a_kind_links_and_upcasts_apart():
+    output("covered.txt", 0, "covered.lua", "--coverage")
 
 
 @case
