@@ -145,6 +145,12 @@ class MongoDB:
         found = self.database[view].find({sort: {"$ne": None}, **where}, {sort: 1}).sort([(sort, 1), ("_id", 1)])
         return [(_sort_value(document[sort]), document["_id"]) for document in found]
 
+    def plan(self, view, where, sort, direction):
+        """How the server answers a question in the order of a field: the stages of its plan, with the index that one uses."""
+        order = {"$sort": {sort: direction, "_id": direction}}
+        question = {"aggregate": view, "pipeline": [{"$match": where}, order, {"$limit": 5}], "cursor": {}}
+        return _stages(self.database.command({"explain": question, "verbosity": "queryPlanner"}))
+
     def held(self, view):
         return self.database[f"{view}.g1.aside"].count_documents({})
 
@@ -155,6 +161,15 @@ def _body(document):
         for name, value in document.items()
         if not name.startswith("_")
     }
+
+
+def _stages(plan):
+    if isinstance(plan, list):
+        return [stage for part in plan for stage in _stages(part)]
+    if not isinstance(plan, dict):
+        return []
+    own = [" ".join(filter(None, (plan["stage"], plan.get("indexName"))))] if "stage" in plan else []
+    return own + [stage for name, part in plan.items() if name != "rejectedPlans" for stage in _stages(part)]
 
 
 def _sort_value(value):

@@ -34,6 +34,7 @@ def every_sample_is_right_under_kills_and_rebalances():
         counts = fleet.summary()
         documents, entries, held = world.compare()
         check_questions(world)
+        check_plans(world)
         print(f"     {documents} documents, {entries} index entries: in both stores as the models have them; {held} events held")
         check(counts["kills"] >= 2, f"only {counts['kills']} kills")
         check(counts["duplicates"] > 0, "no duplicate was skipped, though the log has repeats")
@@ -58,6 +59,18 @@ def check_questions(world):
             check(done.returncode == 0, f"find {view} {' '.join(question)} ended with {done.returncode}: {done.stderr}")
             found = [json.loads(line)["id"] for line in done.stdout.splitlines()]
             check(found == wanted, f"{store}: find {view} {' '.join(question)} gives {found}, and not {wanted}")
+
+
+def check_plans(world):
+    """MongoDB answers the same questions, put to the view in words, from the indexes, without sorting."""
+    reader = world.readers["documents"]
+    for view, index, where, sort, direction in (
+        ("recent_customers", "valuable", {"valuable": True, "created": {"$ne": None}}, "created", -1),
+        ("order_saga", "stuck", {"stuck_since": {"$ne": None}}, "stuck_since", 1),
+        ("order_saga", "stuck_at", {"step": "AWAITING_REFUND", "stuck_since": {"$ne": None}}, "stuck_since", 1),
+    ):
+        plan = reader.plan(view, where, sort, direction)
+        check(f"IXSCAN {index}" in plan and "SORT" not in plan, f"{view} by {index}: MongoDB's plan is {plan}")
 
 
 def event(topic, kind, identity, version, event_type, data=None):
