@@ -377,49 +377,6 @@ static void a_list_is_all_or_nothing_with_the_rest(void **state)
     }
 }
 
-static void lose(struct scene *scene, enum vf_contract_loss loss)
-{
-    enum { ROUNDS = 2 };
-    scene_fill_list(scene, "account/9", 100, 2);
-    for (int64_t round = 0; round < ROUNDS; round++) {
-        struct vf_progress from = load_row(scene, "orders", 0).progress;
-        struct draft draft = take_first(scene, "account/9", 1);
-        draft.aggregates[0].next.aside_to++;
-        draft_aside(&draft, scene_aside(scene, "account/9", draft.aggregates[0].next.aside_to - 1, 1000 + round));
-        draft_progress(&draft, "orders", 0, from, a_progress(from.next + 1));
-        struct picture before = picture_take(scene, &draft);
-        bool sure = contract_under_test->kill_connection(contract_under_test->self, scene->store, loss);
-        enum vf_outcome outcome = draft_send(&draft, scene->store);
-        assert_true(outcome == VF_UNKNOWN || outcome == VF_COMMITTED);
-        scene_reopen(scene, &scene->store);
-        bool happened = load_row(scene, "orders", 0).progress.next == from.next + 1;
-        if (outcome == VF_COMMITTED)
-            assert_true(happened);
-        if (sure && outcome == VF_UNKNOWN)
-            assert_int_equal(happened, loss == VF_LOSE_AFTER);
-        assert_int_equal(scene_list_at(scene, "orders", 0, 1000 + round) != NULL, happened);
-        assert_int_equal(scene_list_at(scene, "orders", 0, draft.taken[0].offset) == NULL, happened);
-        assert_int_equal(scene_load_total(scene, "orders", 0).count, 2);
-        struct picture after = picture_take(scene, &draft);
-        if (!happened)
-            assert_same_picture(&before, &after);
-        else
-            assert_same_aside(&after.asides[1], &draft.asides[0]);
-    }
-}
-
-static void lists_of_a_commit_lost_on_its_way_there(void **state)
-{
-    if (contract_under_test->kill_connection)
-        lose(*state, VF_LOSE_BEFORE);
-}
-
-static void lists_of_a_commit_whose_reply_was_lost(void **state)
-{
-    if (contract_under_test->kill_connection)
-        lose(*state, VF_LOSE_AFTER);
-}
-
 /* ---- by partition and offset ---- */
 
 static void what_is_aside_is_told_by_partition_and_offset(void **state)
@@ -575,8 +532,6 @@ int contract_aside_run(const char *group)
         SCENE_TEST(taking_and_appending_at_once_conflict),
         SCENE_TEST(a_record_that_is_only_consulted_notices_what_comes_into_its_list),
         SCENE_TEST(a_list_is_all_or_nothing_with_the_rest),
-        SCENE_TEST(lists_of_a_commit_lost_on_its_way_there),
-        SCENE_TEST(lists_of_a_commit_whose_reply_was_lost),
         SCENE_TEST(what_is_aside_is_told_by_partition_and_offset),
         SCENE_TEST(another_view_has_its_own_lists),
         SCENE_TEST(records_that_drain_are_found),

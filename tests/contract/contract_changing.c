@@ -600,15 +600,6 @@ static void other_views_keep_theirs_when_one_is_dropped(void **state)
     assert_rich(scene, 1);
 }
 
-int contract_drop_run(const char *group)
-{
-    const struct CMUnitTest tests[] = {
-        SCENE_TEST(dropping_removes_lists_index_entries_and_what_is_due),
-        SCENE_TEST(other_views_keep_theirs_when_one_is_dropped),
-    };
-    return cmocka_run_group_tests_name(group, tests, NULL, NULL);
-}
-
 int contract_changing_run(const char *group)
 {
     const struct CMUnitTest tests[] = {
@@ -625,6 +616,8 @@ int contract_changing_run(const char *group)
         SCENE_TEST(what_was_dropped_is_made_anew_by_a_new_start_only),
         SCENE_TEST(a_removal_that_was_taken_over_removes_nothing_any_more),
         SCENE_TEST(all_entries_are_listed),
+        SCENE_TEST(dropping_removes_lists_index_entries_and_what_is_due),
+        SCENE_TEST(other_views_keep_theirs_when_one_is_dropped),
     };
     return cmocka_run_group_tests_name(group, tests, NULL, NULL);
 }

@@ -581,41 +581,6 @@ static void a_commit_that_did_not_go_through_leaves_the_entries(void **state)
     scene_freeze(scene, false);
 }
 
-static void lose(struct scene *scene, enum vf_contract_loss loss)
-{
-    must_write(scene, row(scene, "a", shops[0].json));
-    for (int round = 0; round < 2; round++) {
-        struct vf_document base = load_document(scene, "a");
-        struct vf_progress from = load_row(scene, "orders", 0).progress;
-        struct draft draft = draft_new(scene);
-        const char *json = vf_arena_printf(scene->arena, "{'amount': %d, 'city': 'city %d'}", 100 + round, round).data;
-        draft_write(&draft, &base, row(scene, "a", json));
-        draft_progress(&draft, "orders", 0, from, a_progress(from.next + 1));
-        contract_under_test->kill_connection(contract_under_test->self, scene->store, loss);
-        enum vf_outcome outcome = draft_send(&draft, scene->store);
-        assert_true(outcome == VF_UNKNOWN || outcome == VF_COMMITTED);
-        scene_reopen(scene, &scene->store);
-        bool happened = load_row(scene, "orders", 0).progress.next == from.next + 1;
-        struct vf_sort at = number(100 + round);
-        assert_found(scene, between(AMOUNT, &at, &at), happened ? "a," : "");
-        assert_found(scene, all_of(AMOUNT), "a,");
-        const char *city = vf_arena_printf(scene->arena, "city %d", round).data;
-        assert_found(scene, where_by(CITY, city), happened ? "a," : "");
-    }
-}
-
-static void entries_of_a_commit_lost_on_its_way_there(void **state)
-{
-    if (contract_under_test->kill_connection)
-        lose(*state, VF_LOSE_BEFORE);
-}
-
-static void entries_of_a_commit_whose_reply_was_lost(void **state)
-{
-    if (contract_under_test->kill_connection)
-        lose(*state, VF_LOSE_AFTER);
-}
-
 static void what_is_consulted_stays_in_its_indexes(void **state)
 {
     struct scene *scene = *state;
@@ -777,8 +742,6 @@ int contract_find_run(const char *group)
         FIND_TEST(an_entry_goes_from_one_kind_to_another),
         FIND_TEST(husks_and_what_is_removed_are_in_no_index),
         FIND_TEST(a_commit_that_did_not_go_through_leaves_the_entries),
-        FIND_TEST(entries_of_a_commit_lost_on_its_way_there),
-        FIND_TEST(entries_of_a_commit_whose_reply_was_lost),
         FIND_TEST(what_is_consulted_stays_in_its_indexes),
         FIND_TEST(another_view_has_its_own_indexes),
         FIND_TEST(of_many_documents_the_answer_is_that_of_a_plain_list),

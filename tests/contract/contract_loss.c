@@ -3,12 +3,42 @@
 
 #include <stdio.h>
 
+static const struct vf_index by_round = {.name = "by_round", .by = "n"};
+
+/* Each round takes one event from a list and puts one behind; the first only puts one there. */
+static void change_list(struct scene *scene, struct draft *draft, const struct picture *before, int round)
+{
+    draft_write_aggregate(draft, round ? &before->aggregates[1] : NULL, a_waiting("account/9", round, round + 1));
+    if (round)
+        draft_take(draft, &before->asides[0]);
+    draft_aside(draft, scene_aside(scene, "account/9", round, 100 + round));
+}
+
+/* What can be found says the same as what was loaded. */
+static void assert_found_as_loaded(struct scene *scene, const struct picture *loaded, int round)
+{
+    int last = (int)loaded->aggregates[1].aside_from;
+    assert_int_equal(loaded->aside_count, 1);
+    assert_int_equal(scene_load_total(scene, "orders", 0).count, 1);
+    assert_string_equal(scene_list_at(scene, "orders", 0, 100 + last), "account/9");
+    for (int i = round - 1; i <= round; i++) {
+        struct vf_error error = {0};
+        struct vf_find find = {.index = &by_round, .by = vf_arena_printf(scene->arena, "%d", i), .limit = 1000};
+        struct vf_found *found;
+        size_t count;
+        assert_ok(scene->type->find(scene->other, scene->view, &find, scene->arena, &found, &count, &error));
+        assert_int_equal(count, i == last ? loaded->document_count : 0);
+        assert_int_equal(scene_list_at(scene, "orders", 0, 100 + i) != NULL, i == last);
+    }
+}
+
 static void lose(void **state, enum vf_contract_loss loss)
 {
     struct scene *scene = *state;
     enum { ROUNDS = 5, DOCUMENTS = 20 };
     int unknown = 0, next = 0;
     struct picture before = {0};
+    scene_indexes(scene, &by_round, 1, false);
     for (int round = 0; round < ROUNDS; round++) {
         struct draft draft = draft_new(scene);
         for (int i = 0; i < DOCUMENTS; i++) {
@@ -17,6 +47,7 @@ static void lose(void **state, enum vf_contract_loss loss)
                         a_document(id, round + 1, a_body(scene, "n", round)));
         }
         draft_write_aggregate(&draft, round ? &before.aggregates[0] : NULL, a_link("order/1", "0", round));
+        change_list(scene, &draft, &before, round);
         draft_progress(&draft, "orders", 0, round ? before.rows[0].progress : no_progress, a_progress(++next));
         if (round == 0) { /* something to lose */
             draft_must_commit(&draft);
@@ -43,9 +74,11 @@ static void lose(void **state, enum vf_contract_loss loss)
                 assert_true(after.documents[i].stamp == draft.stamp);
             }
             assert_true(after.aggregates[0].stamp == draft.stamp);
+            assert_same_aside(&after.asides[0], &draft.asides[0]);
         } else {
             assert_same_picture(&before, &after);
         }
+        assert_found_as_loaded(scene, &after, round);
         before = after;
     }
     assert_true(unknown > 0); /* or nothing was lost at all */

@@ -45,7 +45,6 @@ int contract_records_run(const char *group);
 int contract_aside_run(const char *group);
 int contract_due_run(const char *group);
 int contract_find_run(const char *group);
-int contract_drop_run(const char *group);
 
 struct vf_store *scene_open(void);
 void scene_reopen(struct scene *scene, struct vf_store **store);
