@@ -239,7 +239,7 @@ end
 
 return {
   name = "presets", version = 1, topics = { "accounts", "cards", "loans" },
-  key = { account = own, card = own, loan = own },
+  key = { account = own, ["org.example.Card"] = own, loan = own },
   initial = { events = array {} },
   on = { Opened = note, ["org.example.Moved"] = note, Gone = note },
 }
@@ -265,9 +265,8 @@ class Presets(Wires):
         path = World.write_config(self, file, workers, settings)
         with open(path, encoding="utf-8") as text:
             config = json.load(text)
-        config["topics"] = {
-            name: {"topic": self.kafka_topics[name], "kind": name[:-1], "envelope": envelope} for name, envelope in self.NAMES.items()
-        }
+        config["topics"] = {name: {"topic": self.kafka_topics[name], "envelope": envelope} for name, envelope in self.NAMES.items()}
+        config["topics"]["accounts"]["kind"], config["topics"]["loans"]["kind"] = "account", "loan"  # a card's is in each record
         with open(path, "w", encoding="utf-8") as out:
             json.dump(config, out, indent=1)
         return path
@@ -357,7 +356,8 @@ def fold_presets(records):
             entry["data"] = event["data"]
         elif event["kind"] == "card":
             entry["data"] = None  # a payload of null is there
-        document = documents.setdefault(event["id"], {"kind": event["kind"], "events": []})
+        kind = "org.example.Card" if event["kind"] == "card" else event["kind"]
+        document = documents.setdefault(event["id"], {"kind": kind, "events": []})
         document["events"].append(entry)
     return documents
 
