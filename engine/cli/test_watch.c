@@ -195,7 +195,9 @@ static enum vf_code watch_handle(struct vf_projector *projector, const struct vf
     if (!current->recording) {
         return real->handle(projector->real, event, id, document, from, ret_handled, error);
     }
-    memcpy(name, id.data, id.size); /* an id has at most so many bytes, and no NUL */
+    if (id.size > 0) {                  /* none, where what the handler makes is thrown away */
+        memcpy(name, id.data, id.size); /* an id has at most so many bytes, and no NUL */
+    }
     name[id.size] = 0;
     forget_try(event->record, name);
     count_run(projector, event);

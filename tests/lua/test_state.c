@@ -36,6 +36,20 @@ static void a_variable_outside_that_a_handler_assigns_to_is_refused(void **state
     assert_refused("local n = 0\nreturn { name = 'v', topics = {'t'}, on = {},\n"
                    "key = { order = link { Made = function(e) n = n + 1 return e.id .. n end } } }",
                    "view.lua:3: ", "`n`");
+    /* And so are each of a link's routes, the handlers of one kind, and upcasts. */
+    assert_refused(
+        "local n = 0\nreturn { name = 'v', topics = {'t'}, on = {},\n"
+        "key = { order = link { Made = 'a', Given = own, Moved = function(e) n = n + 1 return e.id .. n end } } }",
+        "view.lua:3: ", "`n`");
+    assert_refused("local n = 0\nreturn { name = 'v', topics = {'t'}, key = { order = own },\n"
+                   "on = { order = { Made = function(doc) n = n + 1 doc.n = n end } } }",
+                   "view.lua:3: ", "`n`");
+    assert_refused("local n = 0\nreturn { name = 'v', topics = {'t'}, key = { order = own }, on = {},\n"
+                   "upcast = { Made = function(e) n = n + 1 e.data.n = n end } }",
+                   "view.lua:3: ", "`n`");
+    assert_refused("local left\nreturn { name = 'v', topics = {'t'}, key = { order = own },\n"
+                   "on = { Moved = function(doc, e, from) left = from end } }",
+                   "view.lua:3: ", "`left`");
     /* A parameter, a loop's variable, a function's own name, all the names at once. */
     assert_refused("local function counter(n) return function(doc) n = n + 1 doc.n = n end end\n" VIEW
                    "Happened = counter(0) } }",

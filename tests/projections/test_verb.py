@@ -104,6 +104,11 @@ def coverage_tells_handlers_of_a_kind_links_and_upcasts_apart():
 
 
 @case
+def what_moves_is_shared_with_nobody():
+    output("moves.txt", 0, "moves.lua", "--coverage")
+
+
+@case
 def differences_are_told_where_they_are():
     output("differences.txt", 1, "differences.lua")
 
