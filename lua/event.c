@@ -121,7 +121,12 @@ static void push_field(lua_State *L, int self, enum vf_lua_event_field field)
     case VF_EVENT_TIME: push_time(L, event->time_ms); return;
     case VF_EVENT_TIME_MS: lua_pushinteger(L, event->time_ms); return;
     case VF_EVENT_TOPIC: lua_pushstring(L, event->record->topic); return;
-    case VF_EVENT_TYPE: push_cached(L, self, CACHED_TYPE, make_type); return;
+    case VF_EVENT_TYPE:
+        if (projector->upcasting)
+            push_cached(L, self, CACHED_TYPE, make_type); /* as the upcast has set it */
+        else
+            push_bytes(L, event->type);
+        return;
     case VF_EVENT_VERSION:
         if (event->version_text.size)
             push_bytes(L, event->version_text);
@@ -253,6 +258,8 @@ void vf_lua_hide_event(struct vf_projector *projector)
         return;
     lua_rawgeti(L, LUA_REGISTRYINDEX, projector->event_object);
     for (int slot = CACHED_DATA; slot <= CACHED_TYPE; slot++) {
+        if (!(projector->event_cached & (1u << slot)))
+            continue;
         lua_pushnil(L);
         lua_setiuservalue(L, -2, slot);
     }
