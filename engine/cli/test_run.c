@@ -261,6 +261,12 @@ static void read_note(struct run *run, const struct vf_progress_row *row, struct
     vf_json_parser_free(parser);
 }
 
+/* As a reader would see it at the time of the test's newest event: with this machine's time a test would pass today only. */
+static bool is_visible(const struct vf_document *document, int64_t now_ms)
+{
+    return document->presence == VF_PRESENT && (!document->has_expires || document->expires_ms > now_ms);
+}
+
 static void read_result(struct run *run, struct vf_test_result *result)
 {
     struct vf_rehearsed rehearsed;
@@ -272,9 +278,13 @@ static void read_result(struct run *run, struct vf_test_result *result)
             read_note(run, &rehearsed.rows[i], result);
         }
     }
+    int64_t newest_ms = INT64_MIN;
+    for (size_t i = 0; i < run->test->event_count; i++) {
+        newest_ms = run->test->events[i].time_ms > newest_ms ? run->test->events[i].time_ms : newest_ms;
+    }
     struct vf_document *documents = vf_arena_alloc(run->arena, rehearsed.document_count * sizeof *documents);
     for (size_t i = 0; i < rehearsed.document_count; i++) {
-        if (rehearsed.documents[i].presence == VF_PRESENT) {
+        if (is_visible(&rehearsed.documents[i], newest_ms)) {
             documents[result->document_count++] = rehearsed.documents[i];
         }
     }

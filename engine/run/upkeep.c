@@ -11,9 +11,10 @@
 #include <xxhash.h>
 
 #define UPKEEP_INTERVAL_MS 3000
-/* So many lists are looked at in one turn, and so many documents swept. */
-#define LISTS_MAX 16
-#define SWEEP_MAX 200
+/* So many lists are asked for, so many of them drained a little in one turn, and so many documents swept. */
+#define LISTS_READ 1000
+#define LISTS_MAX  16
+#define SWEEP_MAX  200
 
 void vf_worker_upkeep_reset(struct vf_worker *worker)
 {
@@ -154,13 +155,15 @@ static bool drain(struct vf_worker *worker)
     struct vf_error error;
     bool go_on = true;
     worker->drain_due = false;
-    if (type->draining(worker->store, vf_worker_view(worker), LISTS_MAX, arena, &lists, &count, &error)) {
+    if (type->draining(worker->store, vf_worker_view(worker), LISTS_READ, arena, &lists, &count, &error)) {
         vf_worker_lose_store(worker, &error, false);
         go_on = false;
         count = 0;
     }
-    for (size_t i = 0; i < count && go_on; i++)
-        go_on = drain_list(worker, lists[i]);
+    /* Begun anywhere: lists whose first event fails again and again must not keep the others from their turn. */
+    size_t first = count ? (size_t)(worker->setup.clock->random(worker->setup.clock->self) % count) : 0;
+    for (size_t i = 0; i < count && i < LISTS_MAX && go_on; i++)
+        go_on = drain_list(worker, lists[(first + i) % count]);
     vf_arena_free(arena);
     return go_on;
 }
