@@ -9,7 +9,6 @@
 #include "cli/suggest.h"
 #include "cli/verbs.h"
 #include "core/body.h"
-#include "core/body.h"
 #include "run/generation.h"
 #include "run/supervisor.h"
 
@@ -207,7 +206,7 @@ static bool is_within(const struct vf_find *question, const struct vf_sort *sort
 }
 
 /* Whether the document, as it is now, is an answer. */
-static bool is_answer(struct find *find, const struct vf_document *document)
+static bool is_answer(struct find *find, const struct vf_document *document, struct vf_sort *ret_sort)
 {
     struct vf_index_entry *entry;
     /* GUARD find-visible: what was deleted, or has expired, is found by an index that has not been told yet */
@@ -218,6 +217,7 @@ static bool is_answer(struct find *find, const struct vf_document *document)
         return false;
     }
     /* It may have changed since it was found. */
+    *ret_sort = entry->sort;
     return (!find->index->by || vf_bytes_equal(entry->by, find->question.by)) &&
            is_within(&find->question, &entry->sort);
 }
@@ -263,15 +263,16 @@ static enum vf_code print_page(struct find *find, const struct vf_found *found, 
                                                 documents, NULL, error);
     for (size_t i = 0; i < count && code == VF_OK && find->left != 0; i++) {
         /* One that moves along the index while it is gone through would come again. */
-        if (is_printed(find, ids[i]) || !is_answer(find, &documents[i])) {
+        struct vf_sort sort;
+        if (is_printed(find, ids[i]) || !is_answer(find, &documents[i], &sort)) {
             continue;
         }
         code = print_document(find, &documents[i], error);
         note_printed(find, ids[i]);
         find->left -= find->left > 0;
         find->question.after_id = vf_arena_copy(find->arena, found[i].id);
-        find->question.after = found[i].sort;
-        find->question.after.text = vf_arena_copy(find->arena, found[i].sort.text);
+        find->question.after = sort; /* a store may not tell a date from a number */
+        find->question.after.text = vf_arena_copy(find->arena, sort.text);
     }
     return code;
 }

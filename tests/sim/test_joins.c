@@ -353,6 +353,17 @@ static void a_move_takes_along_what_was_there(void **state)
     assert_int_equal(stage_handled(stage, "c2", "order/o1"), 4);
 }
 
+static void a_link_that_says_the_same_again_is_no_move(void **state)
+{
+    struct stage *stage = *state;
+    stage_send(stage, "orders", "o1", 1, "Created", "\"c1\"");
+    stage_send(stage, "orders", "o1", 2, "Reassigned", "\"c1\"");
+    stage_open(stage, 0);
+    stage_run(stage);
+    assert_int_equal(stage_handled(stage, "c1", "order/o1"), 2);
+    assert_int_equal(stage_handled(stage, "c1", "left order/o1"), 0);
+}
+
 static void a_move_meets_a_write_of_the_document_that_it_leaves(void **state)
 {
     struct stage *stage = *state;
@@ -478,6 +489,7 @@ int main(void)
         JOIN(events_without_a_link_are_ignored_where_the_projection_says_so),
         JOIN(events_without_a_link_stop_their_partition_where_the_projection_says_so),
         JOIN(a_move_takes_along_what_was_there),
+        JOIN(a_link_that_says_the_same_again_is_no_move),
         JOIN(a_move_meets_a_write_of_the_document_that_it_leaves),
         JOIN(a_repeat_of_an_old_link_does_not_move_back),
         JOIN(who_moves_to_nowhere_and_back_misses_nothing),

@@ -13,6 +13,7 @@ end
 return {
   name = "ledger", version = 1, topics = { "orders" },
   key = { customer = own, order = link { Opened = "customerId" } },
+  unlinked = "park",
   initial = { notes = array {} },
   on = {
     Noted  = function(doc, e) doc.notes[#doc.notes + 1] = e.data.text end,
@@ -217,7 +218,7 @@ def a_gap_stops_its_partition():
     )
 
 
-def an_event_whose_link_is_unknown_stops_its_partition():
+def an_event_that_is_not_to_wait_for_its_link_stops_its_partition():
     the_partition_stops_and_all_else_goes_on(
         "link",
         lambda world: world.event(BAD, "o1", "Noted", {"text": "whose?"}, kind="order"),
@@ -502,6 +503,6 @@ if __name__ == "__main__":
         a_document_over_its_limit_stops_its_partition_until_the_limit_is_raised,
         a_handler_without_end_stops_its_partition,
         a_gap_stops_its_partition,
-        an_event_whose_link_is_unknown_stops_its_partition,
+        an_event_that_is_not_to_wait_for_its_link_stops_its_partition,
         what_is_legal_is_kept_exactly_and_what_is_not_stops_its_own_partition,
     )
