@@ -128,6 +128,7 @@ void vf_memory_check_after(struct vf_memory_generation *generation, const struct
         const struct vf_aggregate *next = &commit->aggregates[i].next;
         if (commit->aggregates[i].intent != VF_WRITE)
             continue;
+        assert(next->exists && "a record is written that does not exist");
         const struct vf_memory_list *list = vf_memory_find_list(generation, next->aggregate);
         size_t count = list ? list->count : 0;
         assert((int64_t)count == next->aside_to - next->aside_from && "a record's places are not its list's");

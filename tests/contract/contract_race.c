@@ -24,6 +24,8 @@ struct racer {
     struct vf_bytes body;
     struct vf_progress progress; /* what this racer believes */
     int number;
+    int64_t counted; /* how many events this racer has put into the list, or taken */
+    int64_t taken[2 * ROUNDS];
     enum vf_outcome outcomes[ROUNDS];
     enum vf_code failed; /* of a read */
 };
@@ -126,6 +128,75 @@ static void of_two_writers_of_a_document_one_wins(void **state)
     struct vf_document document = load_document(scene, "a");
     assert_int_equal(document.revision, ROUNDS);
     assert_same_body(document.body, two[two[1].outcomes[ROUNDS - 1] == VF_COMMITTED].body);
+}
+
+/* ---- one list ---- */
+
+enum { TAKEN_AT_ONCE = 3 };
+
+static struct vf_aside listed(struct racer *self, int64_t place, int64_t offset)
+{
+    struct vf_bytes list = VF_LITERAL("account/9");
+    struct vf_bytes record = vf_arena_printf(self->arena, "record %lld", (long long)offset);
+    return (struct vf_aside){list, place, list, {"orders", 0}, offset, record};
+}
+
+/* The first racer puts two events behind what is there, the second takes up to three off the front. */
+static void fill_or_drain(struct racer *self, int round)
+{
+    struct vf_bytes list = VF_LITERAL("account/9");
+    struct vf_aggregate base = {0};
+    struct vf_aside *held = NULL, added[2];
+    size_t count = 0;
+    struct vf_error error;
+    enum vf_code code = self->type->load(self->store, self->view, NULL, 0, &list, 1, self->arena, NULL, &base, &error);
+    if (code == VF_OK)
+        code = self->type->aside_load(self->store, self->view, list, base.aside_from, TAKEN_AT_ONCE, 1000000,
+                                      self->arena, &held, &count, &error);
+    if (code != VF_OK)
+        self->failed = code;
+    bool fills = self->number == 0;
+    int64_t from = base.aside_from + (fills ? 0 : (int64_t)count), to = base.aside_to + (fills ? 2 : 0);
+    for (int i = 0; i < 2; i++)
+        added[i] = listed(self, base.aside_to + i, self->counted + i);
+    struct vf_aggregate_change change = {
+        .intent = VF_WRITE,
+        .base_exists = base.exists,
+        .base_stamp = base.stamp,
+        .next = {.aggregate = list, .exists = true, .aside_from = from, .aside_to = to}};
+    struct vf_commit commit = {.view = self->view,
+                               .stamp = random_bits(),
+                               .aggregates = &change,
+                               .aggregate_count = 1,
+                               .asides = added,
+                               .aside_count = fills ? 2 : 0,
+                               .taken = held,
+                               .taken_count = fills ? 0 : count};
+    struct vf_commit_result result = {0};
+    start_together(self, round);
+    self->outcomes[round] = commit_now(self->store, &commit, &result);
+    if (self->outcomes[round] == VF_COMMITTED && fills)
+        self->counted += 2;
+    for (size_t i = 0; self->outcomes[round] == VF_COMMITTED && i < commit.taken_count; i++)
+        self->taken[self->counted++] = held[i].offset;
+    pthread_barrier_wait(self->barrier);
+}
+
+static void a_list_filled_and_drained_at_once_loses_and_doubles_nothing(void **state)
+{
+    struct scene *scene = *state;
+    static struct racer two[2];
+    memset(two, 0, sizeof(two));
+    race_two(scene, two, fill_or_drain);
+    assert_int_equal(count_wins(two), ROUNDS);
+    size_t left;
+    struct vf_aside *held = scene_load_list(scene, "account/9", &left);
+    assert_int_equal(two[1].counted + (int64_t)left, two[0].counted);
+    for (int64_t i = 0; i < two[1].counted; i++)
+        assert_int_equal(two[1].taken[i], i);
+    for (size_t i = 0; i < left; i++)
+        assert_int_equal(held[i].offset, two[1].counted + (int64_t)i);
+    assert_int_equal(scene_load_total(scene, "orders", 0).count, left);
 }
 
 /* ---- drafts that were made before ---- */
@@ -316,11 +387,16 @@ static void who_sees_progress_sees_the_documents(void **state)
 int contract_race_run(const char *group)
 {
     const struct CMUnitTest tests[] = {
-        SCENE_TEST(of_two_writers_of_a_document_one_wins),         SCENE_TEST(of_two_makers_of_a_document_one_wins),
-        SCENE_TEST(of_two_makers_of_an_aggregate_record_one_wins), SCENE_TEST(write_skew_over_documents_is_refused),
-        SCENE_TEST(write_skew_over_absent_documents_is_refused),   SCENE_TEST(write_skew_over_aggregates_is_refused),
-        SCENE_TEST(write_skew_over_absent_aggregates_is_refused),  SCENE_TEST(of_two_workers_on_one_partition_one_wins),
+        SCENE_TEST(of_two_writers_of_a_document_one_wins),
+        SCENE_TEST(of_two_makers_of_a_document_one_wins),
+        SCENE_TEST(of_two_makers_of_an_aggregate_record_one_wins),
+        SCENE_TEST(write_skew_over_documents_is_refused),
+        SCENE_TEST(write_skew_over_absent_documents_is_refused),
+        SCENE_TEST(write_skew_over_aggregates_is_refused),
+        SCENE_TEST(write_skew_over_absent_aggregates_is_refused),
+        SCENE_TEST(of_two_workers_on_one_partition_one_wins),
         SCENE_TEST(who_sees_progress_sees_the_documents),
+        SCENE_TEST(a_list_filled_and_drained_at_once_loses_and_doubles_nothing),
     };
     return cmocka_run_group_tests_name(group, tests, NULL, NULL);
 }
