@@ -34,6 +34,8 @@ enum vf_fold_outcome vf_fold_drain_list(struct vf_fold *fold, const struct vf_fo
     struct vf_fold_state run = begin(fold, tools, loads);
     struct vf_cached_aggregate *list;
     enum vf_code code = vf_fold_need_aggregate(&run, aggregate, &list, &fold->error);
+    /* GUARD drain-stale: a record as it was before it began to drain, in a cache, would be left alone for ever */
+    run.stale = !code && !list->draining;
     if (!code && list->draining) {
         vf_fold_list_add(&run, &run.drains, list);
         code = vf_fold_drain(&run, &fold->error);
@@ -52,6 +54,8 @@ static void sweep_document(struct vf_fold_state *run, struct vf_cached_document 
                tools->forget_ms > 0 && document->since_ms < now_ms - SWEEP_LATE_MS - tools->forget_ms) {
         vf_cached_set_husk(tools->cache, document, VF_ABSENT, (struct vf_bytes){0}, 0);
     } else {
+        /* GUARD sweep-stale: a document as it was before its time came, in a cache, would be left alone for ever */
+        run->stale = true;
         return;
     }
     document->head.changed = true;

@@ -87,7 +87,7 @@ void vf_fold_done(struct vf_fold *fold);
 
 /* A batch without rows: takes in some of what waits in the list of an aggregate whose record is draining, or lets go of
  * documents whose time is over at `now_ms` (docs/protocol.md). Both look again at what they find; nothing may be in flight.
- * With nothing to do the fold is empty. VF_FOLDED, _FAILED, _CAREFULLY, _NO_STORE, _STALE. */
+ * Where there is nothing to do, what it knew of that is stale. VF_FOLDED, _FAILED, _CAREFULLY, _NO_STORE, _STALE. */
 VF_MUSTCHECK enum vf_fold_outcome vf_fold_drain_list(struct vf_fold *fold, const struct vf_fold_tools *tools,
                                                      struct vf_bytes aggregate, struct vf_counts *loads);
 /* What the sweep asks a store for, at this time. */

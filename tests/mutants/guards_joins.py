@@ -5,7 +5,7 @@ from guard import Guard
 JOINS = "test_property 60 1 joins"
 
 JOINING = [
-    Guard("behind-held", [("if (is_behind(row, record, is_linking))", "if (false)")], [JOINS]),
+    Guard("behind-held", [("if (is_behind(row, record, is_linking))", "if (is_behind(row, record, is_linking) && false)")], [JOINS]),
     Guard("seen", [("see(run, row, record);", "record->has_seen = true;")], [JOINS]),
     Guard("ignored-version", [("mark_changed(record);\n        vf_cached_set_record_version(run->tools->cache, record, event, &row->last);", ";")], [JOINS]),
     Guard(
@@ -13,16 +13,16 @@ JOINING = [
         [("if (record->has_link && vf_bytes_equal(record->link_via, row->routed.through)) {", "if (false) {")],
         [JOINS],
     ),
-    Guard("awaited-consulted", [("awaited->head.relied_on = true;", ";")], [JOINS]),
+    Guard("awaited-consulted", [("awaited->head.relied_on = true;", ";")], ["test_joins :a_link_is_followed_to_where_it_is_now"]),
     Guard("move", [("if (record->has_link && !same && !record->link_is_none) {", "if (false) {")], [JOINS]),
     Guard("aside-in-flight", [("if (tools->in_flight) {", "if (false) {")], [JOINS]),
     Guard("consult-waiting", [("aggregate->waits_for.size == 0;", "aggregate->waits_for.size == 0;\n    is_own = true;")], [JOINS]),
     Guard("left-at-once", [("if (!add->left)", "if (true)")], [JOINS]),
-    Guard("expire", [("if (document->presence == VF_PRESENT && document->has_expires && row->event.time_ms > document->expires_ms)", "if (false)")], [JOINS]),
+    Guard("expire", [("if (document->presence == VF_PRESENT && document->has_expires && row->event.time_ms > document->expires_ms)", "if (row->event.time_ms < 0)")], [JOINS]),
     Guard("expiry-newest", [("if (!document->has_expires || expires_ms > document->expires_ms)", "")], [JOINS]),
     Guard("held-version", [("if (vf_version_is_later(&row->event, &row->last))", "")], [JOINS]),
     Guard("from-scratch", [("left->presence == VF_PRESENT ? left : NULL", "left")], [JOINS]),
-    Guard("deleted", [("if (is_gone && !vf_bytes_equal(document->deleted_by, row->event.aggregate)) {", "if (false) {")], [JOINS]),
+    Guard("deleted", [("if (is_gone && !vf_bytes_equal(document->deleted_by, row->event.aggregate)) {", "if (is_gone && false) {")], [JOINS]),
     Guard("left-entered", [("enter(run, row, left);", ";")], [JOINS]),
     Guard("drain-on", [("static bool drain(struct vf_worker *worker)\n{", "static bool drain(struct vf_worker *worker)\n{\n    if (worker)\n        return true;")], [JOINS]),
     Guard("fresh-held", [("if (!record->exists ||", "if (true || !record->exists ||")], ["test_cli_get :a_token_for_what_is_held_is_not_fresh"]),
@@ -34,6 +34,12 @@ JOINING = [
         [("fold->drained_before_failed > 0", "false")],
         ["test_joins :what_waits_and_cannot_be_taken_in_stops_no_partition"],
     ),
+    Guard(
+        "drain-stale",
+        [("run.stale = !code && !list->draining;", ";")],
+        ["test_joins :a_list_that_was_left_half_drained_is_drained_by_another"],
+    ),
+    Guard("sweep-stale", [("run->stale = true;", ";")], ["test_joins :what_another_has_deleted_is_forgotten_in_time"]),
     Guard("sweep-behind", [("if (!reached)", "if (false)")], [JOINS]),
     Guard("sweep-again", [("document->expires_ms < now_ms - SWEEP_LATE_MS", "true")], [JOINS]),
 ]

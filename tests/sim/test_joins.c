@@ -45,6 +45,31 @@ static int64_t chain_of(const int64_t *versions, size_t count)
     return hash;
 }
 
+/* Two workers: one has partition 0 of every topic, the other has partition 1 of orders and cards. */
+static void open_both(struct stage *stage)
+{
+    vf_memory_log_add_topic(stage->log, "orders", 2);
+    vf_memory_log_add_topic(stage->log, "cards", 2);
+    stage_open(stage, 0);
+    stage_open(stage, 1);
+    stage_run(stage);
+}
+
+static size_t owner_of_first_partitions(struct stage *stage)
+{
+    struct vf_worker_report report;
+    vf_worker_report(stage->workers[0], &report);
+    assert_true(report.partitions == 2 || report.partitions == 4);
+    return report.partitions == 4 ? 0 : 1;
+}
+
+static void send_card(struct stage *stage, const char *id, int64_t version, const char *type, const char *via)
+{
+    char to[40];
+    snprintf(to, sizeof to, "null,\"via\":\"%s\"", via);
+    stage_send_to(stage, "cards", 1, id, version, type, to);
+}
+
 /* --- what waits ---------------------------------------------------------------------------------------------------- */
 
 /* A card, through an account that comes much later, by another worker. */
@@ -135,24 +160,62 @@ static void a_drain_that_meets_a_conflict_is_folded_again(void **state)
 static void a_link_and_who_begins_to_wait_for_it_do_not_miss_each_other(void **state)
 {
     struct stage *stage = *state;
-    stage_open(stage, 0);
-    stage_open(stage, 1);
-    stage_run(stage);
-    for (int round = 0; round < 10; round++) {
-        char account[8], card[8];
-        snprintf(account, sizeof account, "a%d", round);
-        snprintf(card, sizeof card, "k%d", round);
-        stage_send_via(stage, card, 1, "Issued", account);
+    open_both(stage);
+    for (size_t round = 0; round < 10; round++) {
+        char account[8], card[8], aggregate[16];
+        snprintf(account, sizeof account, "a%zu", round);
+        snprintf(card, sizeof card, "k%zu", round);
+        snprintf(aggregate, sizeof aggregate, "card/%s", card);
+        send_card(stage, card, 1, "Issued", account);
         stage_send(stage, "accounts", account, 1, "Created", "\"c1\"");
         vf_memory_server_fault_commit(stage->server, VF_MEMORY_AT_WAIT);
-        stage_turn(stage, (size_t)round % 2);
-        stage_turn(stage, 1 - (size_t)round % 2);
+        stage_turn(stage, round % 2); /* sent, and not there yet */
+        stage_turn(stage, 1 - round % 2);
         stage_run(stage);
-        char aggregate[16];
-        snprintf(aggregate, sizeof aggregate, "card/%s", card);
         assert_int_equal(stage_handled(stage, "c1", aggregate), 1);
     }
+    assert_true(stage_counts(stage, 0).conflicts + stage_counts(stage, 1).conflicts > 0);
     assert_int_equal(stage_waiting(stage, NULL), 0);
+}
+
+/* Who has put events into a list remembers it as it was; who was draining it is dead, and nothing else ever comes. */
+static void a_list_that_was_left_half_drained_is_drained_by_another(void **state)
+{
+    struct stage *stage = *state;
+    open_both(stage);
+    size_t owner = owner_of_first_partitions(stage);
+    for (int64_t i = 1; i <= 4; i++) {
+        char card[8];
+        snprintf(card, sizeof card, "k%d", (int)i);
+        send_card(stage, card, 1, "Issued", "a1");
+    }
+    stage_run(stage);
+    assert_int_equal(stage_waiting(stage, "account/a1"), 4);
+    stage_send(stage, "accounts", "a1", 1, "Created", "\"c1\"");
+    run_to(stage, owner, "accounts", 1);
+    assert_true(stage_waiting(stage, "account/a1") > 0);
+    stage_close(stage, owner);
+    stage_run(stage);
+    assert_int_equal(stage_waiting(stage, NULL), 0);
+    assert_int_equal(stage_handled(stage, "c1", "card/k4"), 1);
+}
+
+/* The store does not look at records that are only followed; this one was moved by the other worker. */
+static void a_link_is_followed_to_where_it_is_now(void **state)
+{
+    struct stage *stage = *state;
+    vf_memory_server_set_touch(stage->server, true);
+    open_both(stage);
+    stage_send(stage, "accounts", "a1", 1, "Created", "\"c1\"");
+    stage_run(stage);
+    send_card(stage, "k1", 1, "Issued", "a1");
+    stage_run(stage); /* the account's record is in both caches */
+    stage_send(stage, "accounts", "a1", 2, "Reassigned", "\"c2\"");
+    stage_run(stage);
+    send_card(stage, "k2", 1, "Issued", "a1");
+    stage_run(stage);
+    assert_int_equal(stage_handled(stage, "c1", "card/k1"), 1);
+    assert_int_equal(stage_handled(stage, "c2", "card/k2"), 1);
 }
 
 static void a_store_that_goes_back_waits_again(void **state)
@@ -199,9 +262,7 @@ static void a_repeat_of_what_waits_waits_once(void **state)
 static void what_waits_does_not_care_whose_partition_it_came_from(void **state)
 {
     struct stage *stage = *state;
-    stage_open(stage, 0);
-    stage_open(stage, 1);
-    stage_run(stage);
+    open_both(stage);
     for (int64_t version = 1; version <= 6; version++) {
         stage_send_via(stage, "k1", version, version == 3 ? "Issued" : "Changed", "a1");
         vf_memory_log_rebalance(stage->log, stage->setups[0].source.group);
@@ -452,20 +513,44 @@ static void a_move_to_what_was_deleted_leaves_the_other(void **state)
 static void a_deletion_and_an_order_at_the_same_moment_come_in_one_order(void **state)
 {
     struct stage *stage = *state;
+    open_both(stage);
     stage_send(stage, "customers", "c1", 1, "Changed", "null");
-    stage_send(stage, "orders", "o1", 1, "Created", "\"c1\"");
-    stage_open(stage, 0);
-    stage_open(stage, 1);
+    stage_send_to(stage, "orders", 1, "o1", 1, "Created", "\"c1\"");
     stage_run(stage);
-    stage_send(stage, "customers", "c1", 2, "Deleted", "null");
-    stage_send(stage, "orders", "o1", 2, "Changed", "null");
-    vf_memory_server_fault_commit(stage->server, VF_MEMORY_AT_WAIT);
-    stage_turn(stage, 0);
-    stage_turn(stage, 1);
+    int64_t version = 1;
+    for (size_t round = 0; round < 10; round++) {
+        version++;
+        stage_send(stage, "customers", "c1", version, round % 2 ? "Changed" : "Deleted", "null");
+        stage_send_to(stage, "orders", 1, "o1", version, "Changed", "null");
+        vf_memory_server_fault_commit(stage->server, VF_MEMORY_AT_WAIT);
+        stage_turn(stage, round / 2 % 2);
+        stage_turn(stage, 1 - round / 2 % 2);
+        stage_run(stage);
+        assert_int_equal(stage_presence(stage, "c1"), round % 2 ? VF_PRESENT : VF_HUSK_DELETED);
+        if (round % 2) /* the order's came before or after */
+            assert_int_equal(stage_handled(stage, "c1", "customer/c1"), 1);
+    }
+    assert_true(stage_counts(stage, 0).conflicts + stage_counts(stage, 1).conflicts > 0);
+}
+
+/* Whoever sweeps remembers it as it was before the other deleted it, and the store says that it is due. */
+static void what_another_has_deleted_is_forgotten_in_time(void **state)
+{
+    struct stage *stage = *state;
+    for (size_t i = 0; i < STAGE_WORKERS; i++) {
+        stage->setups[i].sweeps = true;
+        stage->setups[i].forget_ms = 3600000;
+    }
+    open_both(stage);
+    stage_send(stage, "customers", "c1", 1, "Changed", "null");
+    stage_run(stage);
+    stage_send_to(stage, "orders", 1, "o1", 1, "Created", "\"c1\"");
+    stage_send_to(stage, "orders", 1, "o1", 2, "Deleted", "null");
     stage_run(stage);
     assert_int_equal(stage_presence(stage, "c1"), VF_HUSK_DELETED);
-    assert_int_equal(stage_next(stage, "orders"), 2);
-    assert_int_equal(stage_next(stage, "customers"), 2);
+    stage->clock.wall_ms += (int64_t)24 * 3600000;
+    stage_run(stage);
+    assert_int_equal(stage_presence(stage, "c1"), VF_ABSENT);
 }
 
 int main(void)
@@ -477,6 +562,8 @@ int main(void)
         JOIN(a_list_longer_than_a_batch_is_drained_in_parts),
         JOIN(a_drain_that_meets_a_conflict_is_folded_again),
         JOIN(a_link_and_who_begins_to_wait_for_it_do_not_miss_each_other),
+        JOIN(a_list_that_was_left_half_drained_is_drained_by_another),
+        JOIN(a_link_is_followed_to_where_it_is_now),
         JOIN(a_store_that_goes_back_waits_again),
         JOIN(a_repeat_of_what_waits_waits_once),
         JOIN(what_waits_does_not_care_whose_partition_it_came_from),
@@ -495,6 +582,7 @@ int main(void)
         JOIN(who_moves_to_nowhere_and_back_misses_nothing),
         JOIN(a_late_order_does_not_bring_back_what_was_deleted),
         JOIN(a_move_to_what_was_deleted_leaves_the_other),
+        JOIN(what_another_has_deleted_is_forgotten_in_time),
         JOIN(a_deletion_and_an_order_at_the_same_moment_come_in_one_order),
     };
     return cmocka_run_group_tests_name("joins", tests, NULL, NULL);
