@@ -200,13 +200,14 @@ static void a_list_that_was_left_half_drained_is_drained_by_another(void **state
     assert_int_equal(stage_handled(stage, "c1", "card/k4"), 1);
 }
 
-/* The store does not look at records that are only followed; this one was moved by the other worker. */
+/* The store does not look at records that are only followed. This one went nowhere, when the other worker moved it: so no
+ * document tells of the move either. */
 static void a_link_is_followed_to_where_it_is_now(void **state)
 {
     struct stage *stage = *state;
     vf_memory_server_set_touch(stage->server, true);
     open_both(stage);
-    stage_send(stage, "accounts", "a1", 1, "Created", "\"c1\"");
+    stage_send(stage, "accounts", "a1", 1, "Created", "null");
     stage_run(stage);
     send_card(stage, "k1", 1, "Issued", "a1");
     stage_run(stage); /* the account's record is in both caches */
@@ -214,7 +215,6 @@ static void a_link_is_followed_to_where_it_is_now(void **state)
     stage_run(stage);
     send_card(stage, "k2", 1, "Issued", "a1");
     stage_run(stage);
-    assert_int_equal(stage_handled(stage, "c1", "card/k1"), 1);
     assert_int_equal(stage_handled(stage, "c2", "card/k2"), 1);
 }
 
