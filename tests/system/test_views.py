@@ -16,14 +16,14 @@ def every_sample_is_right_under_kills_and_rebalances():
         seed = random.randrange(1 << 30)
         log = common.mixed(
             seed,
-            world.generators["customer_orders"].records(events=1_500, seed=seed, repeats=0.05),
-            world.generators["customer_bank_view"].records(events=1_500, seed=seed, repeats=0.05),
-            world.generators["order_saga"].records(events=900, seed=seed, repeats=0.05),
+            world.generators["customer_orders"].records(events=1_000, seed=seed, repeats=0.05),
+            world.generators["customer_bank_view"].records(events=1_000, seed=seed, repeats=0.05),
+            world.generators["order_saga"].records(events=600, seed=seed, repeats=0.05),
         )
         fleet = Fleet(world)
         fleet.start()
         fleet.start()
-        with world.flow(list(log), rate=800) as flowing:
+        with world.flow(list(log), rate=600) as flowing:
             while flowing():
                 harness.pause(random.uniform(1.0, 2.5))
                 fleet.kill(random.choice(fleet.living()))
