@@ -11,6 +11,8 @@
 
 #include <stdlib.h>
 
+/* So many lists that are being taken in are counted. */
+#define LISTS_MAX          1000
 #define CLUSTER_TIMEOUT_MS 5000
 #define WATCH_INTERVAL_MS  1000
 #define MEMBERS_RETRY_MS   200
@@ -88,7 +90,7 @@ static enum vf_code ask_held(const struct vf_store_type *type, struct vf_store *
     enum vf_code code = VF_OK;
     for (size_t i = 0; code == VF_OK && i < count; i++) {
         struct vf_aside_total total = {0};
-        if (rows[i].progress.aside > 0 && type->aside_total) {
+        if (rows[i].progress.aside > 0) {
             code = type->aside_total(store, view, rows[i].partition, &total, error);
         }
         *ret_held += total.count;
@@ -118,6 +120,10 @@ static bool ask_store(struct status *status, struct vf_status_row *row, bool *tr
             code = type->progress(store, view, status->arena, ret_rows, ret_count, &error);
             if (code == VF_OK) {
                 code = ask_held(type, store, view, *ret_rows, *ret_count, &row->held, &error);
+            }
+            if (code == VF_OK && row->held > 0) {
+                struct vf_bytes *lists;
+                code = type->draining(store, view, LISTS_MAX, status->arena, &lists, &row->draining, &error);
             }
         }
     }

@@ -109,8 +109,9 @@ static void add_partition(struct vf_buffer *out, const struct vf_status_partitio
 }
 
 /* The last adoption, and when the generation was dropped. */
-static void add_registered(struct vf_buffer *out, const struct vf_generation *registered)
+static void add_registered(struct vf_buffer *out, const struct vf_status_row *row)
 {
+    const struct vf_generation *registered = row->registered;
     const struct vf_adoption *adoption = registered ? vf_adoption_last(registered) : NULL;
     vf_buffer_add_text(out, "\"adopted\":");
     if (adoption) {
@@ -118,6 +119,8 @@ static void add_registered(struct vf_buffer *out, const struct vf_generation *re
     } else {
         vf_buffer_add_text(out, "null");
     }
+    vf_buffer_add_char(out, ',');
+    add_number(out, "draining", true, (int64_t)row->draining);
     vf_buffer_add_text(out, ",\"dropped\":");
     if (registered && strcmp(registered->state, VF_GENERATION_DROPPED) == 0) {
         char when[VF_TIME_TEXT_BYTES];
@@ -132,7 +135,7 @@ static void add_registered(struct vf_buffer *out, const struct vf_generation *re
 static void add_row(struct vf_buffer *out, const struct vf_status_row *row)
 {
     vf_buffer_add_char(out, '{');
-    add_registered(out, row->registered);
+    add_registered(out, row);
     add_number(out, "generation", row->generation > 0, row->generation);
     vf_buffer_add_char(out, ',');
     add_number(out, "held", true, row->held);
@@ -255,6 +258,12 @@ static void add_held_line(struct vf_buffer *out, const struct vf_status_row *row
     if (row->held > 0) {
         vf_buffer_printf(out, "  %lld held: events that wait until the link of their aggregate is known\n",
                          (long long)row->held);
+    }
+    if (row->draining > 0) {
+        vf_buffer_printf(out,
+                         "  of %zu aggregates the link is known, and what waits for it is not taken in yet: if that "
+                         "stays so, the log of `viewfold run` says what fails\n",
+                         row->draining);
     }
 }
 

@@ -253,6 +253,11 @@ static const char *why_held(const struct look *look, size_t index)
     if (!record->exists || !record->has_seen || check_form(&seen, token, &ignored) || !is_reached(&seen, token))
         return NULL;
     struct vf_bytes awaited = record->waits_for.size ? record->waits_for : token->aggregate;
+    if (record->draining)
+        return vf_arena_printf(look->arena,
+                               "%.*s is held: its link is known, and what waits for it is not taken in yet",
+                               (int)token->aggregate.size, token->aggregate.data)
+            .data;
     return vf_arena_printf(look->arena, "%.*s is held: the link of %.*s is not known yet", (int)token->aggregate.size,
                            token->aggregate.data, (int)awaited.size, awaited.data)
         .data;

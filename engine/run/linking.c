@@ -94,13 +94,12 @@ static enum vf_code hold(struct vf_fold_state *run, struct vf_fold_row *row, str
 
 /* An event whose link is not known. */
 static enum vf_code meet_unlinked(struct vf_fold_state *run, struct vf_fold_row *row,
-                                  struct vf_cached_aggregate *record, struct vf_cached_aggregate *awaited,
-                                  struct vf_error *error)
+                                  struct vf_cached_aggregate *record, struct vf_error *error)
 {
     const struct vf_projection *projection = run->tools->projection;
     const struct vf_event *event = &row->event;
     switch (projection->unlinked) {
-    case VF_UNLINKED_HOLD: return hold(run, row, record, awaited, error);
+    case VF_UNLINKED_HOLD: return hold(run, row, record, record, error);
     case VF_UNLINKED_IGNORE:
         run->fold->counts.not_for_view++;
         if (projection->versions == VF_VERSIONS_NONE)
@@ -113,7 +112,7 @@ static enum vf_code meet_unlinked(struct vf_fold_state *run, struct vf_fold_row 
     }
     return vf_fail(error, VF_E_SCRIPT,
                    "the link of %.*s is not known at this %.*s of %.*s, and the projection says unlinked = \"park\"",
-                   (int)awaited->head.key.size, awaited->head.key.data, (int)event->type.size, event->type.data,
+                   (int)record->head.key.size, record->head.key.data, (int)event->type.size, event->type.data,
                    (int)event->aggregate.size, event->aggregate.data);
 }
 
@@ -235,10 +234,8 @@ static enum vf_code follow(struct vf_fold_state *run, struct vf_fold_row *row, s
     enum vf_code code = ask_target(run, row, record, &target, error);
     if (code)
         return code;
-    if (target.awaited && record->has_link && run->tools->projection->unlinked == VF_UNLINKED_IGNORE)
-        return take_along(run, row, record, NULL, error); /* the link that is ignored leaves it where it is */
-    if (target.awaited)
-        return meet_unlinked(run, row, record, target.awaited, error);
+    if (target.awaited) /* whatever `unlinked` says: without this event the aggregate would have no link for ever */
+        return hold(run, row, record, target.awaited, error);
     bool same = record->has_link && record->link_is_none == target.is_none && vf_bytes_equal(record->link, target.id);
     struct vf_cached_document *left = NULL;
     /* GUARD move: an aggregate that goes to another document leaves nothing behind in the one that it leaves */
@@ -287,7 +284,7 @@ enum vf_code vf_fold_apply_linked(struct vf_fold_state *run, struct vf_fold_row 
     if (is_linking)
         return follow(run, row, record, error);
     if (!record->has_link)
-        return meet_unlinked(run, row, record, record, error);
+        return meet_unlinked(run, row, record, error);
     return take_along(run, row, record, NULL, error);
 }
 

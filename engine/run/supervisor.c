@@ -486,7 +486,7 @@ static int status_of(struct supervisor *supervisor)
     if (!supervisor->setup->once)
         return 0;
     for (size_t i = 0; i < supervisor->member_count; i++)
-        if (read_report(&supervisor->members[i]).stopped)
+        if (read_report(&supervisor->members[i]).stopped || read_report(&supervisor->members[i]).stuck)
             return 1;
     return any_dropped(supervisor) ? 1 : 0;
 }

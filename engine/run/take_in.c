@@ -99,9 +99,11 @@ static void end_work(struct vf_fold_state *run, const struct work *work)
         run->tools->projector_type->cool(run->tools->projector, work->warm);
 }
 
-/* Runs the event's handler on a document or, with NULL, on a copy that is thrown away; with `left` for its third argument. */
-static enum vf_code run_handler(struct vf_fold_state *run, struct vf_fold_row *row, struct vf_cached_document *document,
-                                struct vf_cached_document *left, enum vf_handled *ret_handled, struct vf_error *error)
+/* Runs the event's handler on a document or, with NULL, on a copy that is thrown away; with `left` for its third argument. `id`
+ * is the document's, also of one that is gone; size 0: the aggregate goes nowhere. */
+static enum vf_code run_handler(struct vf_fold_state *run, struct vf_fold_row *row, struct vf_bytes id,
+                                struct vf_cached_document *document, struct vf_cached_document *left,
+                                enum vf_handled *ret_handled, struct vf_error *error)
 {
     const struct vf_fold_tools *tools = run->tools;
     struct work here = {0}, from = {0};
@@ -110,9 +112,8 @@ static enum vf_code run_handler(struct vf_fold_state *run, struct vf_fold_row *r
     if (!code && left)
         code = begin_work(run, left->presence == VF_PRESENT ? left : NULL, &from, error);
     if (!code)
-        code = tools->projector_type->handle(tools->projector, &row->event,
-                                             document ? document->head.key : (struct vf_bytes){0}, here.warm, from.warm,
-                                             ret_handled, error);
+        code =
+            tools->projector_type->handle(tools->projector, &row->event, id, here.warm, from.warm, ret_handled, error);
     end_work(run, &here);
     if (left)
         end_work(run, &from);
@@ -128,11 +129,11 @@ static enum vf_code handle(struct vf_fold_state *run, struct vf_fold_row *row, s
     if (is_gone && !vf_bytes_equal(document->deleted_by, row->event.aggregate)) {
         if (!left)
             return VF_OK;
-        return run_handler(run, row, NULL, left, &handled, error);
+        return run_handler(run, row, document->head.key, NULL, left, &handled, error);
     }
     if (document->presence != VF_PRESENT) /* nothing of the husk stays; on failure the batch is folded anew */
         vf_cached_set_husk(run->tools->cache, document, document->presence, (struct vf_bytes){0}, 0);
-    enum vf_code code = run_handler(run, row, document, left, &handled, error);
+    enum vf_code code = run_handler(run, row, document->head.key, document, left, &handled, error);
     if (code)
         return code;
     if (handled == VF_DELETED) {
@@ -184,7 +185,7 @@ enum vf_code vf_fold_take_out(struct vf_fold_state *run, struct vf_fold_row *row
     run->touched_bytes += row->record->value.size;
     expire(run, row, left);
     if (tools->projector_type->handles(tools->projector, &row->event)) {
-        enum vf_code code = run_handler(run, row, NULL, left, &handled, error);
+        enum vf_code code = run_handler(run, row, (struct vf_bytes){0}, NULL, left, &handled, error);
         if (!code)
             code = settle_carefully(run, row, left, error);
         if (code)

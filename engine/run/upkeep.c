@@ -114,7 +114,10 @@ static bool finish_apart(struct vf_worker *worker, struct vf_fold *fold, enum vf
         worker->always_careful |= fold->error.code == VF_OK;
         worker->careful = worker->drain_due = true;
         break;
-    case VF_FOLD_FAILED: say_failure(worker, &fold->error); break;
+    case VF_FOLD_FAILED:
+        worker->stuck++;
+        say_failure(worker, &fold->error);
+        break;
     case VF_FOLD_SETTLE:
     case VF_FOLD_STALE: worker->drain_due = true; break;
     }
@@ -155,6 +158,7 @@ static bool drain(struct vf_worker *worker)
     struct vf_error error;
     bool go_on = true;
     worker->drain_due = false;
+    worker->stuck = 0;
     if (type->draining(worker->store, vf_worker_view(worker), LISTS_READ, arena, &lists, &count, &error)) {
         vf_worker_lose_store(worker, &error, false);
         go_on = false;

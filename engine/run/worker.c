@@ -306,7 +306,8 @@ void vf_worker_close(struct vf_worker *worker)
 
 static bool is_caught_up(const struct vf_worker *worker)
 {
-    if (!worker->assigned || !worker->store || !worker->positioned || worker->in_flight || worker->chunks)
+    if (!worker->assigned || !worker->store || !worker->positioned || worker->in_flight || worker->chunks ||
+        worker->drain_due)
         return false;
     for (size_t i = 0; i < worker->readings.count; i++) {
         const struct vf_reading *reading = &worker->readings.all[i];
@@ -329,6 +330,7 @@ void vf_worker_report(const struct vf_worker *worker, struct vf_worker_report *r
         .partitions = worker->readings.count,
         .caught_up = is_caught_up(worker),
         .dropped = worker->superseded && worker->waits_said,
+        .stuck = worker->stuck,
     };
     for (size_t i = 0; i < worker->readings.count; i++)
         ret_report->stopped += worker->readings.all[i].state == VF_STOPPED;

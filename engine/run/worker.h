@@ -67,6 +67,7 @@ struct vf_worker_report {
     struct vf_counts counts;
     size_t partitions; /* assigned */
     size_t stopped;    /* of these */
+    size_t stuck;      /* lists of held events whose first one could not be taken in when it was last tried */
     bool dropped;      /* its generation was dropped, or cannot be run here any more: it waits for another */
     bool caught_up;    /* every assigned partition has reached the end it had at the start (or stopped); needs `once` */
 };

@@ -1,6 +1,9 @@
 -- customer_orders.lua: a customer with all orders. findOrdersForCustomer() is one read.
 local function becomes(state)
-  return function(doc, e) doc.orders[e.id].state = state end
+  return function(doc, e)
+    local order = doc.orders[e.id]                      -- none: its customer was deleted, and it with him
+    if order then order.state = state end
+  end
 end
 
 return {

@@ -300,15 +300,6 @@ static void write_link(struct step *step, int owner, const char *link, int via, 
     open_list(step, owner);
 }
 
-/* An aggregate that is linked stays where it is: what is not known of its next link is ignored, and nothing else. */
-static void ignore(struct sim_model *model, int owner, const struct sim_event *event)
-{
-    model->situations.ignored++;
-    model->situations.ignored_linked += model->aggregates[owner].has_link;
-    if (model->aggregates[owner].has_link)
-        take_in(model, owner, event, linked_document(model, owner), NULL);
-}
-
 static void follow(struct step *step, int owner, size_t index)
 {
     struct sim_model *model = step->model;
@@ -323,9 +314,7 @@ static void follow(struct step *step, int owner, size_t index)
         take_in(model, owner, event, linked_document(model, owner), NULL);
     } else if (model->aggregates[awaited].has_link) {
         write_link(step, owner, model->aggregates[awaited].link, awaited, index);
-    } else if (model->unlinked == VF_UNLINKED_IGNORE) {
-        ignore(model, owner, event);
-    } else {
+    } else { /* whatever `unlinked` says */
         aggregate->waits_for = awaited;
         wait_in(step, awaited, owner, index);
     }
@@ -341,7 +330,7 @@ static void act(struct step *step, int owner, size_t index)
     else if (model->aggregates[owner].has_link)
         take_in(model, owner, event, linked_document(model, owner), NULL);
     else if (model->unlinked == VF_UNLINKED_IGNORE)
-        ignore(model, owner, event);
+        model->situations.ignored++;
     else
         wait_in(step, owner, owner, index);
 }

@@ -141,7 +141,6 @@ struct sim_tally {
     X(drained)      /* events that had waited */                           \
     X(in_parts)     /* commits that left some for the next one */          \
     X(ignored)                                                             \
-    X(ignored_linked) /* of these, of aggregates that keep their link */   \
     X(moves)                                                               \
     X(moves_to_deleted)                                                    \
     X(moves_from_nothing)                                                  \
