@@ -219,6 +219,38 @@ static void one_commit_takes_from_one_list_and_adds_to_another(void **state)
     assert_int_equal(load_document(scene, "4b").revision, 3);
 }
 
+/* As an event that was held for an account's link, and now has to wait for its own. */
+static void an_event_goes_from_one_list_to_another(void **state)
+{
+    struct scene *scene = *state;
+    scene_fill_list(scene, "account/9", 100, 3);
+    scene_fill_list(scene, "card/1", 200, 1);
+    struct vf_aside_total before = scene_load_total(scene, "orders", 0);
+    struct vf_aggregate card = load_aggregate(scene, "card/1");
+    size_t count;
+    struct vf_aside *asides = scene_load_list(scene, "account/9", &count);
+    struct draft draft = take_first(scene, "account/9", 2);
+    draft_write_aggregate(&draft, &card, a_waiting("card/1", 0, 3));
+    for (int64_t i = 0; i < 2; i++) {
+        asides[i].list = VF_LITERAL("card/1");
+        asides[i].place = 1 + i;
+        draft_aside(&draft, asides[i]);
+    }
+    struct draft conflict = draft;
+    draft_progress(&conflict, "orders", 0, a_progress(5), a_progress(6));
+    assert_int_equal(draft_send(&conflict, scene->store), VF_CONFLICT);
+    assert_string_equal(scene_list_at(scene, "orders", 0, 100), "account/9");
+    draft_must_commit(&draft);
+    static const int64_t left[] = {102}, moved[] = {200, 100, 101};
+    assert_offsets(scene, "account/9", left, 1);
+    assert_offsets(scene, "card/1", moved, 3);
+    assert_string_equal(scene_list_at(scene, "orders", 0, 100), "card/1");
+    assert_string_equal(scene_list_at(scene, "orders", 0, 101), "card/1");
+    assert_string_equal(scene_list_at(scene, "orders", 0, 102), "account/9");
+    assert_int_equal(scene_load_total(scene, "orders", 0).count, before.count);
+    assert_int_equal(scene_load_total(scene, "orders", 0).bytes, before.bytes);
+}
+
 static void a_record_that_is_written_or_consulted_keeps_its_list(void **state)
 {
     struct scene *scene = *state;
@@ -525,6 +557,7 @@ int contract_aside_run(const char *group)
         SCENE_TEST(events_are_taken_and_places_go_on),
         SCENE_TEST(one_commit_takes_from_the_front_and_adds_behind),
         SCENE_TEST(one_commit_takes_from_one_list_and_adds_to_another),
+        SCENE_TEST(an_event_goes_from_one_list_to_another),
         SCENE_TEST(a_record_that_is_written_or_consulted_keeps_its_list),
         SCENE_TEST(many_events_in_many_lists_in_one_commit),
         SCENE_TEST(of_two_that_append_at_one_place_the_second_conflicts),

@@ -80,7 +80,7 @@ REDIS = [
     ),
     Guard("redis-aside-place", [("if is_there(key, place_of(args[i + 1])) then", "if false then")], [LISTS]),
     Guard("redis-aside-offset", [("if #found ~= 1 or list ~= args[i + 1] then", "if #found ~= 1 then")], [LISTS]),
-    Guard("redis-aside-twice", [("if is_there(key, place_of(args[i + 1])) then", "if false then")], [LISTS]),
+    Guard("redis-aside-twice", [("if not leaving[offset] and is_there(key, offset) then", "if false then")], [LISTS]),
     Guard(
         "redis-aside-bytes",
         [("if total < 0 then", "if false then")],
