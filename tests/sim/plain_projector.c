@@ -251,6 +251,7 @@ static void move(const struct vf_projector *projector, struct warm *from, struct
     vf_buffer_init(&name);
     vf_buffer_printf(&name, "left %.*s", (int)event->aggregate.size, event->aggregate.data);
     count(projector, from, vf_bytes(name.data, name.size), event);
+    entry_of(to, event->aggregate)->hash += entry_of(from, vf_bytes(name.data, name.size))->count;
     vf_buffer_done(&name);
 }
 

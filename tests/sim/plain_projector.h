@@ -5,7 +5,7 @@
  * all) with {h, n}: how many events, and a hash chain over their versions (strings are hexadecimal), event ids and types, in
  * order. Aggregates commute, events of one aggregate do not. An aggregate that moves takes its field along, to the place of
  * one that is there; in the document that it has left, a field "left order/o1" counts, in the same way, the events by which
- * it left. Where the projection has indexes, the body has fields for them too: x_total, x_odd and x_third (the rest by three) say
+ * it left; so many are added to the hash that it takes along. Where the projection has indexes, the body has fields for them too: x_total, x_odd and x_third (the rest by three) say
  * how many events there were.
  *
  * Types: Noted and Renoted have no handler. Deleted's and Removed's say `delete`. Broken's handler fails always, and Flaky's

@@ -142,14 +142,17 @@ static void add_link(struct sim_chain *chain, const struct sim_event *event)
     chain->hash = vf_plain_chain(chain->hash, event->version, vf_bytes_from(event->event_id), event->type[0]);
 }
 
-/* What plain_projector.h says of a handler with `from`. What is no longer there leaves nothing behind. */
-static struct sim_chain leave(struct sim_document *from, int owner, const struct sim_event *event)
+/* What plain_projector.h says of a handler with `from`. What is no longer there leaves nothing behind. *ret_times: how often
+ * it has left. */
+static struct sim_chain leave(struct sim_document *from, int owner, const struct sim_event *event, int64_t *ret_times)
 {
     struct sim_chain moved = {0};
+    *ret_times = 1;
     if (from->presence == VF_PRESENT) {
         moved = from->parts[owner].here;
         from->parts[owner].here = (struct sim_chain){0};
         add_link(&from->parts[owner].left, event);
+        *ret_times = from->parts[owner].left.count;
     }
     return moved;
 }
@@ -166,7 +169,7 @@ static bool deletes(const struct sim_event *event)
 
 /* The handler's effect on the document where the aggregate is now. */
 static void change(struct sim_model *model, struct sim_document *document, int owner, const struct sim_event *event,
-                   struct sim_chain moved)
+                   struct sim_chain moved, int64_t times_left)
 {
     bool deleted = document->presence == VF_HUSK_DELETED;
     if (deleted && document->deleted_by != owner) {
@@ -178,6 +181,7 @@ static void change(struct sim_model *model, struct sim_document *document, int o
     model->situations.returned += deleted;
     if (moved.count)
         document->parts[owner].here = moved;
+    document->parts[owner].here.hash += times_left;
     add_link(&document->parts[owner].here, event);
     if (deletes(event)) {
         empty(document, VF_HUSK_DELETED, event->time_ms);
@@ -202,10 +206,11 @@ static void take_in(struct sim_model *model, int owner, const struct sim_event *
         bool is_barred = document && document->presence == VF_HUSK_DELETED && document->deleted_by != owner;
         if (strcmp(event->type, "Broken") == 0 && (from || (document && !is_barred)))
             model->impossible = event;
+        int64_t times_left = 0;
         if (from)
-            moved = leave(from, owner, event);
+            moved = leave(from, owner, event, &times_left);
         if (document)
-            change(model, document, owner, event, moved);
+            change(model, document, owner, event, moved, times_left);
     }
     if (from)
         enter(model, from, owner, event);
