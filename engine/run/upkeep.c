@@ -80,10 +80,12 @@ static bool look_for_room(struct vf_worker *worker)
 
 /* --- batches without rows ------------------------------------------------------------------------------------------ */
 
+/* Each failure once, and of many that take turns a few, then one in half a minute. */
 static void say_failure(struct vf_worker *worker, const struct vf_error *error)
 {
     uint64_t hash = XXH64(error->text, strlen(error->text), 0);
-    if (hash == worker->drain_said)
+    int64_t dropped;
+    if (hash == worker->drain_said || !vf_log_rate_allow(&worker->drain_log, vf_worker_now_ms(worker), &dropped))
         return;
     worker->drain_said = hash;
     vf_worker_say(

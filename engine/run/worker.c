@@ -244,6 +244,7 @@ enum vf_code vf_worker_open(const struct vf_worker_setup *setup, struct vf_worke
     worker->parser = vf_json_parser_new();
     worker->rows_max = (size_t)setup->batch.events_max;
     worker->script_log = (struct vf_log_rate){.burst = 10, .interval_ms = 1000};
+    worker->drain_log = (struct vf_log_rate){.burst = 10, .interval_ms = 30000};
     vf_fold_init(&worker->folds[0]);
     vf_fold_init(&worker->folds[1]);
 

@@ -71,6 +71,7 @@ struct vf_worker {
     int64_t
         drain_apart_until_ms; /* an event that was held has failed: till then, lists are drained in batches of their own */
     size_t stuck;             /* lists that failed in the last round */
+    struct vf_log_rate drain_log;
     uint64_t drain_said;      /* hash of the last failure that the log has told */
     int32_t stales;           /* folds in a row that met a list and a record of two moments */
     struct vf_position *ends; /* of all partitions, at ends_at_ms; owned. NULL: to be asked */
