@@ -262,7 +262,7 @@ static enum vf_code print_page(struct find *find, const struct vf_found *found, 
     enum vf_code code = find->opened.type->load(find->opened.store, find->view, ids, count, NULL, 0, find->page_arena,
                                                 documents, NULL, error);
     for (size_t i = 0; i < count && code == VF_OK && find->left != 0; i++) {
-        /* One that moves along the index while it is gone through would come again. */
+        /* GUARD find-once: one that moves along the index while it is gone through comes again */
         struct vf_sort sort;
         if (is_printed(find, ids[i]) || !is_answer(find, &documents[i], &sort)) {
             continue;

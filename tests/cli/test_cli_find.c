@@ -73,6 +73,52 @@ static void what_a_page_has_found_is_looked_at_again(void **state)
     expect(scene, "age --from 31", "g"); /* f has expired by the clock, and is in the index still */
 }
 
+static void number_put(struct scene *scene, const char *id, int age)
+{
+    char body[64];
+    snprintf(body, sizeof body, "{\"age\":%d}", age);
+    put(scene, id, body);
+}
+
+/* While the first page is printed, one of its documents moves to the end, and one of the next page to the beginning. */
+static void move_some(struct scene *scene)
+{
+    number_put(scene, "d001", 1000);
+    number_put(scene, "d550", -5);
+    number_put(scene, "e000", 700);
+}
+
+static int times(const char *text, const char *id)
+{
+    char wanted[32];
+    int count = 0;
+    snprintf(wanted, sizeof wanted, ",\"id\":\"%s\"", id);
+    for (const char *at = text; (at = strstr(at, wanted)) != NULL; at++) {
+        count++;
+    }
+    return count;
+}
+
+static void what_moves_along_an_index_is_not_printed_twice(void **state)
+{
+    struct scene *scene = *state;
+    char id[16];
+    scene_prepare(scene, scene->redis, SCRIPT);
+    for (int i = 0; i < 600; i++) {
+        snprintf(id, sizeof id, "d%03d", i);
+        number_put(scene, id, i);
+    }
+    /* The clock is looked at for the first document, when the first page has been read. */
+    scene_put_indexed(scene, scene->redis, "d000", "{\"age\":0}", 1772359200000000, indexes, 3);
+    scene->on_wall = move_some;
+    assert_int_equal(scene_run(scene, "find customer_orders age --limit 0 --json"), 0);
+    for (int i = 0; i < 600; i++) {
+        snprintf(id, sizeof id, "d%03d", i);
+        assert_int_equal(times(scene->out, id), i == 550 ? 0 : 1);
+    }
+    assert_int_equal(times(scene->out, "e000"), 1);
+}
+
 static void wrong_questions_are_64_and_unknown_indexes_66(void **state)
 {
     static const struct {
@@ -103,6 +149,7 @@ int main(void)
         SCENE_TEST(an_index_answers_in_its_order),
         SCENE_TEST(a_limit_says_where_to_go_on),
         SCENE_TEST(what_a_page_has_found_is_looked_at_again),
+        SCENE_TEST(what_moves_along_an_index_is_not_printed_twice),
         SCENE_TEST(wrong_questions_are_64_and_unknown_indexes_66),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

@@ -40,6 +40,7 @@ JOINING = [
         ["test_joins :a_list_that_was_left_half_drained_is_drained_by_another"],
     ),
     Guard("sweep-stale", [("run->stale = true;", ";")], ["test_joins :what_another_has_deleted_is_forgotten_in_time"]),
+    Guard("find-once", [("if (is_printed(find, ids[i]) ||", "if (")], ["test_cli_find :what_moves_along_an_index_is_not_printed_twice"]),
     Guard("sweep-behind", [("if (!reached)", "if (false)")], [JOINS]),
     Guard("sweep-again", [("document->expires_ms < now_ms - SWEEP_LATE_MS", "true")], [JOINS]),
 ]
