@@ -310,6 +310,7 @@ bool vf_worker_upkeep(struct vf_worker *worker)
     bool due = now_ms >= worker->upkeep_at_ms;
     bool links = has_links(projection) && worker->setup.store_type->draining;
     bool sweeps = due && is_sweeper(worker);
+    worker->drain_due &= links; /* otherwise nothing would ever be seen to be done */
     if (!worker->positioned || !(due || (worker->drain_due && links)) || !(links || sweeps))
         return false;
     if (worker->in_flight && !vf_worker_settle(worker))

@@ -345,6 +345,29 @@ static void what_follows_an_aggregate_that_goes_nowhere_goes_nowhere(void **stat
     assert_goes_on(stage, "cards");
 }
 
+/* `run --once` ends when nothing is left to do: with lists to look after, and without. */
+static void a_view_catches_up(struct stage *stage, size_t routes)
+{
+    struct vf_worker_report report;
+    stage->projection.route_count = routes;
+    stage->setups[0].once = true;
+    stage_send(stage, "customers", "c1", 1, "Created", "null");
+    stage_open(stage, 0);
+    stage_run(stage);
+    vf_worker_report(stage->workers[0], &report);
+    assert_true(report.caught_up);
+}
+
+static void a_view_with_links_catches_up(void **state)
+{
+    a_view_catches_up(*state, 2);
+}
+
+static void a_view_without_links_catches_up(void **state)
+{
+    a_view_catches_up(*state, 1);
+}
+
 static void a_link_is_followed_once(void **state)
 {
     struct stage *stage = *state;
@@ -571,6 +594,8 @@ int main(void)
         JOIN(what_waits_and_cannot_be_taken_in_stops_no_partition),
         JOIN(a_full_list_makes_its_partition_wait),
         JOIN(what_follows_an_aggregate_that_goes_nowhere_goes_nowhere),
+        JOIN(a_view_with_links_catches_up),
+        JOIN(a_view_without_links_catches_up),
         JOIN(a_link_is_followed_once),
         JOIN(a_link_through_itself_is_a_mistake),
         JOIN(events_without_a_link_are_ignored_where_the_projection_says_so),
