@@ -76,8 +76,10 @@ static enum vf_code hold(struct vf_fold_state *run, struct vf_fold_row *row, str
         vf_fold_list_add(run, &run->adds, add);
         mark_changed(list);
         mark_changed(record);
-        if (list != record)
+        if (list != record) {
             vf_cached_set_waits_for(record, list->head.key);
+            record->draining = false; /* what is in its own list comes behind this now */
+        }
         run->touched_bytes += bytes.size;
     }
     if (!code && !is_held(row)) {
