@@ -11,7 +11,9 @@ taking the same batches from a bare C loop. All on one machine, in turn: read th
     bench/report.py FILE...           the tables of docs/performance.md and its plots, from FILEs of results
 
 Workloads: a: every event writes a document of its own; b: customers and orders joined, with hot customers; c: few documents
-that fold many events. Every view is held against what the events say; a wrong one voids the figure and ends the bench.
+that fold many events; d: the bank view, four topics joined by links and through one another; e: a counter, 16 partitions
+into one document (d and e are the samples' scripts, without the store's ceiling and without latencies; --workers may be
+1,2,4). Every view is held against what the events say; a wrong one voids the figure and ends the bench.
 """
 
 import argparse
@@ -27,31 +29,43 @@ import statistics
 import subprocess
 import sys
 import tempfile
+import threading
 import time
 
 import pymongo
 import redis
-from confluent_kafka.admin import AdminClient, NewTopic
+from confluent_kafka import TopicPartition
+from confluent_kafka.admin import AdminClient, NewTopic, OffsetSpec
 
 import model
 
 ROOT = os.path.dirname(os.path.dirname(os.path.abspath(__file__)))
 BUILD = os.path.dirname(os.environ.get("VIEWFOLD_PROGRAM", os.path.join(ROOT, "build", "viewfold")))
-PARTITIONS = {"customers": 2, "orders": 4, "accounts": 4}
-TOPICS = {"order_documents": ["orders"], "customer_join": ["customers", "orders"], "hot_accounts": ["accounts"]}
-LETTERS = {"a": "order_documents", "b": "customer_join", "c": "hot_accounts"}
+# The partitions of each workload's topics.
+TOPICS = {
+    "order_documents": {"orders": 4},
+    "customer_join": {"customers": 2, "orders": 4},
+    "hot_accounts": {"accounts": 4},
+    "customer_bank_view": {"customers": 2, "accounts": 4, "loans": 4, "cards": 4},
+    "orders_per_day": {"orders": 16},
+}
+LETTERS = {"a": "order_documents", "b": "customer_join", "c": "hot_accounts", "d": "customer_bank_view", "e": "orders_per_day"}
+# Those that bench/*.lua are for; the others are the samples' own scripts, without a store's ceiling and without latencies.
+PLAIN = list(TOPICS)[:3]
 # events, keys, customers: (a) is 100,000 orders of 10 events; in (b) a hot customer has 150 orders, any other 1 or 2.
 SIZES = {
     "order_documents": (1_000_000, 100_000, 0),
     "customer_join": (300_000, 30_000, 10_000),
     "hot_accounts": (600_000, 100, 0),
+    "customer_bank_view": (300_000, 20_000, 10_000),
+    "orders_per_day": (400_000, 200_000, 0),
 }
 BATCH = 1000
 SHARES = [0.25, 0.5, 0.75]
 
 
 # For the plan only: events a second on two quiet cores, and what a run takes besides (starting, joining the group, checking).
-EXPECTED = {"order_documents": {"redis": 130_000, "mongodb": 38_000}, "customer_join": {"redis": 130_000, "mongodb": 50_000}, "hot_accounts": {"redis": 180_000, "mongodb": 170_000}}
+EXPECTED = {"order_documents": {"redis": 130_000, "mongodb": 38_000}, "customer_join": {"redis": 130_000, "mongodb": 50_000}, "hot_accounts": {"redis": 180_000, "mongodb": 170_000}, "customer_bank_view": {"redis": 50_000, "mongodb": 12_000}, "orders_per_day": {"redis": 60_000, "mongodb": 15_000}}
 EXPECTED_CONSUME, EXPECTED_PRODUCE, EXPECTED_CHECK = 600_000, 150_000, 30_000
 EXPECTED_START_S = 2.0
 
@@ -120,7 +134,7 @@ class Workload:
         self.prefix = f"{bench.prefix}{bench.next()}."
         self.topics = [self.prefix + topic for topic in TOPICS[name]]
         self.admin = AdminClient({"bootstrap.servers": self.brokers})
-        wanted = [NewTopic(self.prefix + topic, PARTITIONS[topic], 1) for topic in TOPICS[name]]
+        wanted = [NewTopic(self.prefix + topic, partitions, 1) for topic, partitions in TOPICS[name].items()]
         for future in self.admin.create_topics(wanted).values():
             future.result(30)
 
@@ -143,16 +157,26 @@ class Workload:
         if events.wait() != 0:
             raise SystemExit("bench-events failed")
 
+    def ends(self):
+        """topic/partition -> the end of its log, of those that have anything."""
+        asked = {TopicPartition(self.prefix + topic, p): OffsetSpec.latest() for topic, count in TOPICS[self.name].items() for p in range(count)}
+        ends = {f"{tp.topic}/{tp.partition}": future.result(30).offset for tp, future in self.admin.list_offsets(asked).items()}
+        return {tp: end for tp, end in ends.items() if end > 0}
+
     def remove(self):
         for future in self.admin.delete_topics(self.topics).values():
             future.result(30)
+
+
+def script_of(name):
+    return os.path.join(ROOT, "bench", name + ".lua") if name in PLAIN else os.path.join(ROOT, "projections", name, name + ".lua")
 
 
 class View:
     """Where one run's documents lie: a Redis key prefix or a MongoDB database of its own, removed when it was looked at."""
 
     def __init__(self, bench, workload, store):
-        self.workload, self.store = workload, store
+        self.workload, self.store, self.client = workload, store, None
         self.place = f"bench{os.getpid()}n{bench.next()}"
         self.where = self.place + ":" if store == "redis" else self.place
         self.url = os.environ["VIEWFOLD_REDIS"] if store == "redis" else mongodb_url(self.place)
@@ -166,7 +190,7 @@ class View:
             "topics": {topic: {"topic": self.workload.prefix + topic} for topic in TOPICS[self.workload.name]},
             "projections": [
                 {
-                    "script": os.path.join(ROOT, "bench", self.workload.name + ".lua"),
+                    "script": script_of(self.workload.name),
                     "stores": [self.store],
                     "workers": workers,
                 }
@@ -197,14 +221,29 @@ class View:
             identity, view = found.pop("_id"), found.pop("_view")
             yield identity, view["rev"], found
 
+    def progress(self):
+        """How many records of each partition have been dealt with: topic/partition -> next offset."""
+        name = self.workload.name
+        if self.store == "redis":
+            found = self._client().hgetall(f"{self.where}{name}@1:progress")
+            return {tp: json.loads(text)["next"] for tp, text in found.items() if "/" in tp}
+        found = self._client()[self.place]["viewfold.progress"].find({}, {"next": 1})
+        return {one["_id"].split(" ", 1)[1]: one["next"] for one in found if "next" in one}
+
+    def _client(self):
+        if self.client is None:
+            self.client = redis.from_url(self.url, decode_responses=True) if self.store == "redis" else pymongo.MongoClient(self.url)
+        return self.client
+
     def check(self):
         """The view against the events' meaning, read by the store's plain client."""
         w = self.workload
         found = self._redis_documents() if self.store == "redis" else self._mongodb_documents()
         there = {identity: (revision, fields) for identity, revision, fields in found}
         for identity, revision, fields in model.documents(w.name, w.events, w.keys, w.customers):
-            if there.pop(identity, None) != (revision, fields):
-                raise Void(f"VOID: {w.name} in {self.store}: {identity} is not what the events say")
+            seen = there.pop(identity, None)
+            if seen != (revision, fields):
+                raise Void(f"VOID: {w.name} in {self.store}: {identity} is not what the events say\nseen:     {seen}\nexpected: {(revision, fields)}"[:4000])
         if there:
             raise Void(f"VOID: {w.name} in {self.store}: {len(there)} documents too many, such as {next(iter(there))}")
 
@@ -216,6 +255,42 @@ class View:
         keys = list(client.scan_iter(match=f"{self.where}*", count=5000))
         for at in range(0, len(keys), 5000):
             client.delete(*keys[at : at + 5000])
+
+
+class Shares(threading.Thread):
+    """How even the partitions and workers get on: looks at the progress of a view until all has been dealt with, and keeps what
+    it saw last while every partition had something left. A share is the part of its own backlog that was done, over the part
+    that all together had done: 1 is even, 0 has got nothing."""
+
+    def __init__(self, view, workers):
+        super().__init__(daemon=True)
+        self.view, self.workers, self.over, self.seen = view, workers, threading.Event(), {}
+        self.ends = view.workload.ends()
+
+    def run(self):
+        while not self.over.wait(0.05):
+            progress = self.view.progress()
+            if any(progress.get(tp, 0) >= end for tp, end in self.ends.items()):
+                return
+            self.seen = progress
+
+    def result(self):
+        self.over.set()
+        self.join()
+        done = sum(self.seen.values()) / sum(self.ends.values())
+        if not done:
+            return {}
+        groups = {"partition": {tp: [tp] for tp in self.ends}, "worker": {}}
+        for topic, partitions in TOPICS[self.view.workload.name].items():
+            for worker in range(self.workers):  # as the assignor `range` deals them out
+                first = worker * (partitions // self.workers) + min(worker, partitions % self.workers)
+                count = partitions // self.workers + (worker < partitions % self.workers)
+                groups["worker"].setdefault(worker, []).extend(f"{self.view.workload.prefix}{topic}/{p}" for p in range(first, first + count))
+        result = {"shares_at": done}
+        for what, members in groups.items():
+            shares = [sum(self.seen.get(tp, 0) for tp in tps) / max(1, sum(self.ends[tp] for tp in tps)) / done for tps in members.values()]
+            result |= {f"{what}_least": min(shares), f"{what}_most": max(shares)}
+        return result
 
 
 class Bench:
@@ -273,6 +348,8 @@ class Bench:
         view = View(self, workload, store)
         path = view.config(self.folder, f"{self.prefix}g{self.next()}", workers, **more)
         before = self.server_cpu(store)
+        shares = Shares(view, workers)
+        shares.start()
         with open(path + ".log", "w+b") as log:
             _, cpu, rss = run([f"{BUILD}/viewfold", "run", "--once", "-c", path], stderr=log)
             server = self.server_cpu(store) - before
@@ -296,17 +373,24 @@ class Bench:
             "conflicts_per_write": counts["conflicts"] / max(1, counts["batches"]),
             "conflicts": counts["conflicts"],
             "refolds": counts["refolds"],
+            "refolds_per_write": counts["refolds"] / max(1, counts["batches"]),
+            "held_per_event": counts.get("held", 0) / workload.records,
+            "load": os.getloadavg()[0],
+            **shares.result(),
         }
 
     # --- throughput ---
 
     def size_of(self, name):
         events, keys, customers = (max(1, int(size * self.options.scale)) if size else 0 for size in SIZES[name])
+        if name == "customer_bank_view":
+            events = 15 * keys  # five of each card, account and loan: no card's account may be missing
         return events, SIZES[name][1] if name == "hot_accounts" else keys, customers
 
-    def setups(self):
+    def setups(self, name):
         o = self.options
-        return [("consume", None, 1)] + [(what, store, n) for store in o.store for n in o.workers for what in ("store", "viewfold")]
+        kinds = ("store", "viewfold") if name in PLAIN else ("viewfold",)
+        return [("consume", None, 1)] + [(what, store, n) for store in o.store for n in o.workers for what in kinds]
 
     def done(self, name, setup):
         """The runs of one kind that are there."""
@@ -326,7 +410,7 @@ class Bench:
         """In turn, so that drift of the machine touches all alike."""
         size = self.size_of(name)
         records, documents = size[0] + size[2], size[2] or size[1]
-        rounds = [[s for s in self.setups() if len(self.done(name, s)) <= number] for number in range(self.options.runs)]
+        rounds = [[s for s in self.setups(name) if len(self.done(name, s)) <= number] for number in range(self.options.runs)]
         if not any(rounds):
             return
         made = []
@@ -354,13 +438,15 @@ class Bench:
         place = lambda kind: (order.index(kind[0]), kind[1] != "consume", kind[2] != "redis", kind[3], kind[1] == "viewfold")
         for (name, what, store, n), runs in sorted(kinds.items(), key=lambda item: place(item[0])):
             row = {"workload": name, "what": what, "store": store, "workers": n, "runs": len(runs), "events": runs[0]["events"]}
-            for key in sorted(set(runs[0]) - set(row)):
+            for key in sorted(set.intersection(*map(set, runs)) - set(row)):
                 values = [run[key] for run in runs]
                 row[key] = statistics.median(values)
                 row[key + "_range"] = [min(values), max(values)]
             if n > 1 and (name, what, store, 1) in medians:
                 row["times_one"] = row["events_s"] / medians[name, what, store, 1]
             ceilings = [medians.get((name, "consume", None, 1)), medians.get((name, "store", store, n))]
+            if what == "viewfold" and ceilings[0]:
+                row["of_consume"] = row["events_s"] / ceilings[0]
             if what == "viewfold" and all(ceilings):
                 row["of_consume"], row["of_store"] = (row["events_s"] / ceiling for ceiling in ceilings)
                 row["of_lower"] = max(row["of_consume"], row["of_store"])
@@ -517,11 +603,14 @@ def show(row):
     )
     if "times_one" in row:
         line += f"; {row['times_one']:.2f} times one worker"
+    if row["what"] == "viewfold":
+        line += f"; {row['writes_per_event']:.3f} writes/event; {row['conflicts_per_write']:.3f} conflicts/write; {row['refolds_per_write']:.3f} refolds/write"
+    if row.get("held_per_event"):
+        line += f"; {row['held_per_event']:.2f} of the events held"
+    if "worker_least" in row:
+        line += f"; shares: workers {row['worker_least']:.2f}-{row['worker_most']:.2f}, partitions {row['partition_least']:.2f}-{row['partition_most']:.2f}"
     if "of_store" in row:
-        line += (
-            f"; {row['writes_per_event']:.3f} writes/event; {row['conflicts_per_write']:.3f} conflicts/write; "
-            f"{row['of_store']:.2f} of the store alone, {row['of_consume']:.2f} of librdkafka alone"
-        )
+        line += f"; {row['of_store']:.2f} of the store alone, {row['of_consume']:.2f} of librdkafka alone"
     say(line)
 
 
@@ -569,7 +658,7 @@ def options():
         return read
 
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--workload", type=several(str, [*LETTERS, *TOPICS]), default=list(LETTERS), metavar="a,b,c")
+    parser.add_argument("--workload", type=several(str, [*LETTERS, *TOPICS]), default=list(LETTERS), metavar="a,b,c,d,e")
     parser.add_argument("--store", type=several(str, ["redis", "mongodb"]), default=["redis", "mongodb"], metavar="redis,mongodb")
     parser.add_argument("--workers", type=several(int, [1, 2, 4]), default=[1, 2], metavar="1,2")
     parser.add_argument("--runs", type=int, default=5, help="runs of each, in turn; medians are shown (default 5)")
@@ -586,10 +675,10 @@ def options():
     chosen = parser.parse_args()
     if chosen.resume and not chosen.json:
         parser.error("--resume goes on with the FILE of --json")
-    chosen.latency_workload = list(TOPICS)
+    chosen.latency_workload = PLAIN
     if chosen.smoke:
         chosen.latency_workload = ["order_documents"]
-        chosen.workload, chosen.runs, chosen.scale, chosen.workers = ["a", "b"], 1, 0.005, [1]
+        chosen.workload, chosen.runs, chosen.scale, chosen.workers = ["a", "b", "d", "e"], 1, 0.005, [1]
         chosen.warm_seconds, chosen.latency_seconds, chosen.shares = 0.2, 0.5, [0.1]
     chosen.workload = [LETTERS.get(name, name) for name in chosen.workload if name]
     return chosen

@@ -389,6 +389,10 @@ int main(int count, char **arguments)
     }
     struct bench_workload workload;
     bench_workload_init(&workload, arguments[6], arguments[7], arguments[8], arguments[9]);
+    if (workload.kind > BENCH_HOT_ACCOUNTS) {
+        fprintf(stderr, "bench-ceiling: %s is not folded by hand here\n", workload.name);
+        return 64;
+    }
     struct vf_store_config config = {.name = "bench",
                                      .url = arguments[2],
                                      .prefix = arguments[3],

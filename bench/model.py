@@ -3,7 +3,8 @@ viewfold, and no code with the generator."""
 
 
 def documents(workload, events, keys, customers):
-    return {"order_documents": _orders, "customer_join": _customers, "hot_accounts": _accounts}[workload](events, keys, customers)
+    folds = {"order_documents": _orders, "customer_join": _customers, "hot_accounts": _accounts, "customer_bank_view": _bank, "orders_per_day": _days}
+    return folds[workload](events, keys, customers)
 
 
 def _count(events, keys, number):
@@ -47,3 +48,41 @@ def _accounts(events, keys, _):
         if last > 1:
             fields["at"] = "2026-03-01T10:00:00.000Z"
         yield f"a{n}", last, fields
+
+
+AT = "2026-03-01T10:00:00.000Z"
+
+
+def _bank(events, keys, customers):
+    views = [{"profile": _profile(c), "accounts": {}, "loans": {}, "cards": {}} for c in range(customers)]
+    revisions = [1] * customers
+    for n in range(keys):
+        # How many events the card, the account and the loan of this number have: they take turns in this order.
+        cards, moves, states = (_count(events, 3 * keys, 3 * n + turn) for turn in range(3))
+        if cards and not moves:
+            raise ValueError(f"events end between a card and its account: {events} is no multiple of {3 * keys}")
+        view = views[n % customers]
+        revisions[n % customers] += cards + moves + states
+        if moves:
+            account = view["accounts"][f"a{n}"] = {"type": "CURRENT", "currency": "EUR", "balance": sum(n * v % 997 for v in range(2, moves + 1))}
+            if moves > 1:
+                account["last"] = AT
+        if cards:
+            recent = [{"at": AT, "merchant": "bookshop", "amount": n * v % 997} for v in range(2, cards + 1)]
+            view["cards"][f"k{n}"] = {"account": f"a{n}", "number": f"**** {n % 10000}", "recent": recent[-10:]}
+        if states:
+            view["loans"][f"l{n}"] = {"amount": n % 997, "status": f"S{states}" if states > 1 else "REQUESTED"}
+    for c in range(customers):
+        yield f"c{c}", revisions[c], views[c]
+
+
+def _profile(number):
+    head = (
+        f'{{"kind":"customer","id":"c{number}","version":1,"event_id":"c{number}-1","type":"CustomerProfileUpdated","time":"{AT}",'
+        '"data":{"name":"Fred","creditLimit":{"amount":"2000"},"note":"'
+    )
+    return {"name": "Fred", "creditLimit": {"amount": "2000"}, "note": "x" * max(0, 250 - len(head) - 3)}
+
+
+def _days(events, keys, _):
+    yield "2026-03-01", events, {"created": min(keys, events), "shipped": min(keys, max(0, events - keys))}

@@ -5,10 +5,16 @@
 #include <stdlib.h>
 #include <string.h>
 
+static bool has_customers(enum bench_kind kind)
+{
+    return kind == BENCH_CUSTOMER_JOIN || kind == BENCH_CUSTOMER_BANK_VIEW;
+}
+
 void bench_workload_init(struct bench_workload *workload, const char *name, const char *events, const char *keys,
                          const char *customers)
 {
-    static const char *const names[] = {"order_documents", "customer_join", "hot_accounts"};
+    static const char *const names[] = {"order_documents", "customer_join", "hot_accounts", "customer_bank_view",
+                                        "orders_per_day"};
     for (size_t i = 0; i < sizeof names / sizeof *names; i++) {
         if (strcmp(name, names[i]) != 0)
             continue;
@@ -17,9 +23,9 @@ void bench_workload_init(struct bench_workload *workload, const char *name, cons
             .name = names[i],
             .events = strtoull(events, NULL, 10),
             .keys = strtoull(keys, NULL, 10),
-            .customers = (enum bench_kind)i == BENCH_CUSTOMER_JOIN ? strtoull(customers, NULL, 10) : 0,
+            .customers = has_customers((enum bench_kind)i) ? strtoull(customers, NULL, 10) : 0,
         };
-        if (workload->keys > 0 && (workload->customers >= 2 || workload->kind != BENCH_CUSTOMER_JOIN))
+        if (workload->keys > 0 && (workload->customers >= 2 || !has_customers(workload->kind)))
             return;
     }
     fprintf(stderr, "bench: no workload %s with %s keys and %s customers\n", name, keys, customers);
@@ -47,12 +53,35 @@ uint64_t bench_customer_of(const struct bench_workload *workload, uint64_t order
     return order % 2 ? order / 2 % hot : hot + order / 2 % (workload->customers - hot);
 }
 
+/* The index counts from the first event behind the customers'. */
+static struct bench_event bank_event(const struct bench_workload *workload, uint64_t index)
+{
+    static const struct {
+        const char *topic, *kind, *first, *later;
+        char letter;
+    } turns[] = {{"cards", "card", "CardIssued", "CardTransactionProcessed", 'k'},
+                 {"accounts", "account", "AccountOpened", "AccountTransactionPerformed", 'a'},
+                 {"loans", "loan", "LoanRequested", "LoanStatusChanged", 'l'}};
+    uint64_t turn = index % 3, number = index / 3 % workload->keys, version = index / 3 / workload->keys + 1;
+    uint64_t customer = number % workload->customers;
+    return (struct bench_event){.topic = turns[turn].topic,
+                                .kind = turns[turn].kind,
+                                .type = version == 1 ? turns[turn].first : turns[turn].later,
+                                .letter = turns[turn].letter,
+                                .number = number,
+                                .version = version,
+                                .customer = customer,
+                                .document = customer,
+                                .amount = number * version % 997};
+}
+
 void bench_event_at(const struct bench_workload *workload, uint64_t index, struct bench_event *ret_event)
 {
     if (index < workload->customers) {
         *ret_event = (struct bench_event){.topic = "customers",
                                           .kind = "customer",
-                                          .type = "CustomerCreated",
+                                          .type = workload->kind == BENCH_CUSTOMER_JOIN ? "CustomerCreated"
+                                                                                        : "CustomerProfileUpdated",
                                           .letter = 'c',
                                           .number = index,
                                           .version = 1,
@@ -60,6 +89,10 @@ void bench_event_at(const struct bench_workload *workload, uint64_t index, struc
         return;
     }
     index -= workload->customers;
+    if (workload->kind == BENCH_CUSTOMER_BANK_VIEW) {
+        *ret_event = bank_event(workload, index);
+        return;
+    }
     uint64_t number = index % workload->keys, version = index / workload->keys + 1;
     if (workload->kind == BENCH_HOT_ACCOUNTS) {
         *ret_event = (struct bench_event){.topic = "accounts",
@@ -72,16 +105,40 @@ void bench_event_at(const struct bench_workload *workload, uint64_t index, struc
                                           .amount = number * version % 997};
         return;
     }
-    bool join = workload->kind == BENCH_CUSTOMER_JOIN;
+    bool join = workload->kind == BENCH_CUSTOMER_JOIN, day = workload->kind == BENCH_ORDERS_PER_DAY;
     uint64_t customer = join ? bench_customer_of(workload, number) : number % 10000;
     *ret_event = (struct bench_event){.topic = "orders",
                                       .kind = "order",
-                                      .type = version == 1 ? "OrderCreated" : "OrderNoted",
+                                      .type = version == 1          ? "OrderCreated"
+                                              : day && version == 2 ? "OrderShipped"
+                                                                    : "OrderNoted",
                                       .letter = 'o',
                                       .number = number,
                                       .version = version,
                                       .customer = customer,
-                                      .document = join ? customer : number};
+                                      .document = join  ? customer
+                                                  : day ? 0
+                                                        : number};
+}
+
+/* The fields of an account's, card's or loan's data; hot_accounts has accounts without a customer. */
+static int print_bank_data(const struct bench_event *event, char *at, size_t room)
+{
+    if (strcmp(event->type, "AccountOpened") == 0)
+        return snprintf(at, room,
+                        "\"owner\":\"c%" PRIu64 "\",\"customerId\":\"c%" PRIu64
+                        "\",\"type\":\"CURRENT\",\"currency\":\"EUR\"",
+                        event->number % 7, event->customer);
+    if (strcmp(event->type, "CardIssued") == 0)
+        return snprintf(at, room, "\"accountId\":\"a%" PRIu64 "\",\"maskedNumber\":\"**** %" PRIu64 "\"", event->number,
+                        event->number % 10000);
+    if (strcmp(event->type, "LoanRequested") == 0)
+        return snprintf(at, room, "\"customerId\":\"c%" PRIu64 "\",\"amount\":%" PRIu64, event->customer,
+                        event->amount);
+    if (event->letter == 'l')
+        return snprintf(at, room, "\"status\":\"S%" PRIu64 "\"", event->version);
+    const char *merchant = event->letter == 'k' ? "\"merchant\":\"bookshop\"," : "";
+    return snprintf(at, room, "%s\"amount\":%" PRIu64, merchant, event->amount);
 }
 
 /* The value up to the note's text. */
@@ -96,10 +153,8 @@ static size_t print_head(const struct bench_event *event, char text[BENCH_TEXT_B
     size_t room = BENCH_TEXT_BYTES - (size_t)size;
     if (event->letter == 'c')
         size += snprintf(at, room, "\"name\":\"Fred\",\"creditLimit\":{\"amount\":\"2000\"}");
-    else if (event->letter == 'a' && event->version == 1)
-        size += snprintf(at, room, "\"owner\":\"c%" PRIu64 "\"", event->number % 7);
-    else if (event->letter == 'a')
-        size += snprintf(at, room, "\"amount\":%" PRIu64, event->amount);
+    else if (event->letter != 'o')
+        size += print_bank_data(event, at, room);
     else if (event->version == 1)
         size += snprintf(at, room, "\"customerId\":\"c%" PRIu64 "\",\"orderTotal\":{\"amount\":\"%" PRIu64 "\"}",
                          event->customer, event->number * 7 % 100000);

@@ -9,6 +9,11 @@
  *                    customer in a hundred is hot: these get every other order.
  *   hot_accounts     `keys` accounts take turns; version 1 is AccountOpened, the others are AmountMoved. With few keys, many
  *                    events of a batch fold into one document.
+ *   customer_bank_view  first `customers` CustomerProfileUpdated, then `keys` times a card, an account and a loan take turns,
+ *                    in this order. The card of a number names the account of the same number, which comes behind it and in
+ *                    another topic; account and loan name customer number % customers.
+ *   orders_per_day   `keys` orders take turns, all on one day, which is the only document. Version 1 is OrderCreated, 2 is
+ *                    OrderShipped, further ones are OrderNoted, for which there is no handler.
  *
  * A value is padded to BENCH_VALUE_BYTES. Any thread.
  */
@@ -23,14 +28,20 @@
 #define BENCH_TEXT_BYTES  512
 #define BENCH_TIME        "2026-03-01T10:00:00.000Z"
 
-enum bench_kind { BENCH_ORDER_DOCUMENTS, BENCH_CUSTOMER_JOIN, BENCH_HOT_ACCOUNTS };
+enum bench_kind {
+    BENCH_ORDER_DOCUMENTS,
+    BENCH_CUSTOMER_JOIN,
+    BENCH_HOT_ACCOUNTS,
+    BENCH_CUSTOMER_BANK_VIEW,
+    BENCH_ORDERS_PER_DAY,
+};
 
 struct bench_workload {
     enum bench_kind kind;
     const char *name; /* the projection's */
     uint64_t events;  /* of orders or accounts */
     uint64_t keys;
-    uint64_t customers; /* 0 unless customer_join */
+    uint64_t customers; /* 0 unless customer_join or customer_bank_view */
 };
 
 struct bench_event {
@@ -40,9 +51,9 @@ struct bench_event {
     char letter; /* the aggregate is KIND/LETTER NUMBER: order/o42 */
     uint64_t number;
     uint64_t version;
-    uint64_t customer; /* of an order */
+    uint64_t customer; /* of an order, account or loan */
     uint64_t document; /* 0 .. bench_workload_documents - 1 */
-    uint64_t amount;   /* of an account's event */
+    uint64_t amount;   /* of an account's, card's or loan's event */
 };
 
 /* From "order_documents" and the like; ends the program with a message where it is none. */
