@@ -159,6 +159,7 @@ static bool drain(struct vf_worker *worker)
     size_t count;
     struct vf_error error;
     bool go_on = true;
+    int64_t batches = worker->counts.batches;
     worker->drain_due = false;
     worker->stuck = 0;
     if (type->draining(worker->store, vf_worker_view(worker), LISTS_READ, arena, &lists, &count, &error)) {
@@ -170,6 +171,9 @@ static bool drain(struct vf_worker *worker)
     size_t first = count ? (size_t)(worker->setup.clock->random(worker->setup.clock->self) % count) : 0;
     for (size_t i = 0; i < count && i < LISTS_MAX && go_on; i++)
         go_on = drain_list(worker, lists[(first + i) % count]);
+    /* GUARD drain-rest: thousands of short lists that one batch has left would otherwise take hours, a few every few seconds */
+    if (count > LISTS_MAX && worker->counts.batches > batches)
+        worker->drain_due = true;
     vf_arena_free(arena);
     return go_on;
 }

@@ -34,6 +34,7 @@ JOINING = [
         [("fold->drained_before_failed > 0", "false")],
         ["test_joins :what_waits_and_cannot_be_taken_in_stops_no_partition"],
     ),
+    Guard("drain-rest", [("if (count > LISTS_MAX && worker->counts.batches > batches)", "if (false)")], ["test_joins :who_has_caught_up_has_taken_in_all_lists"]),
     Guard(
         "drain-stale",
         [("run.stale = !code && !list->draining;", ";")],

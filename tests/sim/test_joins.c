@@ -200,6 +200,38 @@ static void a_list_that_was_left_half_drained_is_drained_by_another(void **state
     assert_int_equal(stage_handled(stage, "c1", "card/k4"), 1);
 }
 
+/* One batch leaves more lists behind than are drained in one turn. No time passes in which a worker could look again. */
+static void who_has_caught_up_has_taken_in_all_lists(void **state)
+{
+    struct stage *stage = *state;
+    stage->setups[0].batch.events_max = 40;
+    char card[8], account[8];
+    for (int i = 1; i <= 40; i++) {
+        snprintf(card, sizeof card, "k%d", i);
+        snprintf(account, sizeof account, "a%d", i);
+        stage_send_via(stage, card, 1, "Issued", account);
+        stage_send_via(stage, card, 2, "Changed", account);
+    }
+    stage_open(stage, 0);
+    stage_run(stage);
+    assert_int_equal(stage_waiting(stage, NULL), 80);
+    for (int i = 1; i <= 40; i++) {
+        snprintf(account, sizeof account, "a%d", i);
+        stage_send(stage, "accounts", account, 1, "Created", "\"c1\"");
+    }
+    run_to(stage, 0, "accounts", 40);
+    assert_in_range(stage_waiting(stage, NULL), 20, 60);
+    struct vf_worker_report report = {0};
+    for (int turn = 0; turn < 200 && !report.caught_up; turn++) {
+        stage_turn(stage, 0);
+        vf_worker_report(stage->workers[0], &report);
+        vf_sim_clock_advance(&stage->clock, 1);
+    }
+    assert_true(report.caught_up);
+    assert_int_equal(stage_waiting(stage, NULL), 0);
+    assert_int_equal(stage_handled(stage, "c1", "card/k40"), 2);
+}
+
 /* The store does not look at records that are only followed. This one went nowhere, when the other worker moved it: so no
  * document tells of the move either. */
 static void a_link_is_followed_to_where_it_is_now(void **state)
@@ -586,6 +618,7 @@ int main(void)
         JOIN(a_drain_that_meets_a_conflict_is_folded_again),
         JOIN(a_link_and_who_begins_to_wait_for_it_do_not_miss_each_other),
         JOIN(a_list_that_was_left_half_drained_is_drained_by_another),
+        JOIN(who_has_caught_up_has_taken_in_all_lists),
         JOIN(a_link_is_followed_to_where_it_is_now),
         JOIN(a_store_that_goes_back_waits_again),
         JOIN(a_repeat_of_what_waits_waits_once),
