@@ -76,7 +76,7 @@ static bool same_event(const struct vf_aside *a, const struct vf_aside *b)
 static bool takes_event(const struct vf_commit *commit, const struct vf_aside *aside)
 {
     for (size_t i = 0; i < commit->taken_count; i++)
-        if (same_event(&commit->taken[i], aside) && !vf_bytes_equal(commit->taken[i].list, aside->list))
+        if (same_event(&commit->taken[i], aside))
             return true;
     return false;
 }
@@ -87,7 +87,7 @@ static bool holds_event(const struct vf_memory_generation *generation, const str
     for (const struct vf_memory_list *list = generation->lists; list; list = list->hh.next) {
         for (size_t i = 0; i < list->count; i++) {
             if (same_event(&list->asides[i], aside))
-                return !takes_event(commit, aside); /* it may go from one list to another */
+                return !takes_event(commit, aside); /* it goes to another list, or to the end of its own */
         }
     }
     return false;

@@ -24,6 +24,7 @@ struct vf_fold_row {
 struct vf_fold_aside {
     struct vf_aside aside;
     bool left;
+    struct vf_fold_aside *added; /* of what is read of a list: this one, where it came there in this batch */
 };
 
 struct vf_fold_list {

@@ -8,6 +8,10 @@
 #define PAGE_EVENTS 256
 #define PAGE_BYTES  ((size_t)1 << 20)
 
+/* So much of a list is gone through at once where an own event of its aggregate stays in it and others' leave it. */
+#define REST_EVENTS_MAX 10000
+#define REST_BYTES_MAX  ((size_t)4 << 20)
+
 /* A list from which a batch takes at most so many events, whatever else it may take; the rest is for batches of their own. */
 #define DRAINED_MAX 1000
 
@@ -47,12 +51,24 @@ static enum vf_code check_room(struct vf_fold_state *run, const struct vf_fold_r
     if (!many && !large)
         return VF_OK;
     run->fold->failed_room = true;
+    row->reading->room_bytes = (int64_t)bytes;
     return vf_fail(error, VF_E_LIMIT,
                    "%lld events of %s/%d (%lld bytes) are held for links that are not known, as many as limits.%s "
                    "allows: the partition waits, and nothing is dropped. Find out why the links do not come (`viewfold "
                    "status`), or raise the limit",
                    (long long)now->count, row->record->topic, (int)row->record->partition, (long long)now->bytes,
                    many ? "aside" : "aside_bytes");
+}
+
+/* Puts what `aside` says at the end of the list. */
+static void add_aside(struct vf_fold_state *run, struct vf_cached_aggregate *list, struct vf_aside aside)
+{
+    struct vf_fold_aside *add = vf_arena_calloc(run->fold->arena, 1, sizeof *add);
+    add->aside = aside;
+    add->aside.list = vf_arena_copy(run->fold->arena, list->head.key);
+    add->aside.place = list->aside_to++;
+    vf_fold_list_add(run, &run->adds, add);
+    run->touched_bytes += aside.record.size;
 }
 
 /* Puts the event at the end of a list. `record` is its own aggregate's, `list` whose link it waits for. */
@@ -64,23 +80,19 @@ static enum vf_code hold(struct vf_fold_state *run, struct vf_fold_row *row, str
     vf_record_encode(&bytes, row->record);
     enum vf_code code = is_held(row) ? VF_OK : check_room(run, row, bytes.size, error);
     if (!code) {
-        struct vf_fold_aside *add = vf_arena_calloc(run->fold->arena, 1, sizeof *add);
-        add->aside = (struct vf_aside){
-            .list = vf_arena_copy(run->fold->arena, list->head.key),
-            .place = list->aside_to++,
-            .aggregate = vf_arena_copy(run->fold->arena, row->event.aggregate),
-            .partition = {row->record->topic, row->record->partition},
-            .offset = row->record->offset,
-            .record = vf_arena_bytes(run->fold->arena, bytes.data, bytes.size),
-        };
-        vf_fold_list_add(run, &run->adds, add);
+        add_aside(run, list,
+                  (struct vf_aside){
+                      .aggregate = vf_arena_copy(run->fold->arena, row->event.aggregate),
+                      .partition = {row->record->topic, row->record->partition},
+                      .offset = row->record->offset,
+                      .record = vf_arena_bytes(run->fold->arena, bytes.data, bytes.size),
+                  });
         mark_changed(list);
         mark_changed(record);
         if (list != record) {
             vf_cached_set_waits_for(record, list->head.key);
             record->draining = false; /* what is in its own list comes behind this now */
         }
-        run->touched_bytes += bytes.size;
     }
     if (!code && !is_held(row)) {
         /* GUARD seen: a repeat of an event that is held is held again, and one behind a hole too */
@@ -319,8 +331,8 @@ static enum vf_code foresee_page(struct vf_fold_state *run, const struct page *p
     return vf_fold_load(run, NULL, 0, aggregates, page->count, error);
 }
 
-static enum vf_code load_page(struct vf_fold_state *run, const struct vf_cached_aggregate *list, struct page *page,
-                              struct vf_error *error)
+static enum vf_code load_page(struct vf_fold_state *run, const struct vf_cached_aggregate *list, int64_t place,
+                              struct page *page, struct vf_error *error)
 {
     const struct vf_fold_tools *tools = run->tools;
     /* GUARD aside-in-flight: what the commit in flight has put into the list is not to be read yet */
@@ -330,9 +342,8 @@ static enum vf_code load_page(struct vf_fold_state *run, const struct vf_cached_
     }
     page->next = 0;
     run->loads->loads++;
-    enum vf_code code =
-        tools->store_type->aside_load(tools->store, tools->view, list->head.key, list->aside_from, PAGE_EVENTS,
-                                      PAGE_BYTES, run->fold->arena, &page->asides, &page->count, error);
+    enum vf_code code = tools->store_type->aside_load(tools->store, tools->view, list->head.key, place, PAGE_EVENTS,
+                                                      PAGE_BYTES, run->fold->arena, &page->asides, &page->count, error);
     if (code) {
         run->store_failed = code != VF_E_CONFIG && code != VF_E_DATA;
         return code;
@@ -340,30 +351,43 @@ static enum vf_code load_page(struct vf_fold_state *run, const struct vf_cached_
     return foresee_page(run, page, error);
 }
 
-static enum vf_code take_next(struct vf_fold_state *run, struct vf_cached_aggregate *list, struct page *page,
-                              struct vf_aside *ret_aside, struct vf_error *error)
+/* The event at a place of the list; `added` where it came there in this batch. */
+static enum vf_code read_place(struct vf_fold_state *run, struct vf_cached_aggregate *list, int64_t place,
+                               struct page *page, struct vf_fold_aside *ret_aside, struct vf_error *error)
 {
-    struct vf_fold_aside *added = find_added(run, list->head.key, list->aside_from);
+    struct vf_fold_aside *added = find_added(run, list->head.key, place);
     if (added) {
-        added->left = true;
-        *ret_aside = added->aside;
+        *ret_aside = (struct vf_fold_aside){.aside = added->aside, .added = added};
         return VF_OK;
     }
     if (page->next == page->count) {
-        enum vf_code code = load_page(run, list, page, error);
+        enum vf_code code = load_page(run, list, place, page, error);
         if (code)
             return code;
     }
-    if (page->count == 0 || page->asides[page->next].place != list->aside_from) {
+    if (page->count == 0 || page->asides[page->next].place != place) {
         run->stale = true;
         return vf_fail(error, VF_E_DATA, "the list of %.*s has nothing at place %lld", (int)list->head.key.size,
-                       list->head.key.data, (long long)list->aside_from);
+                       list->head.key.data, (long long)place);
     }
-    struct vf_aside *aside = &page->asides[page->next++];
-    aside->list = vf_arena_copy(run->fold->arena, list->head.key);
-    vf_fold_list_add(run, &run->taken, aside);
-    *ret_aside = *aside;
+    *ret_aside = (struct vf_fold_aside){.aside = page->asides[page->next++]};
+    ret_aside->aside.list = vf_arena_copy(run->fold->arena, list->head.key);
     return VF_OK;
+}
+
+/* The event leaves the first place of its list. */
+static void leave_place(struct vf_fold_state *run, struct vf_cached_aggregate *list, const struct vf_fold_aside *aside)
+{
+    assert(aside->aside.place == list->aside_from);
+    list->aside_from++;
+    mark_changed(list);
+    if (aside->added) {
+        aside->added->left = true;
+        return;
+    }
+    struct vf_aside *taken = vf_arena_alloc(run->fold->arena, sizeof *taken);
+    *taken = aside->aside;
+    vf_fold_list_add(run, &run->taken, taken);
 }
 
 static const struct vf_envelope *find_envelope(const struct vf_fold_tools *tools, const char *topic)
@@ -431,30 +455,89 @@ static bool is_full(const struct vf_fold_state *run)
     return tools->drain_apart || run->drained >= most || run->touched_bytes > tools->written_bytes_max;
 }
 
+/* Takes in an event that has left the list. */
+static enum vf_code release(struct vf_fold_state *run, struct vf_cached_aggregate *list, const struct vf_aside *aside,
+                            struct vf_error *error)
+{
+    run->drained++;
+    run->fold->counts.released++;
+    enum vf_code code = apply_held(run, list, aside, error);
+    if (!code)
+        return VF_OK;
+    run->drain_failed = !run->store_failed && !run->must_settle && !run->stale;
+    run->fold->drained_before_failed = run->drained - 1;
+    return vf_error_prefix(error, "%s/%d@%lld, held for %.*s", aside->partition.topic, (int)aside->partition.partition,
+                           (long long)aside->offset, (int)list->head.key.size, list->head.key.data);
+}
+
+/* All that is left in the list, without taking any of it. *ret_all NULL: it is too much for one batch. */
+static enum vf_code look_at_rest(struct vf_fold_state *run, struct vf_cached_aggregate *list,
+                                 struct vf_fold_list *ret_rest, bool *ret_too_much, struct vf_error *error)
+{
+    size_t bytes = 0;
+    struct page page = {0};
+    *ret_too_much = list->aside_to - list->aside_from > REST_EVENTS_MAX;
+    for (int64_t place = list->aside_from; place < list->aside_to && !*ret_too_much; place++) {
+        struct vf_fold_aside *rest = vf_arena_calloc(run->fold->arena, 1, sizeof *rest);
+        enum vf_code code = read_place(run, list, place, &page, rest, error);
+        if (code)
+            return code;
+        vf_fold_list_add(run, ret_rest, rest);
+        bytes += rest->aside.record.size;
+        *ret_too_much = bytes > REST_BYTES_MAX;
+    }
+    return VF_OK;
+}
+
+static bool has_others(const struct vf_fold_list *rest, struct vf_bytes own)
+{
+    for (size_t i = 0; i < rest->count; i++)
+        if (!vf_bytes_equal(((const struct vf_fold_aside *)rest->items[i])->aside.aggregate, own))
+            return true;
+    return false;
+}
+
+/* The aggregate has a link, and its next one has to wait for another aggregate: what is behind that in its list and is its own
+ * waits with it, at the end of the list, but others wait only for the link that is known.
+ * GUARD let-others-go: who waits behind an own event that waits itself waits for ever */
+static enum vf_code let_others_go(struct vf_fold_state *run, struct vf_cached_aggregate *list, struct vf_error *error)
+{
+    struct vf_fold_list rest = {0};
+    bool too_much;
+    enum vf_code code = look_at_rest(run, list, &rest, &too_much, error);
+    if (code || too_much || !has_others(&rest, list->head.key))
+        return code;
+    mark_changed(list);
+    for (size_t i = 0; i < rest.count && !code; i++) {
+        struct vf_fold_aside *one = rest.items[i];
+        leave_place(run, list, one);
+        if (vf_bytes_equal(one->aside.aggregate, list->head.key))
+            add_aside(run, list, one->aside);
+        else
+            code = release(run, list, &one->aside, error);
+    }
+    return code;
+}
+
 static enum vf_code drain_list(struct vf_fold_state *run, struct vf_cached_aggregate *list, struct vf_error *error)
 {
     struct page page = {0};
-    /* An own linking event that has to wait for another aggregate ends it: what is behind it waits with it. */
     while (has_list(list) && list->waits_for.size == 0 && !is_full(run)) {
-        struct vf_aside aside = {0};
-        enum vf_code code = take_next(run, list, &page, &aside, error);
+        struct vf_fold_aside next = {0};
+        enum vf_code code = read_place(run, list, list->aside_from, &page, &next, error);
         if (code)
             return code;
-        list->aside_from++;
-        mark_changed(list);
-        run->drained++;
-        run->fold->counts.released++;
-        code = apply_held(run, list, &aside, error);
-        if (code) {
-            run->drain_failed = !run->store_failed && !run->must_settle && !run->stale;
-            run->fold->drained_before_failed = run->drained - 1;
-            return vf_error_prefix(error, "%s/%d@%lld, held for %.*s", aside.partition.topic,
-                                   (int)aside.partition.partition, (long long)aside.offset, (int)list->head.key.size,
-                                   list->head.key.data);
-        }
+        leave_place(run, list, &next);
+        code = release(run, list, &next.aside, error);
+        if (code)
+            return code;
     }
-    if (list->waits_for.size)
+    if (list->waits_for.size) {
+        enum vf_code code = let_others_go(run, list, error);
+        if (code)
+            return code;
         list->draining = false;
+    }
     return settle_record(run, list, error);
 }
 

@@ -275,6 +275,11 @@ static void event_failed(struct vf_worker *worker, const struct vf_fold *fold)
         return;
     }
     if (fold->failed_room) {
+        if (fold->rows_before_failed >
+            0) { /* what these have set aside is in no store yet: first they, then it is asked */
+            worker->rows_max = fold->rows_before_failed;
+            return;
+        }
         if (!vf_worker_has_room(worker, reading) && worker->store) {
             reading->waits_for_room = true;
             vf_worker_begin_stop(worker, reading, fold->failed->offset, fold->failed_aggregate, &fold->error, false);

@@ -54,7 +54,7 @@ bool vf_worker_has_room(struct vf_worker *worker, struct vf_reading *reading)
         return false;
     const struct vf_aside_total *now = &reading->aside_now;
     return (!setup->aside_max || now->count < setup->aside_max) &&
-           (!setup->aside_bytes_max || now->bytes < setup->aside_bytes_max);
+           (!setup->aside_bytes_max || now->bytes + reading->room_bytes <= setup->aside_bytes_max);
 }
 
 /* True when some partition reads on. */

@@ -372,10 +372,52 @@ static void drain(struct step *step, int list)
     settle(model, list);
 }
 
+/* Who waits for a link that is known does not wait behind events of that aggregate which wait for its next link: these go to the
+ * list's end. */
+static void let_others_go(struct step *step, int list)
+{
+    struct sim_model *model = step->model;
+    struct sim_waiting mine[SIM_EVENTS_MAX];
+    int count = 0, others = 0;
+    for (int i = 0; i < model->waiting_count; i++)
+        others +=
+            model->waiting[i].list == list && owner_of(model, &step->log->events[model->waiting[i].event]) != list;
+    if (!model->aggregates[list].has_link || sim_model_is_open(model, list) || others == 0)
+        return;
+    for (int i = 0; i < model->waiting_count;) {
+        struct sim_waiting waiting = model->waiting[i];
+        int owner = owner_of(model, &step->log->events[waiting.event]);
+        if (waiting.list != list) {
+            i++;
+            continue;
+        }
+        int taken = find_aside(step, step->commit->taken, step->commit->taken_count, &waiting);
+        if (taken >= 0)
+            step->taken[taken] = true;
+        memmove(model->waiting + i, model->waiting + i + 1,
+                (size_t)(--model->waiting_count - i) * sizeof *model->waiting);
+        if (owner == list) {
+            waiting.fresh = true;
+            mine[count++] = waiting;
+            continue;
+        }
+        model->aggregates[owner].waiting--;
+        model->situations.drained += !waiting.fresh;
+        char link[SIM_TEXT];
+        memcpy(link, model->aggregates[list].link, sizeof link);
+        write_link(step, owner, link, list, waiting.event);
+        settle(model, owner);
+    }
+    for (int i = 0; i < count; i++)
+        model->waiting[model->waiting_count++] = mine[i];
+}
+
 static void drain_opened(struct step *step)
 {
-    for (int i = 0; i < step->opened_count; i++)
+    for (int i = 0; i < step->opened_count; i++) {
         drain(step, step->opened[i]);
+        let_others_go(step, step->opened[i]);
+    }
     step->opened_count = 0;
 }
 

@@ -342,10 +342,8 @@ static void what_waits_and_cannot_be_taken_in_stops_no_partition(void **state)
     assert_int_equal(stage_waiting(stage, "order/o1"), 2);
 }
 
-static void a_full_list_makes_its_partition_wait(void **state)
+static void expect_a_full_list(struct stage *stage)
 {
-    struct stage *stage = *state;
-    stage->setups[0].aside_max = 2;
     stage_send_via(stage, "k1", 1, "Issued", "a1");
     for (int64_t version = 2; version <= 4; version++)
         stage_send_via(stage, "k1", version, "Changed", "a1");
@@ -358,6 +356,31 @@ static void a_full_list_makes_its_partition_wait(void **state)
     assert_int_equal(stage_next(stage, "cards"), 4);
     assert_goes_on(stage, "cards");
     assert_int_equal(stage_handled(stage, "c1", "card/k1"), 4);
+}
+
+static void a_full_list_makes_its_partition_wait(void **state)
+{
+    struct stage *stage = *state;
+    stage->setups[0].aside_max = 2;
+    expect_a_full_list(stage);
+}
+
+/* What the batch has set aside before the event for which there is no room is in no store yet: asked too early, the store says
+ * that there is room, and the batch is folded again and again. */
+static void a_list_that_becomes_full_within_a_batch_makes_its_partition_wait(void **state)
+{
+    struct stage *stage = *state;
+    stage->setups[0].aside_max = 2;
+    stage->setups[0].batch.events_max = 100;
+    expect_a_full_list(stage);
+}
+
+static void a_list_of_large_events_makes_its_partition_wait(void **state)
+{
+    struct stage *stage = *state;
+    stage->setups[0].aside_bytes_max = 550; /* two of them, and not three */
+    stage->setups[0].batch.events_max = 100;
+    expect_a_full_list(stage);
 }
 
 /* --- links --------------------------------------------------------------------------------------------------------- */
@@ -626,6 +649,8 @@ int main(void)
         JOIN(what_waits_is_folded_by_the_script_that_was_adopted_meanwhile),
         JOIN(what_waits_and_cannot_be_taken_in_stops_no_partition),
         JOIN(a_full_list_makes_its_partition_wait),
+        JOIN(a_list_that_becomes_full_within_a_batch_makes_its_partition_wait),
+        JOIN(a_list_of_large_events_makes_its_partition_wait),
         JOIN(what_follows_an_aggregate_that_goes_nowhere_goes_nowhere),
         JOIN(a_view_with_links_catches_up),
         JOIN(a_view_without_links_catches_up),
