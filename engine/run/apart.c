@@ -43,7 +43,7 @@ enum vf_fold_outcome vf_fold_drain_list(struct vf_fold *fold, const struct vf_fo
     return finish(&run, code);
 }
 
-/* GUARD sweep-again: what was found due may have been written since */
+/* What was found due may have been written since */
 static void sweep_document(struct vf_fold_state *run, struct vf_cached_document *document, int64_t now_ms)
 {
     const struct vf_fold_tools *tools = run->tools;

@@ -335,7 +335,7 @@ static enum vf_code load_page(struct vf_fold_state *run, const struct vf_cached_
                               struct page *page, struct vf_error *error)
 {
     const struct vf_fold_tools *tools = run->tools;
-    /* GUARD aside-in-flight: what the commit in flight has put into the list is not to be read yet */
+    /* What the commit in flight has put into the list is not to be read yet */
     if (tools->in_flight) {
         run->must_settle = true;
         return vf_fail(error, VF_E_UNAVAILABLE, "the commit in flight has to be settled first");
@@ -498,13 +498,13 @@ static bool has_others(const struct vf_fold_list *rest, struct vf_bytes own)
 }
 
 /* The aggregate has a link, and its next one has to wait for another aggregate: what is behind that in its list and is its own
- * waits with it, at the end of the list, but others wait only for the link that is known.
- * GUARD let-others-go: who waits behind an own event that waits itself waits for ever */
+ * waits with it, at the end of the list, but others wait only for the link that is known. */
 static enum vf_code let_others_go(struct vf_fold_state *run, struct vf_cached_aggregate *list, struct vf_error *error)
 {
     struct vf_fold_list rest = {0};
     bool too_much;
     enum vf_code code = look_at_rest(run, list, &rest, &too_much, error);
+    /* GUARD let-others-go: who waits behind an own event that waits itself waits for ever */
     if (code || too_much || !has_others(&rest, list->head.key))
         return code;
     mark_changed(list);

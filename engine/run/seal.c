@@ -84,7 +84,7 @@ static enum vf_code seal_document(struct vf_fold_state *run, struct vf_cached_do
     return seal_entries(run, change, error);
 }
 
-/* GUARD consult-waiting: a record without a link, or with something set aside, may be written by any worker of the fleet */
+/* A record without a link, or with something set aside, may be written by any worker of the fleet */
 static enum vf_intent intent_of(const struct vf_cached_aggregate *aggregate)
 {
     bool is_own = aggregate->has_link && aggregate->aside_from == aggregate->aside_to && !aggregate->has_seen &&

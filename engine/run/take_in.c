@@ -70,7 +70,7 @@ static void enter(struct vf_fold_state *run, const struct vf_fold_row *row, stru
     }
     if (projection->versions != VF_VERSIONS_DOCUMENT)
         return;
-    /* GUARD held-version: the link's own event came in before what was held, whose lower number would come behind it */
+    /* The link's own event came in before what was held, whose lower number would come behind it */
     if (vf_version_is_later(&row->event, &row->last))
         vf_cached_set_version(run->tools->cache, document, &row->event, &row->last);
 }
