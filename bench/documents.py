@@ -158,7 +158,9 @@ class Viewfold:
     def end(self):
         self.process.send_signal(signal.SIGTERM)
         self.process.wait(60)
-        return {key: sum(map(int, re.findall(rf"msg=ended.* {key}=(\d+)", self.text()))) for key in ("batches", "documents", "conflicts", "refolds")}
+        ended = [line for line in self.text().splitlines() if line.endswith("msg=ended")]
+        counts = ("batches", "documents", "aggregates", "conflicts", "refolds")
+        return {key: sum(int(n) for line in ended for n in re.findall(rf" {key}=(\d+)", line)) for key in counts}
 
     def need(self, condition):
         if not condition:
@@ -219,7 +221,7 @@ def measure(viewfold, customer, events):
 
 def customer_part(folder, kind, options, say):
     customer, store = Customer(), Store(kind, "customer_orders")
-    for orders in (size for size in SIZES if size <= options.orders):
+    for orders in (size for size in SIZES if size <= options.orders and "customer" in options.part):
         customer.grow(orders)
         filling = Viewfold(folder, customer.log, store, script_of("customer_orders"), once=True)
         filling.need(filling.wait_for(customer.log.produced))
@@ -232,19 +234,17 @@ def customer_part(folder, kind, options, say):
             row = {"part": "customer", "store": kind, "orders": orders, "batch": batch, "document_bytes": customer.check(store), "bytes_a_write": sent / writes}
             row |= {"ms_a_write": seconds / writes * 1000, "own_ms_a_write": own / writes * 1000, "server_ms_a_write": server / writes * 1000, "events_s": events / seconds}
             say(row)
-    if options.orders == SIZES[-1]:
+    if "limit" in options.part:
         limit_of(folder, kind, customer, store, options, say)
     store.remove()
     customer.log.remove()
 
 
 def limit_of(folder, kind, customer, store, options, say):
-    """Larger and larger, 10,000 orders at a time, until it is refused. In time: each batch sends the whole document once."""
-    if "limit" not in options.part:
-        return
+    """Larger and larger, until it is refused."""
     customer.grow(options.most)
     began = time.monotonic()
-    viewfold = Viewfold(folder, customer.log, store, script_of("customer_orders"), batch={"events": 5000, "wait": "2s"})
+    viewfold = Viewfold(folder, customer.log, store, script_of("customer_orders"), batch={"events": 5000, "wait": "2s", "written": "48MiB"})
     reached = viewfold.wait_for(customer.log.produced)
     there = store.documents()["c1"]
     error = re.search(r'level=error .*error="((?:[^"\\]|\\.)*)"', viewfold.text())
