@@ -258,19 +258,25 @@ class View:
 
 
 class Shares(threading.Thread):
-    """How even the partitions and workers get on: looks at the progress of a view until all has been dealt with, and keeps what
-    it saw last while every partition had something left. A share is the part of its own backlog that was done, over the part
-    that all together had done: 1 is even, 0 has got nothing."""
+    """How even the workers and partitions get on: looks at the progress of a view while every worker has something left, as it
+    was when the first one had done its part. A share is the part of its own backlog that was done, over the part that all
+    together had done: 1 is even, 0 has got nothing."""
 
     def __init__(self, view, workers):
         super().__init__(daemon=True)
-        self.view, self.workers, self.over, self.seen = view, workers, threading.Event(), {}
+        self.view, self.over, self.seen = view, threading.Event(), {}
         self.ends = view.workload.ends()
+        self.groups = [[] for _ in range(workers)]
+        for topic, partitions in TOPICS[view.workload.name].items():
+            for worker, group in enumerate(self.groups):  # as the assignor `range` deals them out
+                first = worker * (partitions // workers) + min(worker, partitions % workers)
+                count = partitions // workers + (worker < partitions % workers)
+                group += [tp for tp in (f"{view.workload.prefix}{topic}/{p}" for p in range(first, first + count)) if tp in self.ends]
 
     def run(self):
-        while not self.over.wait(0.05):
+        while not self.over.wait(0.02):
             progress = self.view.progress()
-            if any(progress.get(tp, 0) >= end for tp, end in self.ends.items()):
+            if any(all(progress.get(tp, 0) >= self.ends[tp] for tp in group) for group in self.groups):
                 return
             self.seen = progress
 
@@ -278,18 +284,11 @@ class Shares(threading.Thread):
         self.over.set()
         self.join()
         done = sum(self.seen.values()) / sum(self.ends.values())
-        if not done:
-            return {}
-        groups = {"partition": {tp: [tp] for tp in self.ends}, "worker": {}}
-        for topic, partitions in TOPICS[self.view.workload.name].items():
-            for worker in range(self.workers):  # as the assignor `range` deals them out
-                first = worker * (partitions // self.workers) + min(worker, partitions % self.workers)
-                count = partitions // self.workers + (worker < partitions % self.workers)
-                groups["worker"].setdefault(worker, []).extend(f"{self.view.workload.prefix}{topic}/{p}" for p in range(first, first + count))
         result = {"shares_at": done}
-        for what, members in groups.items():
-            shares = [sum(self.seen.get(tp, 0) for tp in tps) / max(1, sum(self.ends[tp] for tp in tps)) / done for tps in members.values()]
-            result |= {f"{what}_least": min(shares), f"{what}_most": max(shares)}
+        for what, groups in (("worker", self.groups), ("partition", [[tp] for tp in self.ends])):
+            if done:
+                shares = [sum(self.seen.get(tp, 0) for tp in tps) / sum(self.ends[tp] for tp in tps) / done for tps in groups]
+                result |= {f"{what}_least": min(shares), f"{what}_most": max(shares)}
         return result
 
 
@@ -438,8 +437,8 @@ class Bench:
         place = lambda kind: (order.index(kind[0]), kind[1] != "consume", kind[2] != "redis", kind[3], kind[1] == "viewfold")
         for (name, what, store, n), runs in sorted(kinds.items(), key=lambda item: place(item[0])):
             row = {"workload": name, "what": what, "store": store, "workers": n, "runs": len(runs), "events": runs[0]["events"]}
-            for key in sorted(set.intersection(*map(set, runs)) - set(row)):
-                values = [run[key] for run in runs]
+            for key in sorted(set.union(*map(set, runs)) - set(row)):
+                values = [run[key] for run in runs if key in run]
                 row[key] = statistics.median(values)
                 row[key + "_range"] = [min(values), max(values)]
             if n > 1 and (name, what, store, 1) in medians:

@@ -17,6 +17,8 @@ TITLES = {
     "order_documents": "(a) every event writes a document of its own",
     "customer_join": "(b) customers and orders joined, with hot customers",
     "hot_accounts": "(c) few documents that fold many events",
+    "customer_bank_view": "(d) the bank view: four topics, joined by links and through one another",
+    "orders_per_day": "(e) a counter: 16 partitions into one document",
 }
 STORES = {"redis": "Redis", "mongodb": "MongoDB", None: ""}
 COLOURS = {"consume": "#8a8f98", "store": "#b9c4d6", "redis": "#c6302b", "mongodb": "#10884c"}
@@ -53,6 +55,28 @@ def throughput(rows):
             f"| {format(row['writes_per_event'], '.3f') if 'writes_per_event' in row else ''} "
             f"| {format(row['conflicts_per_write'], '.3f') if mine else ''} |"
         )
+
+
+def evenness(rows):
+    """For the workloads without a ceiling of the store: who meets whom, and who waits for whom."""
+    yield "| | events/s, median (range) | times one worker | CPU s a million: own + server | resident MiB | writes an event | conflicts a write | refolds a write | held | a worker's share, least–most | a partition's |"
+    yield "|---|---|---|---|---|---|---|---|---|---|---|"
+    for row in rows:
+        mine = row["what"] == "viewfold"
+        server = f" + {row['server_cpu_s_per_million']:.1f}" if "server_cpu_s_per_million" in row else ""
+        cells = [
+            name_of(row),
+            range_of(row, "events_s", thousands),
+            format(row["times_one"], ".2f") if "times_one" in row else "",
+            f"{row['cpu_s_per_million']:.1f}{server}",
+            f"{row['rss_mib']:.0f}",
+            format(row["writes_per_event"], ".3f") if mine else "",
+            format(row["conflicts_per_write"], ".3f") if mine else "",
+            format(row["refolds_per_write"], ".3f") if mine else "",
+            f"{row['held_per_event']:.0%}" if mine else "",
+            *(f"{row[what + '_least']:.2f}–{row[what + '_most']:.2f}" if what + "_least" in row else "" for what in ("worker", "partition")),
+        ]
+        yield f"| {' | '.join(cells)} |"
 
 
 def latencies(rows):
@@ -162,6 +186,11 @@ def plot_workload(name, rows, waits, path):
 # --- the page ---
 
 
+def measured(row):
+    """Where this part comes from another day or commit than the page."""
+    return f" Measured {row['date']} at {row['commit']}." if "commit" in row else ""
+
+
 def page(results, docs):
     machine = results["machine"]
     lines = [
@@ -170,6 +199,9 @@ def page(results, docs):
         f"Made by {', then '.join(f'`{command}`' for command in results['commands'])} in {results['minutes']:.0f} minutes.",
         "",
     ]
+    loads = [row["load_range"] for row in results["rows"] if "load_range" in row]
+    if loads:
+        lines += [f"The load average was {min(low for low, _ in loads):.0f} to {max(high for _, high in loads):.0f} in the runs of (d) and (e).", ""]
     for name, title in TITLES.items():
         rows = [row for row in results["rows"] if row["workload"] == name]
         waits = [row for row in results["latency"] if row["workload"] == name]
@@ -177,8 +209,8 @@ def page(results, docs):
             continue
         plot_workload(name, rows, waits, os.path.join(docs, f"performance-{name}.svg"))
         runs = sorted({row["runs"] for row in rows})
-        lines += [f"### {title}", "", f"{thousands(rows[0]['events'])} events, {'–'.join(map(str, runs[:1] + runs[1:][-1:]))} runs of each, in turn.", ""]
-        lines += [*throughput(rows), ""]
+        lines += [f"### {title}", "", f"{thousands(rows[0]['events'])} events, {'–'.join(map(str, runs[:1] + runs[1:][-1:]))} runs of each, in turn.{measured(rows[0])}", ""]
+        lines += [*(throughput if any(row["what"] == "store" for row in rows) else evenness)(rows), ""]
         if waits:
             lines += [*latencies(waits), ""]
         lines += [f"![{title}](performance-{name}.svg)", ""]
@@ -198,8 +230,10 @@ def merge(parts):
             print(f"note: parts of different commits, {part['machine']['commit']} and {whole['machine']['commit']}", file=sys.stderr)
     for table, key in kinds.items():
         rows = {}
-        for row in (row for part in parts for row in part[table]):
-            rows[tuple(row[name] for name in key)] = row
+        for part in parts:
+            other = part["machine"]["commit"] != whole["machine"]["commit"]
+            since = {"date": part["machine"]["date"], "commit": part["machine"]["commit"]} if other else {}
+            rows |= {tuple(row[name] for name in key): {**row, **since} for row in part[table]}
         whole[table] = list(rows.values())
     return whole
 
