@@ -9,7 +9,8 @@ static struct vf_fold_state begin(struct vf_fold *fold, const struct vf_fold_too
 {
     vf_arena_reset(fold->arena);
     *fold = (struct vf_fold){.number = fold->number, .arena = fold->arena, .scratch = fold->scratch};
-    return (struct vf_fold_state){.fold = fold, .tools = tools, .loads = loads};
+    return (struct vf_fold_state){
+        .fold = fold, .tools = tools, .loads = loads, .began_ms = tools->clock->monotonic_ms(tools->clock->self)};
 }
 
 static enum vf_fold_outcome finish(struct vf_fold_state *run, enum vf_code code)

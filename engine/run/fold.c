@@ -5,9 +5,6 @@
 
 #include <assert.h>
 
-/* A fold that takes longer than this seals what it has: slow handlers must not keep a worker from polling. */
-#define FOLD_MS_MAX 5000
-
 void vf_fold_init(struct vf_fold *fold)
 {
     *fold = (struct vf_fold){.arena = vf_arena_new(), .scratch = vf_arena_new()};
@@ -290,12 +287,12 @@ static enum vf_fold_outcome fold_rows(struct vf_fold *fold, const struct vf_fold
     if (vf_fold_foresee(&run, &fold->error) && run.store_failed)
         return VF_FOLD_NO_STORE;
 
-    int64_t began_ms = tools->clock->monotonic_ms(tools->clock->self);
+    run.began_ms = tools->clock->monotonic_ms(tools->clock->self);
     fold->rows_taken = row_count;
     for (size_t i = 0; i < run.row_count; i++) {
         struct vf_fold_row *row = &run.rows[i];
         if (i > 0 && (i >= run.row_limit || run.touched_bytes > tools->written_bytes_max ||
-                      tools->clock->monotonic_ms(tools->clock->self) - began_ms > FOLD_MS_MAX)) {
+                      tools->clock->monotonic_ms(tools->clock->self) - run.began_ms > VF_FOLD_MS_MAX)) {
             fold->rows_taken = (size_t)(row->record - rows); /* the rest is the next batch's */
             break;
         }

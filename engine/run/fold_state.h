@@ -27,6 +27,9 @@ struct vf_fold_aside {
     struct vf_fold_aside *added; /* of what is read of a list: this one, where it came there in this batch */
 };
 
+/* A fold that takes longer than this seals what it has: slow handlers must not keep a worker from polling. */
+#define VF_FOLD_MS_MAX 5000
+
 struct vf_fold_list {
     void **items;
     size_t count;
@@ -50,6 +53,7 @@ struct vf_fold_state {
     struct vf_fold_list adds;   /* struct vf_fold_aside: what has come into lists */
     struct vf_fold_list taken;  /* struct vf_aside: what has left them, of what the store holds */
     struct vf_fold_list drains; /* struct vf_cached_aggregate: their lists are to be taken in, in this order */
+    int64_t began_ms;           /* when folding began, behind what was foreseen */
     size_t drained;             /* events that have left lists */
     struct vf_counts *loads;
 };

@@ -258,8 +258,8 @@ static const char *why_held(const struct look *look, size_t index)
                                "%.*s is held: its link is known, and what waits for it is not taken in yet",
                                (int)token->aggregate.size, token->aggregate.data)
             .data;
-    return vf_arena_printf(look->arena, "%.*s is held: the link of %.*s is not known yet", (int)token->aggregate.size,
-                           token->aggregate.data, (int)awaited.size, awaited.data)
+    return vf_arena_printf(look->arena, "%.*s is held: it waits for the link of %.*s, or behind what does",
+                           (int)token->aggregate.size, token->aggregate.data, (int)awaited.size, awaited.data)
         .data;
 }
 
@@ -315,10 +315,10 @@ static enum vf_code judge_passed(const struct look *look, const struct vf_token 
     if (code || !there)
         return code;
     *ret_freshness = VF_PENDING;
-    *ret_why =
-        vf_arena_printf(look->arena, "%s/%d@%lld is held: the link of %.*s is not known yet", row->partition.topic,
-                        (int)row->partition.partition, (long long)token->offset, (int)list.size, list.data)
-            .data;
+    *ret_why = vf_arena_printf(look->arena, "%s/%d@%lld is held: it waits for the link of %.*s, or behind what does",
+                               row->partition.topic, (int)row->partition.partition, (long long)token->offset,
+                               (int)list.size, list.data)
+                   .data;
     return VF_OK;
 }
 

@@ -282,12 +282,33 @@ static bool is_behind(const struct vf_fold_row *row, const struct vf_cached_aggr
     return !waits_for_this;
 }
 
+/* What is left of the aggregate's list comes before anything new. What decided about the event stays decided; where its
+ * aggregate's last version is may have changed. */
+static enum vf_code drain_first(struct vf_fold_state *run, struct vf_fold_row *row, struct vf_cached_aggregate *record,
+                                struct vf_error *error)
+{
+    enum vf_code code = wake(run, record, error);
+    if (!code)
+        code = vf_fold_drain(run, error);
+    if (!code && record->has_seen)
+        row->last = (struct vf_last){true, record->seen, record->seen_more};
+    else if (!code)
+        code = vf_fold_find_taken(run, row, record, error);
+    return code;
+}
+
 enum vf_code vf_fold_apply_linked(struct vf_fold_state *run, struct vf_fold_row *row,
                                   struct vf_cached_aggregate *record, struct vf_error *error)
 {
     bool is_linking = vf_fold_is_linking(row);
+    if (!is_held(row) && record->draining && record->waits_for.size == 0) {
+        /* GUARD link-behind-drain: who waits for this link would follow the next one, where its list was too long for a batch */
+        enum vf_code code = drain_first(run, row, record, error);
+        if (code)
+            return code;
+    }
     /* GUARD behind-held: an event would overtake those of its aggregate that wait */
-    if (is_behind(row, record, is_linking))
+    if (is_behind(row, record, is_linking) || (is_linking && !is_held(row) && record->draining))
         return hold(run, row, record, record, error);
     if (is_held(row) || record->has_seen) {
         /* What decided was the last one seen; from here on it is the last one taken in that counts. */
@@ -452,7 +473,8 @@ static bool is_full(const struct vf_fold_state *run)
 {
     const struct vf_fold_tools *tools = run->tools;
     size_t most = tools->rows_max < DRAINED_MAX ? tools->rows_max : DRAINED_MAX;
-    return tools->drain_apart || run->drained >= most || run->touched_bytes > tools->written_bytes_max;
+    return tools->drain_apart || run->drained >= most || run->touched_bytes > tools->written_bytes_max ||
+           tools->clock->monotonic_ms(tools->clock->self) - run->began_ms > VF_FOLD_MS_MAX;
 }
 
 /* Takes in an event that has left the list. */
@@ -489,39 +511,50 @@ static enum vf_code look_at_rest(struct vf_fold_state *run, struct vf_cached_agg
     return VF_OK;
 }
 
-static bool has_others(const struct vf_fold_list *rest, struct vf_bytes own)
+static bool is_other(const struct vf_fold_aside *one, const struct vf_cached_aggregate *list)
 {
+    return !vf_bytes_equal(one->aside.aggregate, list->head.key);
+}
+
+static size_t count_others(const struct vf_fold_list *rest, const struct vf_cached_aggregate *list)
+{
+    size_t count = 0;
     for (size_t i = 0; i < rest->count; i++)
-        if (!vf_bytes_equal(((const struct vf_fold_aside *)rest->items[i])->aside.aggregate, own))
-            return true;
-    return false;
+        count += is_other(rest->items[i], list);
+    return count;
 }
 
 /* The aggregate has a link, and its next one has to wait for another aggregate: what is behind that in its list and is its own
- * waits with it, at the end of the list, but others wait only for the link that is known. */
+ * waits with it, but others wait only for the link that is known. All of the list is gone through, as its own events have to
+ * stay in order: they go to the end, and so does what a batch does not take of the others, which is the next one's. */
 static enum vf_code let_others_go(struct vf_fold_state *run, struct vf_cached_aggregate *list, struct vf_error *error)
 {
     struct vf_fold_list rest = {0};
     bool too_much;
     enum vf_code code = look_at_rest(run, list, &rest, &too_much, error);
-    /* GUARD let-others-go: who waits behind an own event that waits itself waits for ever */
-    if (code || too_much || !has_others(&rest, list->head.key))
+    if (code)
         return code;
     mark_changed(list);
-    for (size_t i = 0; i < rest.count && !code; i++) {
+    size_t others = too_much ? 0 : count_others(&rest, list), gone = 0;
+    /* GUARD let-others-go: who waits behind an own event that waits itself waits for ever */
+    for (size_t i = 0; i < rest.count && others > 0 && !code; i++) {
         struct vf_fold_aside *one = rest.items[i];
         leave_place(run, list, one);
-        if (vf_bytes_equal(one->aside.aggregate, list->head.key))
+        if (!is_other(one, list) || is_full(run)) {
             add_aside(run, list, one->aside);
-        else
-            code = release(run, list, &one->aside, error);
+            continue;
+        }
+        code = release(run, list, &one->aside, error);
+        gone++;
     }
+    list->draining = gone < others;
     return code;
 }
 
 static enum vf_code drain_list(struct vf_fold_state *run, struct vf_cached_aggregate *list, struct vf_error *error)
 {
     struct page page = {0};
+    bool some = false;
     while (has_list(list) && list->waits_for.size == 0 && !is_full(run)) {
         struct vf_fold_aside next = {0};
         enum vf_code code = read_place(run, list, list->aside_from, &page, &next, error);
@@ -531,12 +564,15 @@ static enum vf_code drain_list(struct vf_fold_state *run, struct vf_cached_aggre
         code = release(run, list, &next.aside, error);
         if (code)
             return code;
+        some = true;
     }
-    if (list->waits_for.size) {
+    if (list->waits_for.size && some) {
+        list->draining =
+            has_list(list); /* the others are for a batch of their own: one that fails holds up nothing before it */
+    } else if (list->waits_for.size && !is_full(run)) {
         enum vf_code code = let_others_go(run, list, error);
         if (code)
             return code;
-        list->draining = false;
     }
     return settle_record(run, list, error);
 }

@@ -15,6 +15,8 @@
 #define RETRY_WAIT_MAX_MS 10000
 /* So long lists are drained apart after one of their events has failed beside a row. */
 #define DRAIN_APART_MS 60000
+/* So often an event for which there was no room is tried again, as it may need none any more. */
+#define ROOM_AGAIN_MS 15000
 /* What was read is of two moments so often in a row: then it is no coincidence, and the event fails. */
 #define STALES_MAX 50
 /* A batch that met this many conflicts in a row is cut smaller; after these many the worker polls in between. */
@@ -282,6 +284,7 @@ static void event_failed(struct vf_worker *worker, const struct vf_fold *fold)
         }
         if (!vf_worker_has_room(worker, reading) && worker->store) {
             reading->waits_for_room = true;
+            reading->room_again_at_ms = vf_worker_now_ms(worker) + ROOM_AGAIN_MS;
             vf_worker_begin_stop(worker, reading, fold->failed->offset, fold->failed_aggregate, &fold->error, false);
         }
         return;

@@ -64,11 +64,14 @@ static bool look_for_room(struct vf_worker *worker)
         struct vf_reading *reading = &worker->readings.all[i];
         if (reading->state != VF_STOPPED || !reading->waits_for_room)
             continue;
-        if (vf_worker_has_room(worker, reading)) {
+        bool has_room = vf_worker_has_room(worker, reading);
+        /* The link of the event itself may have come: then it needs no room. */
+        if (has_room || vf_worker_now_ms(worker) >= reading->room_again_at_ms) {
             reading->state = VF_READING;
             reading->waits_for_room = false;
-            vf_worker_say(worker, VF_LOG_INFO, &reading->partition, NULL,
-                          "links have come: there is room to set events aside again, and the partition goes on");
+            if (has_room)
+                vf_worker_say(worker, VF_LOG_INFO, &reading->partition, NULL,
+                              "links have come: there is room to set events aside again, and the partition goes on");
             vf_worker_position(worker);
             return true;
         }

@@ -300,9 +300,9 @@ static void a_token_for_what_is_held_is_not_fresh(void **state)
     scene_put(scene, scene->redis, "4b", VF_PRESENT, "{}", 17, NONE);
     scene_hold(scene, scene->redis, "order/63-0", 2, 41);
     static const char *const cases[][3] = {
-        {"v:order/63-0@2", "75", "order/63-0 is held: the link of order/63-0 is not known yet"},
+        {"v:order/63-0@2", "75", "order/63-0 is held: it waits for the link of order/63-0, or behind what does"},
         {"v:order/63-0@3", "75", "no version of order/63-0 has been taken in, wanted 3"},
-        {"o:orders/0@41", "75", "orders/0@41 is held: the link of order/63-0 is not known yet"},
+        {"o:orders/0@41", "75", "orders/0@41 is held: it waits for the link of order/63-0, or behind what does"},
         {"o:orders/0@40", "0", ""},
         {"o:orders/0@42", "75", "orders/0 is at 42, wanted beyond 42"},
     };

@@ -5,7 +5,7 @@ from guard import Guard
 JOINS = "test_property 60 1 joins"
 
 JOINING = [
-    Guard("behind-held", [("if (is_behind(row, record, is_linking))", "if (is_behind(row, record, is_linking) && false)")], [JOINS]),
+    Guard("behind-held", [("if (is_behind(row, record, is_linking) ||", "if ((is_behind(row, record, is_linking) && false) ||")], [JOINS]),
     Guard("seen", [("see(run, row, record);", "record->has_seen = true;")], [JOINS]),
     Guard("ignored-version", [("mark_changed(record);\n        vf_cached_set_record_version(run->tools->cache, record, event, &row->last);", ";")], [JOINS]),
     Guard(
@@ -39,6 +39,14 @@ JOINING = [
     ),
     Guard("sweep-stale", [("run->stale = true;", ";")], ["test_joins :what_another_has_deleted_is_forgotten_in_time"]),
     Guard("find-once", [("if (is_printed(find, ids[i]) ||", "if ((is_printed(find, ids[i]) && !find->cli) ||")], ["test_cli_find :what_moves_along_an_index_is_not_printed_twice"]),
-    Guard("let-others-go", [("if (code || too_much || !has_others(&rest, list->head.key))", "if (code || too_much || has_others(&rest, list->head.key) || true)")], [JOINS]),
+    Guard("let-others-go", [("others > 0 && !code; i++)", "others > rest.count && !code; i++)")], [JOINS]),
+    Guard(
+        "link-behind-drain",
+        [
+            ("drain_first(run, row, record, error);", "row->reading ? VF_OK : drain_first(run, row, record, error);"),
+            ("(is_linking && !is_held(row) && record->draining)", "false"),
+        ],
+        ["test_property 1 30894 joins"],
+    ),
     Guard("sweep-behind", [("if (!reached)", "if (false)")], [JOINS]),
 ]

@@ -372,44 +372,42 @@ static void drain(struct step *step, int list)
     settle(model, list);
 }
 
-/* Who waits for a link that is known does not wait behind events of that aggregate which wait for its next link: these go to the
- * list's end. */
+/* Who waits for a link that is known does not wait behind events of that aggregate which wait for its next link: where a commit
+ * takes all that is in such a list, what it puts there again is at the list's end, and the others of it have their link. */
 static void let_others_go(struct step *step, int list)
 {
     struct sim_model *model = step->model;
-    struct sim_waiting mine[SIM_EVENTS_MAX];
-    int count = 0, others = 0;
-    for (int i = 0; i < model->waiting_count; i++)
-        others +=
-            model->waiting[i].list == list && owner_of(model, &step->log->events[model->waiting[i].event]) != list;
-    if (!model->aggregates[list].has_link || sim_model_is_open(model, list) || others == 0)
+    struct sim_waiting all[SIM_EVENTS_MAX];
+    int count = 0, kept = 0;
+    if (!model->aggregates[list].has_link || sim_model_is_open(model, list))
         return;
-    for (int i = 0; i < model->waiting_count;) {
-        struct sim_waiting waiting = model->waiting[i];
-        int owner = owner_of(model, &step->log->events[waiting.event]);
-        if (waiting.list != list) {
-            i++;
+    for (int i = 0; i < model->waiting_count; i++) {
+        if (model->waiting[i].list != list)
             continue;
-        }
-        int taken = find_aside(step, step->commit->taken, step->commit->taken_count, &waiting);
-        if (taken >= 0)
-            step->taken[taken] = true;
-        memmove(model->waiting + i, model->waiting + i + 1,
-                (size_t)(--model->waiting_count - i) * sizeof *model->waiting);
-        if (owner == list) {
-            waiting.fresh = true;
-            mine[count++] = waiting;
+        if (find_aside(step, step->commit->taken, step->commit->taken_count, &model->waiting[i]) < 0)
+            return;
+        all[count++] = model->waiting[i];
+    }
+    for (int i = 0; i < model->waiting_count; i++)
+        if (model->waiting[i].list != list)
+            model->waiting[kept++] = model->waiting[i];
+    model->waiting_count = kept;
+    for (int i = 0; i < count; i++) {
+        int owner = owner_of(model, &step->log->events[all[i].event]);
+        step->taken[find_aside(step, step->commit->taken, step->commit->taken_count, &all[i])] = true;
+        if (owner == list || find_aside(step, step->commit->asides, step->commit->aside_count, &all[i]) >= 0) {
+            all[i].fresh = true;
+            model->waiting[model->waiting_count++] = all[i];
             continue;
         }
         model->aggregates[owner].waiting--;
-        model->situations.drained += !waiting.fresh;
+        model->situations.drained++;
+        model->situations.let_go++;
         char link[SIM_TEXT];
         memcpy(link, model->aggregates[list].link, sizeof link);
-        write_link(step, owner, link, list, waiting.event);
+        write_link(step, owner, link, list, all[i].event);
         settle(model, owner);
     }
-    for (int i = 0; i < count; i++)
-        model->waiting[model->waiting_count++] = mine[i];
 }
 
 static void drain_opened(struct step *step)
@@ -440,13 +438,20 @@ static void arrive(struct step *step, size_t index)
     model->dealt[event->original] = true;
     tally->taken++;
     tally->siblings += at_last && model->versions != VF_VERSIONS_NONE; /* else it may be a repeat */
+    if (event->linked && sim_model_is_open(model, owner) && sim_model_first(model, owner)) {
+        step->arriving = false;
+        open_list(step, owner);
+        drain_opened(step);
+        step->arriving = true;
+    }
     aggregate->linked = event->linked;
     advance(&aggregate->last, event);
     bool awaited = event->says != SIM_SAYS_NOTHING && !aggregate->has_link && aggregate->waits_for < 0;
     if (!event->linked) {
         for (int i = 0; i < event->target_count; i++)
             take_in(model, owner, event, document_of(model, event->targets[i]), NULL);
-    } else if (aggregate->behind && !awaited) {
+    } else if ((aggregate->behind && !awaited) ||
+               (event->says != SIM_SAYS_NOTHING && sim_model_is_open(model, owner) && sim_model_first(model, owner))) {
         model->situations.held_behind += aggregate->has_link;
         wait_in(step, owner, owner, index);
     } else {
@@ -594,8 +599,8 @@ enum vf_code sim_model_step(struct sim_model *model, const struct sim_log *log, 
                         .taken = vf_calloc(commit->taken_count + 1, sizeof(bool)),
                         .aside = vf_calloc(commit->aside_count + 1, sizeof(bool))};
     enum vf_code code;
-    /* Lists that an earlier commit has left are gone on with before anything new. */
-    for (size_t i = 0; i < commit->taken_count; i++) {
+    /* Lists that an earlier commit has left are gone on with in commits of their own, or before anything new of their aggregate. */
+    for (size_t i = 0; i < commit->taken_count && commit->progress_count == 0; i++) {
         char name[2 * SIM_TEXT];
         snprintf(name, sizeof name, "%.*s", (int)commit->taken[i].list.size, commit->taken[i].list.data);
         open_list(&step, aggregate_of(model, name));

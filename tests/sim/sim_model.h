@@ -139,6 +139,7 @@ struct sim_tally {
     X(held_through) /* of these, for another aggregate's link */           \
     X(held_behind)  /* of these, although their link was known */          \
     X(drained)      /* events that had waited */                           \
+    X(let_go)       /* of these, past events that still wait */            \
     X(in_parts)     /* commits that left some for the next one */          \
     X(ignored)                                                             \
     X(moves)                                                               \
