@@ -39,14 +39,14 @@ JOINING = [
     ),
     Guard("sweep-stale", [("run->stale = true;", ";")], ["test_joins :what_another_has_deleted_is_forgotten_in_time"]),
     Guard("find-once", [("if (is_printed(find, ids[i]) ||", "if ((is_printed(find, ids[i]) && !find->cli) ||")], ["test_cli_find :what_moves_along_an_index_is_not_printed_twice"]),
-    Guard("let-others-go", [("others > 0 && !code; i++)", "others > rest.count && !code; i++)")], [JOINS]),
+    Guard("let-others-go", [("others > 0 && !code; i++)", "others > rest.count && !code; i++)")], ["test_property 300 1 joins"]),
     Guard(
         "link-behind-drain",
         [
             ("drain_first(run, row, record, error);", "row->reading ? VF_OK : drain_first(run, row, record, error);"),
             ("(is_linking && !is_held(row) && record->draining)", "false"),
         ],
-        ["test_property 1 30894 joins"],
+        ["test_property 400 1 joins"],
     ),
     Guard("sweep-behind", [("if (!reached)", "if (false)")], [JOINS]),
 ]
