@@ -540,7 +540,7 @@ static enum vf_code let_others_go(struct vf_fold_state *run, struct vf_cached_ag
     for (size_t i = 0; i < rest.count && others > 0 && !code; i++) {
         struct vf_fold_aside *one = rest.items[i];
         leave_place(run, list, one);
-        if (!is_other(one, list) || is_full(run)) {
+        if (!is_other(one, list) || (gone > 0 && is_full(run))) { /* one at least: what only goes round gets nowhere */
             add_aside(run, list, one->aside);
             continue;
         }
