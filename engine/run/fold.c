@@ -291,7 +291,7 @@ static enum vf_fold_outcome fold_rows(struct vf_fold *fold, const struct vf_fold
     fold->rows_taken = row_count;
     for (size_t i = 0; i < run.row_count; i++) {
         struct vf_fold_row *row = &run.rows[i];
-        if (i > 0 && (i >= run.row_limit || run.touched_bytes > tools->written_bytes_max ||
+        if (i > 0 && (i >= run.row_limit || vf_fold_is_heavy(&run) ||
                       tools->clock->monotonic_ms(tools->clock->self) - run.began_ms > VF_FOLD_MS_MAX)) {
             fold->rows_taken = (size_t)(row->record - rows); /* the rest is the next batch's */
             break;

@@ -46,6 +46,7 @@ struct vf_fold_state {
     struct vf_fold_list aggregates; /* struct vf_cached_aggregate */
     size_t row_limit;               /* rows from here on are the next batch's: their documents were not foreseen */
     size_t touched_bytes; /* of documents that the batch has consulted, by the sizes they had, and what came to them */
+    size_t largest_bytes; /* of the largest of these documents */
     bool store_failed;    /* the error is the store's, not the event's */
     bool drain_failed;    /* the event that fails is one that was held */
     bool stale;           /* record and list do not go together: one was read before another worker's commit */
@@ -73,6 +74,9 @@ VF_MUSTCHECK enum vf_code vf_fold_ask_route(struct vf_fold_state *run, struct vf
 
 /* Reads what the rows will probably need into the cache, in two round trips at most, and sets run->row_limit. */
 VF_MUSTCHECK enum vf_code vf_fold_foresee(struct vf_fold_state *run, struct vf_error *error);
+
+/* The batch has as much to write as it may: the bound is on what comes beside its largest document. */
+bool vf_fold_is_heavy(const struct vf_fold_state *run);
 
 /* The document or record, read where it is not in the cache. From now on it is consulted: it is in the condition. */
 VF_MUSTCHECK enum vf_code vf_fold_need_document(struct vf_fold_state *run, struct vf_bytes id,

@@ -92,6 +92,12 @@ static enum vf_code load(struct vf_fold_state *run, struct wanted *documents, st
     return VF_OK;
 }
 
+bool vf_fold_is_heavy(const struct vf_fold_state *run)
+{
+    /* GUARD largest: the more events of a large document are one write the better, and this one is written anyway */
+    return run->touched_bytes - run->largest_bytes > run->tools->written_bytes_max;
+}
+
 enum vf_code vf_fold_need_document(struct vf_fold_state *run, struct vf_bytes id,
                                    struct vf_cached_document **ret_document, struct vf_error *error)
 {
@@ -105,7 +111,9 @@ enum vf_code vf_fold_need_document(struct vf_fold_state *run, struct vf_bytes id
     }
     if (vf_cache_use(run->tools->cache, &document->head, run->fold->number)) {
         vf_fold_list_add(run, &run->documents, document);
-        run->touched_bytes += document->body_bytes + document->version_count * 32 + document->more_bytes;
+        size_t bytes = document->body_bytes + document->version_count * 32 + document->more_bytes;
+        run->touched_bytes += bytes;
+        run->largest_bytes = bytes > run->largest_bytes ? bytes : run->largest_bytes;
     }
     *ret_document = document;
     return VF_OK;

@@ -473,7 +473,7 @@ static bool is_full(const struct vf_fold_state *run)
 {
     const struct vf_fold_tools *tools = run->tools;
     size_t most = tools->rows_max < DRAINED_MAX ? tools->rows_max : DRAINED_MAX;
-    return tools->drain_apart || run->drained >= most || run->touched_bytes > tools->written_bytes_max ||
+    return tools->drain_apart || run->drained >= most || vf_fold_is_heavy(run) ||
            tools->clock->monotonic_ms(tools->clock->self) - run->began_ms > VF_FOLD_MS_MAX;
 }
 
