@@ -11,10 +11,10 @@ from harness import generate
 ROUNDS = 8
 
 
-def lose_replies(store, marker, target, settings_of, dark):
+def lose_replies(store, wire, target, settings_of, dark):
     """Every second time what is lost is the commit itself, so that both answers have to be told apart. dark: for how long
     nobody gets through afterwards, in turn."""
-    through = proxy.Proxy(target.hostname, target.port, marker)
+    through = proxy.Proxy(f"{target.hostname}:{target.port}", wire)
     try:
         with World(
             f"lost-{store}", partitions=(2, 3), workers=1, settings={"defaults": {"batch": {"events": 50}}}
@@ -54,7 +54,7 @@ def a_reply_of_redis_that_is_lost_neither_loses_nor_repeats_its_batch():
     target = urllib.parse.urlsplit(harness.address("VIEWFOLD_REDIS"))
     lose_replies(
         "cache",
-        proxy.REDIS_COMMIT,
+        proxy.REDIS,
         target,
         lambda world, port: {
             "stores": {"cache": {"redis": f"redis://127.0.0.1:{port}{target.path}", "prefix": world.prefix}},
@@ -68,7 +68,7 @@ def a_reply_of_mongodb_that_is_lost_neither_loses_nor_repeats_its_batch():
     target = urllib.parse.urlsplit(harness.address("VIEWFOLD_MONGODB"))
     lose_replies(
         "documents",
-        proxy.MONGODB_COMMIT,
+        proxy.MONGODB,
         target,
         lambda world, port: {
             # directConnection: the driver would leave the proxy for the address that the replica set gives of itself.
