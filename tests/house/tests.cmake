@@ -8,3 +8,5 @@ add_test(NAME test_house_reference COMMAND python3 ${CMAKE_SOURCE_DIR}/tests/hou
 set_tests_properties(test_house_reference PROPERTIES LABELS unit TIMEOUT 60)
 add_test(NAME test_house_messages COMMAND python3 ${CMAKE_SOURCE_DIR}/tests/house/test_messages.py)
 set_tests_properties(test_house_messages PROPERTIES LABELS unit TIMEOUT 60)
+add_test(NAME test_house_reliability COMMAND python3 ${CMAKE_SOURCE_DIR}/tests/house/test_reliability_table.py)
+set_tests_properties(test_house_reliability PROPERTIES LABELS unit TIMEOUT 60)

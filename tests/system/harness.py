@@ -6,6 +6,7 @@ program is VIEWFOLD_PROGRAM, else build/viewfold. VIEWFOLD_SEED repeats a run's 
 """
 
 import contextlib
+import functools
 import json
 import os
 import random
@@ -259,22 +260,27 @@ class World:
         is not remembered for the model. Returns when Kafka has taken them all."""
         failures = []
 
-        def delivered(error, message):
+        def delivered(error, message, record=None):
             if error:
                 failures.append(error)
             else:
                 at = (message.topic(), message.partition())
                 self.produced[at] = max(self.produced.get(at, 0), message.offset() + 1)
+                if record:
+                    record["at"] = (*at, message.offset())
 
         started, sent = time.monotonic(), 0
         for record in records:
             more = {name: record[name] for name in ("partition", "headers", "timestamp") if name in record}
+            told = delivered
             if isinstance(record["value"], str):
-                self.log.append(record)
+                mine = dict(record)  # "at", where it lies, is told when Kafka has it
+                self.log.append(mine)
+                told = functools.partial(delivered, record=mine)
             while True:
                 try:
                     self.producer.produce(
-                        record["topic"], key=record["key"], value=record["value"], on_delivery=delivered, **more
+                        record["topic"], key=record["key"], value=record["value"], on_delivery=told, **more
                     )
                     break
                 except BufferError:

@@ -1,0 +1,370 @@
+"""What a fault of the suite is written with: fault() registers it, a Scene is what it works on. README.md beside this says how to add one.
+
+A scene has topics, a group and views of its own: customer_orders and customer_bank_view, with several aggregates a document, links,
+moves, deletes and events that are held; their generators and their models in Python, which share nothing with the engine. Both are
+read by the stores' plain clients and held against the models.
+"""
+
+import collections
+import contextlib
+import dataclasses
+import glob
+import importlib
+import os
+import random
+import subprocess
+import sys
+import time
+import urllib.parse
+
+HERE = os.path.dirname(os.path.abspath(__file__))
+sys.path[:0] = [HERE, os.path.join(os.path.dirname(HERE), "system"), os.path.dirname(HERE)]
+
+import harness  # noqa: E402
+import onlookers  # noqa: E402
+import proxy  # noqa: E402
+import readers  # noqa: E402
+import samples  # noqa: E402
+import verdict  # noqa: E402
+
+SAMPLES = ("customer_orders", "customer_bank_view")
+STORE_NAMES = {"redis": "cache", "mongodb": "documents"}
+EACH = (("cache",), ("documents",))  # a run for each store by itself
+TOGETHER = (("cache", "documents"),)  # one run with both
+REDIS = (("cache",),)
+MONGODB = (("documents",),)
+
+
+# --- the register -----------------------------------------------------------------------------------------------------
+
+
+@dataclasses.dataclass(frozen=True)
+class Fault:
+    number: int
+    name: str  # what happens, as the table shows it
+    test: str  # the function's name: what holds
+    promises: tuple  # numbers of docs/reliability.md
+    run: object
+    stores: tuple
+    events: tuple  # (short, long): about how many events flow
+    through: tuple  # the servers that viewfold's processes reach through a proxy
+    servers: tuple  # those that this fault has for itself, to kill, change and wipe
+    settings: dict
+    partitions: int
+    goes_back: bool  # the store loses what it had: revisions may go back
+    short: bool  # whether there is a short run of it
+    minutes: int  # how long one run may take at most, on a busy machine
+
+
+FAULTS = []
+
+
+def fault(
+    number,
+    name,
+    promises,
+    stores=EACH,
+    events=(300, 3000),
+    through=(),
+    servers=(),
+    settings=None,
+    partitions=2,
+    goes_back=False,
+    short=True,
+    minutes=15,
+):
+    """Registers a function of a Scene. Promise 15 need not be named: readers with tokens run during all."""
+
+    def register(function):
+        promised = tuple(sorted({*promises, 15}))
+        FAULTS.append(
+            Fault(
+                number, name, function.__name__, promised, function, stores, events, through, servers, settings or {}, partitions,
+                goes_back, short, minutes,
+            )
+        )  # fmt: skip
+        return function
+
+    return register
+
+
+def load_all():
+    """All faults, from the files f01_*.py … of this folder, by number."""
+    for path in sorted(glob.glob(os.path.join(HERE, "f[0-9][0-9]_*.py"))):
+        importlib.import_module(os.path.splitext(os.path.basename(path))[0])
+    FAULTS.sort(key=lambda one: one.number)
+    return FAULTS
+
+
+# --- a scene ----------------------------------------------------------------------------------------------------------
+
+
+def merged(base, more):
+    """`more` over `base`, at any depth."""
+    out = dict(base)
+    for key, value in more.items():
+        out[key] = merged(out[key], value) if isinstance(value, dict) and isinstance(out.get(key), dict) else value
+    return out
+
+
+class Scene(samples.Samples):
+    """What a fault works on. README.md has a table of what it offers."""
+
+    def __init__(self, fault, stores, short):
+        self.fault = fault
+        self.stores = stores
+        self.short = short
+        self.events = fault.events[0 if short else 1]
+        self.chance = random.Random(random.random())
+        self.injected = collections.Counter()
+        self.left_out = {}  # aggregate -> the first of its versions that the view is not to take in
+        self.aside = 0  # how many events lie aside for that reason, in each view and store
+        self.catches_up = True  # False: partitions have stopped, and what they have is held against the model
+        self.rounds = 0
+        self.begun = False
+        self.onlookers = []
+        self.helpers = []
+        self.proxies = {}
+        for server in fault.through:
+            self.proxies[server] = proxy.Proxy(server_address(server), getattr(proxy, server.upper()))
+        super().__init__(f"f{fault.number}", SAMPLES)
+        # The producers and readers of the tests, and these readers, reach the servers directly.
+        self.direct = self.write_config("direct.yaml", through=False)
+        self.fleet = harness.Fleet(self)
+
+    def _create_topics(self):
+        theirs = {topic for generator in self.generators.values() for topic in generator.TOPICS}
+        self.partitions = {self.own(topic): self.fault.partitions for topic in sorted(theirs)}
+        harness.World._create_topics(self)
+
+    def write_config(self, file="viewfold.yaml", workers=1, settings=None, through=True):
+        """The fault's settings over the frame's, `settings` over both. Returns the path."""
+        projections = os.path.join(harness.ROOT, "projections")
+        ours = {
+            "projections": [
+                {"script": os.path.join(projections, one, f"{one}.lua"), "stores": list(self.stores), "workers": workers}
+                for one in self.samples
+            ],
+            "defaults": {"batch": {"events": 40}},
+            "stores": {},
+        }
+        if through and "kafka" in self.proxies:
+            ours["kafka"] = {"brokers": [self.proxies["kafka"].address]}
+        if through and "redis" in self.proxies:
+            path = urllib.parse.urlsplit(harness.address("VIEWFOLD_REDIS")).path
+            ours["stores"]["cache"] = {"redis": f"redis://{self.proxies['redis'].address}{path}", "prefix": self.prefix}
+        if through and "mongodb" in self.proxies:
+            # directConnection: the driver would leave the proxy for the address that the replica set gives of itself.
+            url = f"mongodb://{self.proxies['mongodb'].address}/?directConnection=true"
+            ours["stores"]["documents"] = {"mongodb": self.mongodb_url(url)}
+        ours = merged(merged(ours, self.fault.settings), settings or {})
+        if "kafka" in ours:  # the sections themselves are merged one level deep only
+            ours["kafka"] = merged({"properties": {"session.timeout.ms": 2000, "heartbeat.interval.ms": 500}}, ours["kafka"])
+        return super().write_config(file, workers, ours)
+
+    def __exit__(self, kind, error, trace):
+        for one in self.onlookers:
+            one.ending.set()
+        for one in self.helpers:
+            if one.poll() is None:
+                one.kill()
+                one.wait()
+        for through in self.proxies.values():
+            through.close()
+        super().__exit__(kind, error, trace)
+
+    # events
+
+    def records(self, events=None, repeats=0.05):
+        """About so many new ones (else the fault's size), of a shop and a bank side by side, of customers of their own."""
+        self.rounds += 1
+        events = events or self.events
+        seed = self.chance.randrange(1 << 30)
+        prefix = f"r{self.rounds}-"
+        return list(
+            samples.common.mixed(
+                seed,
+                self.generators["customer_orders"].records(
+                    events=events // 2, seed=seed, prefix=prefix, hot=0.3, repeats=repeats
+                ),
+                self.generators["customer_bank_view"].records(
+                    events=events - events // 2, seed=seed, prefix=prefix, repeats=repeats
+                ),
+            )
+        )
+
+    def produce(self, records, rate=None):
+        """Also begins what looks on. `rate`: so many a second at most."""
+        self.look_on()
+        super().produce(records, rate)
+
+    def distinct(self):
+        """How many events have been produced, repeats not counted."""
+        return len({(record["topic"], record["key"], record["value"]) for record in self.log})
+
+    # what happens to them
+
+    def pick(self, short, long):
+        """How often, how many: in a short run, and in a long one."""
+        return short if self.short else long
+
+    def wait(self, what, condition, seconds=180):
+        """Until the condition holds; `what` is said where it does not come. A process that ends by itself meanwhile is a failure."""
+        harness.wait_until(what, seconds, lambda: self.fleet.check_living() or condition())
+
+    def inject(self, what, times=1):
+        """Counts a fault that has happened. A run in which none has fails."""
+        self.injected[what] += times
+
+    def server(self, *command, **more):
+        """Starts a further server or helper, which is killed with the scene. Its output goes to a file in the scene's folder."""
+        with open(os.path.join(self.folder, f"server{len(self.helpers)}.log"), "wb") as out:
+            one = subprocess.Popen(command, stdin=subprocess.DEVNULL, stdout=out, stderr=out, start_new_session=True, **more)
+        self.helpers.append(one)
+        return one
+
+    def leave_out(self, aggregate, version, aside):
+        """From this version on, an aggregate's events are not to be taken in (parked): `aside` of them lie aside instead."""
+        self.left_out[aggregate] = version
+        self.aside += aside
+
+    # looking on
+
+    def look_on(self):
+        if self.begun:
+            return
+        self.begun = True
+        for store in self.stores:
+            self.onlookers.append(onlookers.TokenReader(self, store, self.direct))
+            self.onlookers.append(onlookers.Committed(self, store, self.reader(store)))
+            if not self.fault.goes_back:
+                self.onlookers.append(onlookers.NeverBack(self, store, self.reader(store)))
+        for one in self.onlookers:
+            one.start()
+
+    def reader(self, store):
+        """A plain client of one's own."""
+        if store == "cache":
+            return readers.Redis(harness.address("VIEWFOLD_REDIS"), self.prefix)
+        return readers.MongoDB(self.mongodb_url())
+
+    # judging
+
+    def wanted_log(self, sample, progress=None):
+        """The records that a view is to have taken in: all, or those below a progress ("topic/partition" -> next)."""
+        for record in samples.common.meant_for(sample, self.log):
+            if progress is not None:
+                if "at" not in record:
+                    continue
+                topic, partition, offset = record["at"]
+                if offset >= progress.get(f"{topic}/{partition}", 0):
+                    continue
+            if self.left_out:
+                event = harness.json.loads(record["value"])
+                first = self.left_out.get(f"{event['kind']}/{event['id']}")
+                if first is not None and event["version"] >= first:
+                    continue
+            yield record
+
+    def judge(self, store, found=None, progress=None):
+        """Counts what a store has against the models into a verdict. progress: sample -> that of a view; else all must be there."""
+        found = found or verdict.Verdict()
+        for sample in self.samples:
+            log = list(self.wanted_log(sample, progress and progress[sample]))
+            wanted = self.models[sample].fold(log)
+            title = f"{sample} in {readers.TITLES[store]}"
+            verdict.compare(found, title, wanted, self.readers[store].documents(sample), harness.difference)
+            if progress is None:
+                aside = self.readers[store].held(sample)
+                if aside != self.should_be_aside(sample):
+                    found.wrong += 1
+                    found.note(f"{title}: {aside} events are aside, and not {self.should_be_aside(sample)}")
+        return found
+
+    def should_be_aside(self, sample):
+        model = self.models[sample]
+        return self.aside + (model.held(list(self.wanted_log(sample))) if hasattr(model, "held") else 0)
+
+    def progress_of(self, store):
+        return {sample: self.readers[store].progress(sample) for sample in self.samples}
+
+    def compare_now(self, store):
+        """At this moment the views are the fold of the log up to their progress: to be called where no process writes them. What a
+        process that was killed has sent may still arrive: then it looks again. Fails where they are not."""
+        while True:
+            before = self.progress_of(store)
+            if any(self.readers[store].is_empty(sample) for sample in self.samples):
+                return  # nothing was begun
+            found = self.judge(store, progress=before)
+            if self.progress_of(store) == before:
+                break
+        harness.check(found.is_clean(), f"{store}, while nobody wrote: {found.notes}")
+
+    def finish(self):
+        """After the fault: all is taken in, the processes drain, and the stores are held against the models. store -> Verdict"""
+        if self.catches_up:
+            if not self.fleet.living():
+                self.fleet.start(config=self.direct)
+            self.fleet.wait_caught_up(seconds=300, stores=self.stores)
+            harness.wait_until("what was held is not all taken in", 120, self.nothing_drains)
+        self.fleet.stop()
+        verdicts = {store: verdict.Verdict() for store in self.stores}
+        for one in self.onlookers:
+            one.finish(verdicts[one.store])
+        for store, found in verdicts.items():
+            self.judge(store, found, None if self.catches_up else self.progress_of(store))
+        return verdicts
+
+    def nothing_drains(self):
+        self.fleet.check_living()
+        return all(
+            self.readers[store].held(sample) <= self.should_be_aside(sample) for store in self.stores for sample in self.samples
+        )
+
+    def reads(self, store):
+        """(answered with a fresh document, told why not), by readers with tokens."""
+        of = [one for one in self.onlookers if isinstance(one, onlookers.TokenReader) and one.store == store]
+        return sum(one.fresh for one in of), sum(one.told for one in of)
+
+
+def server_address(server):
+    """host:port"""
+    value = harness.address(f"VIEWFOLD_{server.upper()}")
+    if server == "kafka":
+        return value
+    split = urllib.parse.urlsplit(value)
+    return f"{split.hostname}:{split.port}"
+
+
+# --- one run ----------------------------------------------------------------------------------------------------------
+
+
+def run(fault, stores, short):
+    """Runs a fault on these stores; a row of the table for each."""
+    started = time.monotonic()
+    with contextlib.ExitStack() as stack:
+        if fault.servers:
+            stack.enter_context(harness.own_servers(f"{fault.number}-{os.getpid()}", *fault.servers))
+        scene = stack.enter_context(Scene(fault, stores, short))
+        fault.run(scene)
+        verdicts = scene.finish()
+        scene.fleet.summary()
+        return [
+            {
+                "fault": f"F{fault.number}",
+                "name": fault.name,
+                "test": fault.test,
+                "promises": fault.promises,
+                "store": readers.TITLES[store],
+                "events": scene.distinct(),
+                "injected": dict(scene.injected),
+                "reads_fresh": scene.reads(store)[0],
+                "reads_told": scene.reads(store)[1],
+                "lost": found.lost,
+                "doubled": found.doubled,
+                "wrong": found.wrong,
+                "notes": found.notes,
+                "seconds": round(time.monotonic() - started, 1),
+            }
+            for store, found in verdicts.items()
+        ]
