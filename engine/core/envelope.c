@@ -484,6 +484,8 @@ enum vf_code vf_envelope_read(const struct vf_envelope *envelope, const struct v
         if (code)
             return code;
     }
+    if (reading.plan->has_connect)
+        vf_envelope_read_bare(&reading, parser);
     if (reading.is_tombstone && envelope->tombstone == VF_TOMBSTONE_IGNORED) {
         *ret_event = event;
         return VF_OK;

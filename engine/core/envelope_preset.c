@@ -151,8 +151,7 @@ static enum vf_code read_cloudevent(const struct vf_envelope_reading *reading, s
     return code;
 }
 
-/* Takes the parts that Kafka Connect may have wrapped out of their wrapping, before the parser is needed for the value. */
-static void read_bare(struct vf_envelope_reading *reading, struct vf_json_parser *parser)
+void vf_envelope_read_bare(struct vf_envelope_reading *reading, struct vf_json_parser *parser)
 {
     for (int part = 0; part < VF_PART_COUNT; part++) {
         const struct vf_mapping *mapping = &reading->plan->parts[part];
@@ -203,8 +202,6 @@ enum vf_code vf_preset_begin(struct vf_envelope_reading *reading, struct vf_json
         return vf_error_prefix(reading->error, "%s", reading->plan->preset->name);
     /* GUARD event-without-data: `tombstone: ignore` would lose the events that have none */
     reading->is_tombstone = reading->is_tombstone && !is_event_without_data(reading);
-    if (reading->plan->has_connect)
-        read_bare(reading, parser);
     return VF_OK;
 }
 

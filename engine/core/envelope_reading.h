@@ -53,7 +53,10 @@ static inline struct vf_found vf_found_bytes(const struct vf_envelope_reading *r
 /* How much of a text a message shows: whole characters. */
 int vf_envelope_shown(struct vf_bytes text);
 
-/* Before a preset's record is read: decides which plan goes for it, takes texts out of their wrapping, refuses what is framed. */
+/* Takes the parts that Kafka Connect may have wrapped out of their wrapping, before the parser is needed for the value. */
+void vf_envelope_read_bare(struct vf_envelope_reading *reading, struct vf_json_parser *parser);
+
+/* Before a preset's record is read: decides which plan goes for it, refuses what is framed. */
 VF_MUSTCHECK enum vf_code vf_preset_begin(struct vf_envelope_reading *reading, struct vf_json_parser *parser);
 
 /* After it was read, or could not be, as `code` says: adds what is beside the plan, or says what the record is instead. */

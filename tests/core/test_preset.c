@@ -336,6 +336,27 @@ static void keys_and_headers_come_out_of_connects_wrapping(void **state)
     }
 }
 
+/* The fuzzer found it: only the presets' records were taken out of their wrapping; of an envelope of one's own, a part that is
+ * `connect` was whatever lay on the stack, as the id of the record before. */
+static void a_mapping_without_a_preset_may_say_connect(void **state)
+{
+    (void)state;
+    static const char *const keys[] = {"o1", "\"o1\"", "{\"schema\":null,\"payload\":\"o1\"}"};
+    struct vf_mapping mappings[VF_PART_COUNT];
+    struct vf_envelope envelope = {.kind = "order", .numbers = VF_NUMBERS_OFFSET};
+    memcpy(mappings, vf_preset_find("debezium-outbox")->parts, sizeof mappings);
+    vf_envelope_resolve(&envelope, mappings, arena);
+    for (size_t i = 0; i < COUNT_OF(keys); i++) {
+        struct vf_record record = RECORD("{\"v\":4}", header("id", "7"), header("eventType", "\"T\""));
+        record.key = vf_bytes_from(keys[i]);
+        struct vf_event event = read_event(&envelope, &record);
+        expect_text(event.id, "o1");
+        expect_text(event.event_id, "7");
+        expect_text(event.type, "T");
+        expect_data(&event, "/v", 4);
+    }
+}
+
 static void a_version_comes_out_of_its_wrapping_too(void **state)
 {
     (void)state;
@@ -507,6 +528,7 @@ int main(void)
         PRESET_TEST(a_null_value_beside_the_types_header_is_an_event_without_data),
         PRESET_TEST(a_tombstone_with_a_type_has_an_id),
         PRESET_TEST(keys_and_headers_come_out_of_connects_wrapping),
+        PRESET_TEST(a_mapping_without_a_preset_may_say_connect),
         PRESET_TEST(a_version_comes_out_of_its_wrapping_too),
         PRESET_TEST(data_comes_out_of_its_wrapping),
         PRESET_TEST(a_small_text_in_a_large_value_is_read),
