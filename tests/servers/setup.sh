@@ -24,6 +24,8 @@ packages_build=(
     librdkafka-dev libhiredis-dev libmongoc-dev libbson-dev liblua5.4-dev libyaml-dev libssl-dev
     libsimdjson-dev libxxhash-dev uthash-dev libcmocka-dev
 )
+# For ./dev fuzz alone.
+packages_fuzz=(clang:clang libclang-rt-dev llvm:llvm-cov python3:python3)
 # redis-tools holds the server's program too; unlike redis-server it brings no service that would run from now on.
 packages_servers=(default-jre-headless:java maven:mvn redis-tools:redis-check-rdb python3-venv 'libcurl4|libcurl4t64' ca-certificates)
 

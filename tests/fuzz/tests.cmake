@@ -1,0 +1,23 @@
+# The fuzz targets (fuzz.py has what each is measured by). Built by clang with VIEWFOLD_SANITIZE=fuzz they are fuzzers; in every
+# build, programs that run the kept seeds, as unit tests.
+add_custom_target(fuzzers)
+
+function(vf_fuzz name)
+  cmake_parse_arguments(arg "" "" "SOURCES;LIBS" ${ARGN})
+  add_executable(fuzz_${name} fuzz/fuzz_${name}.c ${arg_SOURCES})
+  target_include_directories(fuzz_${name} PRIVATE ${ROOMS}/lua ${ROOMS}/connectors ${CMAKE_SOURCE_DIR}/tests)
+  target_link_libraries(fuzz_${name} PRIVATE ${arg_LIBS})
+  target_compile_definitions(fuzz_${name} PRIVATE VIEWFOLD_SOURCE_DIR="${CMAKE_SOURCE_DIR}")
+  add_dependencies(fuzzers fuzz_${name})
+  if(VIEWFOLD_SANITIZE STREQUAL "fuzz")
+    target_link_options(fuzz_${name} PRIVATE -fsanitize=fuzzer)
+  else()
+    target_sources(fuzz_${name} PRIVATE fuzz/replay.c)
+    add_test(NAME fuzz_seeds_${name} COMMAND fuzz_${name} ${CMAKE_CURRENT_SOURCE_DIR}/fuzz/seeds/${name})
+    set_tests_properties(fuzz_seeds_${name} PROPERTIES LABELS unit TIMEOUT 600 PROCESSORS 2)
+    add_dependencies(unit_tests fuzz_${name})
+  endif()
+endfunction()
+
+vf_fuzz(token LIBS vf_core)
+vf_fuzz(envelope LIBS vf_core)
