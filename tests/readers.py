@@ -102,6 +102,10 @@ class Redis:
         partitions = self.client.scan_iter(match=_literal(f"{self.prefix}{view}@1:aside@") + "*", count=2000)
         return sum(self.client.zcard(key) for key in partitions)
 
+    def draining(self, view):
+        """How many lists of such events are being taken in."""
+        return self.client.zcard(f"{self.prefix}{view}@1:draining")
+
 
 def _literal(text):
     return "".join("\\" + letter if letter in "*?[]\\^" else letter for letter in text)
@@ -153,6 +157,9 @@ class MongoDB:
 
     def held(self, view):
         return self.database[f"{view}.g1.aside"].count_documents({})
+
+    def draining(self, view):
+        return self.database[f"{view}.g1.aggregates"].count_documents({"draining": True})
 
 
 def _body(document):

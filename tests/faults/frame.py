@@ -53,6 +53,7 @@ class Fault:
     partitions: int
     goes_back: bool  # the store loses what it had: revisions may go back
     short: bool  # whether there is a short run of it
+    samples: tuple  # whose views there are
     minutes: int  # how long one run may take at most, on a busy machine
 
 
@@ -71,6 +72,7 @@ def fault(
     partitions=2,
     goes_back=False,
     short=True,
+    samples=SAMPLES,
     minutes=15,
 ):
     """Registers a function of a Scene. Promise 15 need not be named: readers with tokens run during all."""
@@ -80,7 +82,7 @@ def fault(
         FAULTS.append(
             Fault(
                 number, name, function.__name__, promised, function, stores, events, through, servers, settings or {}, partitions,
-                goes_back, short, minutes,
+                goes_back, short, samples, minutes,
             )
         )  # fmt: skip
         return function
@@ -127,7 +129,7 @@ class Scene(samples.Samples):
         self.proxies = {}
         for server in fault.through:
             self.proxies[server] = proxy.Proxy(server_address(server), getattr(proxy, server.upper()))
-        super().__init__(f"f{fault.number}", SAMPLES)
+        super().__init__(f"f{fault.number}", fault.samples)
         # The producers and readers of the tests, and these readers, reach the servers directly.
         self.direct = self.write_config("direct.yaml", through=False)
         self.fleet = harness.Fleet(self)
@@ -180,16 +182,11 @@ class Scene(samples.Samples):
         self.rounds += 1
         events = events or self.events
         seed = self.chance.randrange(1 << 30)
-        prefix = f"r{self.rounds}-"
+        of = {"events": max(2, events // len(self.samples)), "seed": seed, "prefix": f"r{self.rounds}-", "repeats": repeats}
+        more = {"customer_orders": {"hot": 0.3}}
         return list(
             samples.common.mixed(
-                seed,
-                self.generators["customer_orders"].records(
-                    events=events // 2, seed=seed, prefix=prefix, hot=0.3, repeats=repeats
-                ),
-                self.generators["customer_bank_view"].records(
-                    events=events - events // 2, seed=seed, prefix=prefix, repeats=repeats
-                ),
+                seed, *(generator.records(**of, **more.get(name, {})) for name, generator in self.generators.items())
             )
         )
 
@@ -208,6 +205,9 @@ class Scene(samples.Samples):
         """How often, how many: in a short run, and in a long one."""
         return short if self.short else long
 
+    def check(self, condition, text):
+        harness.check(condition, text)
+
     def wait(self, what, condition, seconds=180):
         """Until the condition holds; `what` is said where it does not come. A process that ends by itself meanwhile is a failure."""
         harness.wait_until(what, seconds, lambda: self.fleet.check_living() or condition())
@@ -222,6 +222,14 @@ class Scene(samples.Samples):
             one = subprocess.Popen(command, stdin=subprocess.DEVNULL, stdout=out, stderr=out, start_new_session=True, **more)
         self.helpers.append(one)
         return one
+
+    def moment(self, least, most):
+        """Lets some time pass, where a fault is about moments: which one is random, and nothing is expected of it."""
+        harness.pause(self.chance.uniform(least, most))
+
+    def counts(self, name):
+        """What all processes say they have counted; once a second."""
+        return sum(process.counts().get(name, 0) for process in self.fleet.processes)
 
     def leave_out(self, aggregate, version, aside):
         """From this version on, an aggregate's events are not to be taken in (parked): `aside` of them lie aside instead."""
@@ -290,15 +298,16 @@ class Scene(samples.Samples):
 
     def compare_now(self, store):
         """At this moment the views are the fold of the log up to their progress: to be called where no process writes them. What a
-        process that was killed has sent may still arrive: then it looks again. Fails where they are not."""
+        process that was killed has sent may still arrive: then it looks again. Fails where they are not; whether it could be told."""
         while True:
             before = self.progress_of(store)
-            if any(self.readers[store].is_empty(sample) for sample in self.samples):
-                return  # nothing was begun
+            if any(self.readers[store].is_empty(one) or self.readers[store].draining(one) for one in self.samples):
+                return False  # nothing was begun; or a list is being taken in part by part, which progress does not tell
             found = self.judge(store, progress=before)
             if self.progress_of(store) == before:
                 break
         harness.check(found.is_clean(), f"{store}, while nobody wrote: {found.notes}")
+        return True
 
     def finish(self):
         """After the fault: all is taken in, the processes drain, and the stores are held against the models. store -> Verdict"""
@@ -318,7 +327,8 @@ class Scene(samples.Samples):
     def nothing_drains(self):
         self.fleet.check_living()
         return all(
-            self.readers[store].held(sample) <= self.should_be_aside(sample) for store in self.stores for sample in self.samples
+            self.readers[store].held(sample) <= self.should_be_aside(sample) and not self.readers[store].draining(sample)
+            for store in self.stores for sample in self.samples
         )
 
     def reads(self, store):

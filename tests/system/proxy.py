@@ -110,7 +110,7 @@ class Plan:
     """What is to happen once, at one request to come."""
 
     def __init__(self, what, after, dark, act, wanted):
-        self.what = what  # "request": the server does not see it; "reply": it has done it, and nobody hears; "answered": both have
+        self.what = what  # as at() says
         self.after = after  # so many of those that are wanted pass before
         self.dark = dark
         self.act = act
@@ -128,13 +128,13 @@ class Proxy:
         self.wire = wire
         self.lock = threading.Lock()
         self.changed = threading.Condition(self.lock)
-        self.plan = None
+        self.plans = []
         self.dark_until = 0.0
         self.delays = dict.fromkeys(DIRECTIONS, 0.0)
         self.stalled = dict.fromkeys(DIRECTIONS, False)
         self.closed = False
         self.commits = 0
-        self.lost = {"request": 0, "reply": 0, "answered": 0}
+        self.lost = {"request": 0, "reply": 0, "answered": 0, "late": 0}
         self.names = collections.Counter()
         self.connections = set()
         self.listener = socket.create_server(("127.0.0.1", 0), backlog=64)
@@ -168,19 +168,21 @@ class Proxy:
     def at(self, what, after=0, act=None, dark=0.0, wanted=None):
         """As lose, of any request whose name `wanted` takes (else all that do work). act: called in that moment, before the
         connection is cut: with "request" the server has not seen it; with "reply" it has answered, and the answer is dropped; with
-        "answered" the answer was passed on."""
+        "answered" the answer was passed on. "late": nothing is cut; the request goes on when act has returned and nothing is stalled.
+        Told several times, they come one after the other."""
         with self.lock:
-            self.plan = Plan(what, after, dark, act, wanted or self.wire.is_work)
+            self.plans.append(Plan(what, after, dark, act, wanted or self.wire.is_work))
 
     def armed(self):
         with self.lock:
-            return self.plan is not None
+            return bool(self.plans)
 
     def disarm(self):
         """Whether it was armed."""
         with self.lock:
-            plan, self.plan = self.plan, None
-            return plan is not None
+            armed = bool(self.plans)
+            self.plans.clear()
+            return armed
 
     def delay(self, requests=0.0, replies=0.0):
         """Each message of a direction waits for so many seconds, from now on."""
@@ -262,13 +264,12 @@ class Proxy:
         with self.lock:
             self.names[name] += 1
             self.commits += self.wire.is_commit(name)
-            if self.plan is None or not self.plan.wanted(name):
+            if not self.plans or not self.plans[0].wanted(name):
                 return None
-            if self.plan.after > 0:
-                self.plan.after -= 1
+            if self.plans[0].after > 0:
+                self.plans[0].after -= 1
                 return None
-            plan, self.plan = self.plan, None
-            return plan
+            return self.plans.pop(0)
 
     def happens(self, plan):
         with self.lock:
@@ -318,6 +319,10 @@ class Connection:
             if plan and plan.what == "request":
                 self.proxy.happens(plan)
                 return False
+            if plan and plan.what == "late":
+                self.proxy.happens(plan)
+                self.proxy.wait("requests")
+                plan = None
             self.waiting.append((name, plan))
             self.server.sendall(message)
         return True
