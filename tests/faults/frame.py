@@ -10,6 +10,7 @@ import contextlib
 import dataclasses
 import glob
 import importlib
+import json
 import os
 import random
 import subprocess
@@ -119,9 +120,9 @@ class Scene(samples.Samples):
         self.events = fault.events[0 if short else 1]
         self.chance = random.Random(random.random())
         self.injected = collections.Counter()
-        self.left_out = {}  # aggregate -> the first of its versions that the view is not to take in
-        self.aside = 0  # how many events lie aside for that reason, in each view and store
+        self.left_out = {view: {} for view in fault.samples}  # aggregate -> the first of its versions that is not to be taken in
         self.catches_up = True  # False: partitions have stopped, and what they have is held against the model
+        self.disordered = False  # records are produced in another order than that of "happened", a number in each
         self.rounds = 0
         self.begun = False
         self.onlookers = []
@@ -231,10 +232,10 @@ class Scene(samples.Samples):
         """What all processes say they have counted; once a second."""
         return sum(process.counts().get(name, 0) for process in self.fleet.processes)
 
-    def leave_out(self, aggregate, version, aside):
-        """From this version on, an aggregate's events are not to be taken in (parked): `aside` of them lie aside instead."""
-        self.left_out[aggregate] = version
-        self.aside += aside
+    def leave_out(self, aggregate, version, views=None):
+        """From this version on, an aggregate's events are to lie aside (parked) in these views, and not to be taken in."""
+        for view in views or self.samples:
+            self.left_out[view][aggregate] = version
 
     # looking on
 
@@ -259,20 +260,24 @@ class Scene(samples.Samples):
     # judging
 
     def wanted_log(self, sample, progress=None):
-        """The records that a view is to have taken in: all, or those below a progress ("topic/partition" -> next)."""
-        for record in samples.common.meant_for(sample, self.log):
+        """The records that a view is to have taken in, in the order in which they happened: all, or those below a progress
+        ("topic/partition" -> next)."""
+        log = samples.common.meant_for(sample, self.log)
+        for record in sorted(log, key=lambda one: one.get("happened", 0)) if self.disordered else log:
             if progress is not None:
                 if "at" not in record:
                     continue
                 topic, partition, offset = record["at"]
                 if offset >= progress.get(f"{topic}/{partition}", 0):
                     continue
-            if self.left_out:
-                event = harness.json.loads(record["value"])
-                first = self.left_out.get(f"{event['kind']}/{event['id']}")
-                if first is not None and event["version"] >= first:
-                    continue
-            yield record
+            if not self.is_left_out(sample, record):
+                yield record
+
+    def is_left_out(self, sample, record):
+        if not self.left_out[sample]:
+            return False
+        event = json.loads(record["value"])
+        return event["version"] >= self.left_out[sample].get(f"{event['kind']}/{event['id']}", 1 << 62)
 
     def judge(self, store, found=None, progress=None):
         """Counts what a store has against the models into a verdict. progress: sample -> that of a view; else all must be there."""
@@ -291,7 +296,8 @@ class Scene(samples.Samples):
 
     def should_be_aside(self, sample):
         model = self.models[sample]
-        return self.aside + (model.held(list(self.wanted_log(sample))) if hasattr(model, "held") else 0)
+        parked = {one["value"] for one in samples.common.meant_for(sample, self.log) if self.is_left_out(sample, one)}
+        return len(parked) + (model.held(list(self.wanted_log(sample))) if hasattr(model, "held") else 0)
 
     def progress_of(self, store):
         return {sample: self.readers[store].progress(sample) for sample in self.samples}
@@ -308,6 +314,19 @@ class Scene(samples.Samples):
                 break
         harness.check(found.is_clean(), f"{store}, while nobody wrote: {found.notes}")
         return True
+
+    def parked(self, store):
+        """aggregate -> its line of `viewfold parked list --json`, without those that only wait for a link"""
+        done = harness.run_viewfold("parked", "list", "--json", "--store", store, "-c", self.direct)
+        harness.check(done.returncode == 0, f"parked list ended with {done.returncode}: {done.stderr}")
+        lines = [json.loads(line) for line in done.stdout.splitlines()]
+        return {line["aggregate"]: line for line in lines if line["state"] != "held"}
+
+    def check_parked(self, aggregates):
+        """An operator is shown these aggregates, and no other."""
+        for store in self.stores:
+            found = self.parked(store)
+            harness.check(found.keys() == aggregates, f"{store}: parked list differs in {sorted(found.keys() ^ aggregates)}")
 
     def finish(self):
         """After the fault: all is taken in, the processes drain, and the stores are held against the models. store -> Verdict"""

@@ -9,6 +9,7 @@ import json
 import random
 import subprocess
 import threading
+import urllib.parse
 
 import pymongo
 import redis
@@ -75,15 +76,16 @@ class Whose:
         end = len(log)
         for record in log[self.read : end]:
             event = json.loads(record["value"])
-            aggregate, data = f"{event['kind']}/{event['id']}", event.get("data") or {}
+            aggregate, data = f"{event['kind']}/{event['id']}", event.get("data")
+            data = data if isinstance(data, dict) else {}
             owner = None
             if event["kind"] == "customer":
                 owner = event["id"]
             elif event["type"] in ("OrderCreated", "OrderReassigned", "AccountOpened", "LoanRequested"):
-                owner = data["customerId"]
+                owner = data.get("customerId")
             elif event["type"] == "CardIssued":
-                owner = self.owner.get(f"account/{data['accountId']}")
-            if owner and event["version"] >= self.since.get(aggregate, 0):
+                owner = self.owner.get(f"account/{data.get('accountId')}")
+            if owner and isinstance(owner, str) and event["version"] >= self.since.get(aggregate, 0):
                 self.owner[aggregate], self.since[aggregate] = owner, event["version"]
         self.read = end
 
@@ -109,7 +111,8 @@ class TokenReader(Onlooker):
             # Where it has moved since, its new document need not have this version.
             if "at" in record and owner and event["version"] >= self.whose.since[aggregate]:
                 topic, partition, offset = record["at"]
-                token = self.chance.choice((f"v:{aggregate}@{event['version']}", f"o:{topic}/{partition}@{offset}"))
+                version = f"v:{urllib.parse.quote(aggregate)}@{event['version']}"
+                token = self.chance.choice((version, f"o:{topic}/{partition}@{offset}"))
                 views = [name for name in self.scene.samples if topic in self.scene.topics_of(name)]
                 self.ask(self.chance.choice(views), owner, token, aggregate, event["version"])
                 return

@@ -1,6 +1,6 @@
 #!/usr/bin/env python3
 """What docs/reliability.md says proves a promise is there: each test that ctest knows, each fault of the fault suite; and a fault that
-says which promises it proves stands in their rows."""
+says which promises it proves stands in their rows. The same of the tests in README.md's table."""
 
 import ast
 import glob
@@ -23,6 +23,16 @@ def rows():
         cells = [cell.strip() for cell in line.split("|")[1:-1]]
         if len(cells) == 4 and cells[0].isdigit():
             yield number, int(cells[0]), re.findall(r"`(\w+)`", cells[2]), {int(one) for one in re.findall(r"\bF(\d+)\b", cells[3])}
+
+
+def readme_tests():
+    """Of the table below "What is promised"."""
+    text = read("README.md")
+    part = text[text.index("## What is promised") :]
+    for line in part[: part.index("\n## ", 1)].splitlines():
+        cells = line.split("|")
+        if len(cells) == 4:
+            yield from re.findall(r"`((?:test|system|projections|faults)_\w+)`", cells[2])
 
 
 def ctest_names():
@@ -59,6 +69,9 @@ def main():
         wrong += [f"{PAGE}:{line}: tests/faults has no F{number}" for number in sorted(numbers - known.keys())]
         if not said and not numbers:
             wrong.append(f"{PAGE}:{line}: nothing proves promise {promise}")
+    wrong += [f"README.md: no tests.cmake has the test {name}" for name in sorted(set(readme_tests()) - tests)]
+    for number in sorted(known.keys() - {int(one) for one in re.findall(r"^\| F(\d+) \|", read(PAGE), re.M)}):
+        wrong.append(f"{PAGE}: the table of faults has no F{number}")
     for number, promises in sorted(known.items()):
         for promise in sorted(promises):
             if number not in named.get(promise, ()):
