@@ -76,8 +76,9 @@ struct vf_source_type {
     /* Only looks as open does, with the same codes, and joins no group. */
     VF_MUSTCHECK enum vf_code (*look)(const struct vf_source_config *config, struct vf_error *error);
 
-    /* VF_E_UNAVAILABLE for a passing fault (said once a change of state; keep polling), VF_E_DENIED, VF_E_BUG for a fatal
-     * one: the source is to be closed. */
+    /* VF_E_UNAVAILABLE for a passing fault (said once a change of state; keep polling), VF_E_NOT_FOUND for a topic that is
+     * gone (said once; the others are read on: keep polling), VF_E_DENIED, VF_E_BUG for a fatal one: the source is to be
+     * closed. */
     VF_MUSTCHECK enum vf_code (*poll)(struct vf_source *source, const struct vf_poll_limits *limits,
                                       struct vf_polled **ret_polled, struct vf_error *error);
     void (*release)(struct vf_source *source, struct vf_polled *polled); /* NULL is fine */

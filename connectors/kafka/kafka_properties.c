@@ -91,13 +91,16 @@ const char *vf_kafka_library_version(void)
 enum vf_code vf_kafka_conf_make(const struct vf_source_property *properties, size_t count, rd_kafka_conf_t **ret_conf,
                                 struct vf_error *error)
 {
-    /* Ours, but the user may know better: a broker that does not answer should be noticed in seconds, an outage of brokers should not be followed by another ten seconds of not
-     * trying, and a partition that was just assigned should not wait half a second behind a fetch that is under way. */
+    /* Ours, but the user may know better: a broker that does not answer should be noticed in seconds, an outage of brokers
+     * should not be followed by another ten seconds of not trying, a partition that was just assigned should not wait half a
+     * second behind a fetch that is under way, and partitions that were added should not be noticed after five minutes only:
+     * until then nobody reads them, and a topic whose order they may have broken is read on. */
     static const struct vf_source_property defaults[] = {
         {"reconnect.backoff.max.ms", "2000"},
         {"fetch.wait.max.ms", "100"},
         {"fetch.error.backoff.ms", "100"},
         {"socket.timeout.ms", "10000"},
+        {"topic.metadata.refresh.interval.ms", "10000"},
     };
     rd_kafka_conf_t *conf = rd_kafka_conf_new();
     enum vf_code code = VF_OK;

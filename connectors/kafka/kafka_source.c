@@ -360,7 +360,11 @@ static void note_fault(struct vf_source *source, rd_kafka_resp_err_t err, const 
     if (said || source->trouble)
         return;
     source->trouble = true;
-    if (vf_kafka_code(err) == VF_E_DENIED)
+    if (err == RD_KAFKA_RESP_ERR_UNKNOWN_TOPIC_OR_PART)
+        vf_fail(&source->fault, VF_E_NOT_FOUND,
+                "kafka %s: group %s: %s. If it is made again with other records, build the view anew",
+                source->client.brokers, source->group, what);
+    else if (vf_kafka_code(err) == VF_E_DENIED)
         vf_fail(&source->fault, VF_E_DENIED, "kafka %s: group %s: %s%s", source->client.brokers, source->group, what,
                 err == RD_KAFKA_RESP_ERR_GROUP_AUTHORIZATION_FAILED ? " Grant this user READ on the group." : "");
     else

@@ -87,6 +87,8 @@ const struct vf_key vf_keys[] = {
      .help = "cloudevents, eventuate-tram, debezium-outbox, or a name under envelopes; default: JSON {\"kind\",\"id\",\"version\",\"event_id\",\"type\",\"time\",\"data\"}"},
     {.path = "topics.*.history", .type = VF_KEY_CHOICE, .standard = "complete", .choices = "complete|partial",
      .help = "complete: a log that no longer begins at its beginning is refused"},
+    {.path = "topics.*.partitions_added", .type = VF_KEY_CHOICE, .standard = "stop", .choices = "stop|keys_stay",
+     .help = "stop: views whose order may be broken by it stop; keys_stay: producers send no aggregate elsewhere"},
     {.path = "topics.*.override", .type = VF_KEY_MAP, .help = "only what differs from the envelope"},
     ENVELOPE("topics.*.override"),
 

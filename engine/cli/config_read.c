@@ -285,6 +285,7 @@ static void read_topic(struct reading *reading, const struct vf_config_envelopes
                         "topics.%s.kind: a kind has no '/' and at most %d bytes", node->key, VF_ID_BYTES_MAX);
     }
     envelope.history_partial = number_of(node, "topics.*.history") == 1;
+    envelope.keys_stay = number_of(node, "topics.*.partitions_added") == 1;
     *topic = (struct vf_topic_entry){
         .name = node->key,
         .topic = kafka_name,

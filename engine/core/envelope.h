@@ -91,6 +91,7 @@ struct vf_envelope {
     enum vf_numbers numbers;
     int64_t first; /* the first number of a sequence */
     bool history_partial;
+    bool keys_stay;  /* partitions_added: keys_stay. Partitions that are added move no aggregate */
     int32_t repeats; /* with `offset` numbers: event ids remembered an aggregate */
     enum vf_tombstone tombstone;
     const char *tombstone_type;

@@ -2,6 +2,7 @@
 
 #include "core/versions.h"
 #include "run/fold_state.h"
+#include "run/stopping.h"
 
 #include <assert.h>
 
@@ -201,9 +202,10 @@ static enum vf_code check_log(struct vf_fold_state *run, struct vf_fold_row *row
         run->fold->failed_log = true;
         return vf_fail(
             error, VF_E_DATA,
-            "%s/%d ends at offset %lld, and the view has already dealt with everything before %lld: the topic was "
-            "re-created or truncated. Rebuild the view from the log as it is now",
-            record->topic, record->partition, (long long)record->offset, (long long)progress->next);
+            "the log of %s/%d ends at offset %lld, and the view has already dealt with everything before %lld: the topic "
+            "was re-created or truncated. " VF_BUILD_ANEW,
+            record->topic, record->partition, (long long)record->offset, (long long)progress->next,
+            run->tools->projection->name);
     }
     if (!reading->verify || record->row != VF_ROW_RECORD)
         return VF_OK;
@@ -216,9 +218,8 @@ static enum vf_code check_log(struct vf_fold_state *run, struct vf_fold_row *row
     run->fold->failed_log = true;
     return vf_fail(
         error, VF_E_DATA,
-        "the record at offset %lld of %s/%d is not the one that the view has taken in: the topic was re-created. "
-        "Rebuild the view from the log as it is now",
-        (long long)record->offset, record->topic, record->partition);
+        "the record at offset %lld of %s/%d is not the one that the view has taken in: the topic was re-created. " VF_BUILD_ANEW,
+        (long long)record->offset, record->topic, record->partition, run->tools->projection->name);
 }
 
 /* Deals with one row, whatever it is; then the partition's position is behind it. */
@@ -232,7 +233,8 @@ static enum vf_code deal_with(struct vf_fold_state *run, struct vf_fold_row *row
     if (record->row == VF_ROW_OUT_OF_RANGE)
         return VF_OK; /* the worker has answered it already */
     if (record->row == VF_ROW_END) {
-        if (record->offset > reading->folded.next || !reading->folded.exists) {
+        /* The count too: what was decided about partitions that were added is then no question any more. */
+        if (record->offset > reading->folded.next || !reading->folded.exists || reading->folded.of != reading->of) {
             reading->folded.exists = true;
             reading->folded.next = record->offset;
             reading->folded.of = reading->of;

@@ -164,7 +164,8 @@ static enum vf_code begin_reading(struct vf_worker *worker, struct vf_reading *r
         return VF_OK;
     vf_fail(error, VF_E_DATA,
             "the log of %s/%d begins at offset %lld: what came before is gone, and a view without it would be wrong. "
-            "Restore the log; or, if a view of what is left is right, set `history: partial` for the topic",
+            "Restore the log; or, if a view of what is left is right, say `history: partial` for the topic. Then start "
+            "again",
             reading->partition.topic, reading->partition.partition, (long long)low);
     begin_stop(worker, reading, low, (struct vf_bytes){0}, error, true);
     return VF_OK;
@@ -190,21 +191,46 @@ static enum vf_code resume_reading(struct vf_worker *worker, struct vf_reading *
     return VF_OK;
 }
 
-/* Has the topic other partitions than when the view took its progress, of this partition or of another? Then aggregates may
- * have moved, and only a sequence puts their events in order: all of the topic's partitions stop, a new one too. */
+/* Where partitions were added, an aggregate's later events may lie in another one than its earlier ones. */
+static bool order_is_known(const struct vf_worker *worker, const struct vf_reading *reading)
+{
+    const struct vf_projection *projection = worker->setup.projector_type->describe(worker->projector);
+    /* GUARD keys-stay: an operator's word that no aggregate moves would be passed over */
+    if (reading->topic->envelope.keys_stay)
+        return true;
+    /* GUARD partition-count: an aggregate whose key went to another partition loses its order */
+    return reading->topic->envelope.numbers == VF_NUMBERS_SEQUENCE &&
+           /* GUARD partition-count-none: where no numbers are kept, no gap tells what came too early */
+           projection->versions != VF_VERSIONS_NONE;
+}
+
+/* Has the topic other partitions than when the view took its progress, of this partition or of another? Then all of its
+ * partitions stop, a new one too: its records may be an aggregate's later ones, whose earlier ones another one still has. */
 static bool has_other_partitions(struct vf_worker *worker, struct vf_reading *reading,
                                  const struct vf_progress_row *rows, size_t row_count)
 {
     struct vf_error error;
     for (size_t i = 0; i < row_count; i++) {
-        if (!rows[i].progress.exists || rows[i].progress.of == reading->of ||
+        const struct vf_progress *progress = &rows[i].progress;
+        if (!progress->exists || progress->of == reading->of ||
             strcmp(rows[i].partition.topic, reading->partition.topic) != 0)
             continue;
-        vf_fail(
-            &error, VF_E_DATA,
-            "%s has %d partitions, and had %d: aggregates may have moved between partitions, and the topic's numbers "
-            "cannot put their events in order. Rebuild the view",
-            reading->partition.topic, reading->of, rows[i].progress.of);
+        /* GUARD fewer-partitions: what a partition held that is no more was never asked for again */
+        if (progress->of > reading->of)
+            vf_fail(&error, VF_E_DATA,
+                    "%s has %d partitions, and had %d: the topic was re-created. " VF_BUILD_ANEW,
+                    reading->partition.topic, reading->of, progress->of, worker->setup.projection);
+        else if (order_is_known(worker, reading))
+            continue;
+        else
+            vf_fail(
+                &error, VF_E_DATA,
+                "%s has %d partitions, and had %d: an aggregate's later events may lie in another partition than its "
+                "earlier ones, and nothing tells this view which come first. If producers go on sending each aggregate "
+                "where it was, say `partitions_added: keys_stay` for the topic, and start again. If not, what came "
+                "since then may be in the view in a wrong order: copy the topic to a new one, each aggregate's events "
+                "in order, name that in viewfold.yaml, and build the view anew",
+                reading->partition.topic, reading->of, progress->of);
         begin_stop(worker, reading, reading->stored.next, (struct vf_bytes){0}, &error, true);
         return true;
     }
@@ -230,9 +256,7 @@ static enum vf_code place_reading(struct vf_worker *worker, struct vf_reading *r
     if (code)
         return code;
     reading->commit_due = found.exists;
-    /* GUARD partition-count: an aggregate whose key went to another partition loses its order */
-    if (reading->topic->envelope.numbers != VF_NUMBERS_SEQUENCE &&
-        has_other_partitions(worker, reading, rows, row_count))
+    if (has_other_partitions(worker, reading, rows, row_count))
         return VF_OK;
     return found.exists ? resume_reading(worker, reading, ret_offset, error)
                         : begin_reading(worker, reading, ret_offset, error);
@@ -517,13 +541,14 @@ void vf_worker_answer_out_of_range(struct vf_worker *worker, const struct vf_rec
         vf_fail(
             &error, VF_E_DATA,
             "the log of %s/%d begins at offset %lld, and the view needs it from %lld on: %lld offsets are gone. Restore "
-            "the log, or rebuild the view from what there is",
-            row->topic, row->partition, (long long)low, (long long)next, (long long)(low - next));
+            "the log, and start again. Or, if a view of what is left is right, say `history: partial` for the topic. " VF_BUILD_ANEW,
+            row->topic, row->partition, (long long)low, (long long)next, (long long)(low - next),
+            worker->setup.projection);
     else
         vf_fail(
             &error, VF_E_DATA,
             "the log of %s/%d ends at offset %lld, and the view has already dealt with everything before %lld: the topic "
-            "was re-created or truncated. Rebuild the view from the log as it is now",
-            row->topic, row->partition, (long long)high, (long long)next);
+            "was re-created or truncated. " VF_BUILD_ANEW,
+            row->topic, row->partition, (long long)high, (long long)next, worker->setup.projection);
     vf_worker_begin_stop(worker, reading, next, (struct vf_bytes){0}, &error, true);
 }

@@ -83,6 +83,11 @@ static void reopen_source(struct vf_worker *worker)
 static void source_failed(struct vf_worker *worker, const struct vf_error *error)
 {
     bool fatal = error->code != VF_E_UNAVAILABLE;
+    if (error->code == VF_E_NOT_FOUND) {
+        vf_worker_say(worker, VF_LOG_ERROR, NULL, error,
+                      "a topic is gone: the view stays as it is until the topic is there again; all others go on");
+        return;
+    }
     vf_worker_say(worker, fatal ? VF_LOG_ERROR : VF_LOG_WARN, NULL, error,
                   fatal ? "the Kafka client has failed; a new one is made"
                         : "Kafka cannot be reached; waiting until it can");

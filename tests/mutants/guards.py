@@ -272,8 +272,23 @@ POSITIONS = [
     ),
     Guard(
         "partition-count",
-        [("numbers != VF_NUMBERS_SEQUENCE &&", "numbers > VF_NUMBERS_OFFSET &&")],
+        [("return reading->topic->envelope.numbers == VF_NUMBERS_SEQUENCE &&", "return")],
         [scenario("more_partitions_stop_a_topic_of_offset_numbers")],
+    ),
+    Guard(
+        "partition-count-none",
+        [("projection->versions != VF_VERSIONS_NONE;", "projection;")],
+        ["test_log :partitions_added_stop_a_view_that_keeps_no_versions"],
+    ),
+    Guard(
+        "keys-stay",
+        [("if (reading->topic->envelope.keys_stay)", "if (false)")],
+        ["test_log :partitions_added_go_on_where_the_operator_says_that_keys_stay"],
+    ),
+    Guard(
+        "fewer-partitions",
+        [("if (progress->of > reading->of)", "if (progress->of > reading->of && reading->of > 1000)")],
+        ["test_log :fewer_partitions_stop_a_sequence_too"],
     ),
     Guard(
         "one-topic",
