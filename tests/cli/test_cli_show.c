@@ -90,7 +90,7 @@ static void every_default_is_printed_where_it_is_asked_for(void **state)
     expect_shown(LEAST "topics: {o: {kind: order}}\ndefaults: {workers: 3, errors: {backoff: 2s}}\n", true, false,
                  "kafka:\n  brokers: [\"k1:9092\"]\n  group: viewfold\n"
                  "stores:\n  c:\n    redis: \"redis://r1/0\"\n    prefix: \"\"\n    emptied: rebuild\n"
-                 "topics:\n  o:\n    topic: o\n    kind: order\n    history: complete\n"
+                 "topics:\n  o:\n    topic: o\n    kind: order\n    history: complete\n    partitions_added: stop\n"
                  "projections:\n  - script: p.lua\n    stores: [c]\n    workers: 3\n"
                  "    errors:\n      retries: 3\n      backoff: 2s\n      then: park\n"
                  "defaults:\n  workers: 3\n  errors:\n    retries: 3\n    backoff: 2s\n    then: park\n"
@@ -138,12 +138,12 @@ static void an_envelopes_defaults_are_printed_too(void **state)
         "    tombstone: Gone\n"
         "    unreadable: stop\n"
         "topics:\n"
-        "  m:\n    topic: m\n    envelope: e\n    history: complete\n    override:\n"
+        "  m:\n    topic: m\n    envelope: e\n    history: complete\n    partitions_added: stop\n    override:\n"
         "      version:\n        value: \"/v\"\n        numbers: sequence\n        first: 1\n        gaps: park\n"
-        "  o:\n    topic: o\n    kind: k\n    envelope: f\n    history: complete\n    override:\n"
+        "  o:\n    topic: o\n    kind: k\n    envelope: f\n    history: complete\n    partitions_added: stop\n    override:\n"
         "      version:\n        numbers: sequence\n        first: 0\n        gaps: park\n"
         "      time:\n        header: t\n        as: rfc3339\n"
-        "  p:\n    topic: p\n    kind: k\n    envelope: f\n    history: complete\n    override:\n"
+        "  p:\n    topic: p\n    kind: k\n    envelope: f\n    history: complete\n    partitions_added: stop\n    override:\n"
         "      version:\n        value: \"/v\"\n        numbers: ordered\n"
         "      tombstone: ignore\n" TAIL);
 }
@@ -161,7 +161,7 @@ static void a_built_in_envelope_is_printed_as_what_it_means(void **state)
         text, true, false,
         "kafka:\n  group: viewfold\n"
         "topics:\n"
-        "  a:\n    topic: a\n    kind: k\n    envelope: cloudevents\n    history: complete\n    override:\n"
+        "  a:\n    topic: a\n    kind: k\n    envelope: cloudevents\n    history: complete\n    partitions_added: stop\n    override:\n"
         "      id:\n        header: ce_subject\n        as: utf8\n"
         "      version:\n        numbers: offset\n"
         "      event_id:\n        header: ce_id\n        as: utf8\n"
@@ -169,14 +169,14 @@ static void a_built_in_envelope_is_printed_as_what_it_means(void **state)
         "      time:\n        header: ce_time\n        as: rfc3339\n        missing: timestamp\n"
         "      data:\n        value: \"\"\n"
         "      repeats: 64\n"
-        "  b:\n    topic: b\n    kind: k\n    envelope: debezium-outbox\n    history: complete\n    override:\n"
+        "  b:\n    topic: b\n    kind: k\n    envelope: debezium-outbox\n    history: complete\n    partitions_added: stop\n    override:\n"
         "      id:\n        key: connect\n"
         "      version:\n        header: v\n        as: int\n        numbers: ordered\n"
         "      event_id:\n        header: id\n        as: connect\n"
         "      type:\n        header: eventType\n        as: connect\n"
         "      data:\n        value: \"\"\n        as: connect\n"
         "      tombstone: ignore\n"
-        "  c:\n    topic: c\n    envelope: eventuate-tram\n    history: complete\n    override:\n"
+        "  c:\n    topic: c\n    envelope: eventuate-tram\n    history: complete\n    partitions_added: stop\n    override:\n"
         "      kind:\n        value: \"/headers/event-aggregate-type\"\n        as: utf8\n"
         "      id:\n        key: utf8\n"
         "      version:\n        numbers: offset\n"
@@ -528,6 +528,9 @@ static void add_topics(struct vf_buffer *out, unsigned count, unsigned envelopes
         if (pick(2)) {
             vf_buffer_add_text(out, pick(2) ? "history: partial, " : "history: complete, ");
         }
+        if (pick(2)) {
+            vf_buffer_add_text(out, pick(2) ? "partitions_added: keys_stay, " : "partitions_added: stop, ");
+        }
         if (envelopes && pick(4)) {
             vf_buffer_printf(out, "envelope: \"e %u\", ", pick(envelopes));
         }
@@ -638,6 +641,7 @@ static void assert_same_envelopes(const struct vf_envelope *a, const struct vf_e
     assert_int_equal(a->numbers, b->numbers);
     assert_int_equal(a->first, b->first);
     assert_int_equal(a->history_partial, b->history_partial);
+    assert_int_equal(a->keys_stay, b->keys_stay);
     assert_int_equal(a->repeats, b->repeats);
     assert_int_equal(a->tombstone, b->tombstone);
     assert_same_text(a->tombstone_type, b->tombstone_type);
