@@ -229,14 +229,35 @@ enum vf_code vf_mongodb_check_url(const char *name, const char *url, struct vf_e
     return code;
 }
 
-void vf_mongodb_close(struct vf_store *store)
+/* Tells the server that the client is gone. What it holds open would be held against everybody until its own time limit. */
+static void *take_leave(void *memory)
 {
-    if (!store)
-        return;
+    struct vf_store *store = memory;
+
+    if (store->left_open) {
+        if (mongoc_client_session_in_transaction(store->left_open))
+            mongoc_client_session_abort_transaction(store->left_open, NULL);
+        mongoc_client_session_destroy(store->left_open);
+    }
     mongoc_client_destroy(store->client);
     mongoc_write_concern_destroy(store->concern);
     free(store->replica_set);
     free(store->database);
     free(store->name);
     free(store);
+    return NULL;
+}
+
+void vf_mongodb_close(struct vf_store *store)
+{
+    pthread_t thread;
+
+    if (!store)
+        return;
+    /* A silent server is told within half a minute or not at all: libmongoc connects to it anew for each word, twice. Its
+     * worker, which may have been told to end, is not to wait for that. */
+    if (store->silent && pthread_create(&thread, NULL, take_leave, store) == 0)
+        pthread_detach(thread);
+    else
+        take_leave(store);
 }

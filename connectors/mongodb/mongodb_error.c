@@ -99,11 +99,12 @@ static enum vf_code fail_nobody(const struct vf_store *store, const char *text, 
                              store->name);
 }
 
-enum vf_code vf_mongodb_fail(const struct vf_store *store, const bson_error_t *failure, const bson_t *reply,
+enum vf_code vf_mongodb_fail(struct vf_store *store, const bson_error_t *failure, const bson_t *reply,
                              const char *doing, struct vf_error *error)
 {
     const char *text = failure->message;
 
+    store->silent |= vf_mongodb_fault_of(failure, reply) == VF_FAULT_NETWORK;
     if (failure->domain == MONGOC_ERROR_SERVER_SELECTION)
         return fail_nobody(store, text, doing, error);
     switch (vf_mongodb_fault_of(failure, reply)) {

@@ -47,6 +47,9 @@ struct vf_store {
     enum vf_mongodb_verdict worst;              /* of all hellos while connecting */
     struct vf_commit_result result;             /* of the last commit_send */
     char draining_index[VF_MONGODB_NAME_BYTES]; /* the collection where this index is known to be */
+    bool
+        silent; /* no reply came, or no server was found: nothing is asked any more that somebody would have to wait for */
+    mongoc_client_session_t *left_open; /* with `silent`: of a transaction that is still to be aborted; or NULL */
 };
 
 /* Kinds of failure of one command, as far as callers treat them differently. */
@@ -68,7 +71,7 @@ enum vf_mongodb_fault {
 enum vf_mongodb_fault vf_mongodb_fault_of(const bson_error_t *failure, const bson_t *reply);
 
 /* Sets *error for a read or an unconditional write that failed; `doing` completes "store "x" (host): cannot ...". */
-enum vf_code vf_mongodb_fail(const struct vf_store *store, const bson_error_t *failure, const bson_t *reply,
+enum vf_code vf_mongodb_fail(struct vf_store *store, const bson_error_t *failure, const bson_t *reply,
                              const char *doing, struct vf_error *error);
 
 /* The first of the reply's writeErrors as a bson_error_t. False where it has none. */

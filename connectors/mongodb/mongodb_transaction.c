@@ -13,8 +13,9 @@ bool vf_mongodb_refused(struct vf_mongodb_transaction *transaction, enum vf_code
 
 static bool unknown(struct vf_mongodb_transaction *transaction, const char *text)
 {
-    const struct vf_store *store = transaction->store;
+    struct vf_store *store = transaction->store;
 
+    store->silent = true;
     transaction->result->outcome = VF_UNKNOWN;
     vf_fail_retriable(&transaction->result->error, VF_E_UNAVAILABLE,
                       "store \"%s\" (mongodb, %s): a commit's outcome is unknown: %s", store->name, store->hosts, text);
@@ -243,8 +244,16 @@ void vf_mongodb_transaction_commit(struct vf_mongodb_transaction *transaction)
 
 void vf_mongodb_transaction_end(struct vf_mongodb_transaction *transaction)
 {
+    struct vf_store *store = transaction->store;
+
     if (!transaction->session)
         return;
+    /* The time is over, and the caller has his outcome: he does not wait for a silent server any longer. Closing sees to it. */
+    if (store->silent && !store->left_open && bson_get_monotonic_time() >= transaction->deadline_us) {
+        store->left_open = transaction->session;
+        transaction->session = NULL;
+        return;
+    }
     /* Left open, it would hold its documents against everybody until the server's time limit. */
     if (mongoc_client_session_in_transaction(transaction->session))
         mongoc_client_session_abort_transaction(transaction->session, NULL);
