@@ -217,8 +217,7 @@ static bool has_other_partitions(struct vf_worker *worker, struct vf_reading *re
             continue;
         /* GUARD fewer-partitions: what a partition held that is no more was never asked for again */
         if (progress->of > reading->of)
-            vf_fail(&error, VF_E_DATA,
-                    "%s has %d partitions, and had %d: the topic was re-created. " VF_BUILD_ANEW,
+            vf_fail(&error, VF_E_DATA, "%s has %d partitions, and had %d: the topic was re-created. " VF_BUILD_ANEW,
                     reading->partition.topic, reading->of, progress->of, worker->setup.projection);
         else if (order_is_known(worker, reading))
             continue;
@@ -249,6 +248,7 @@ static enum vf_code place_reading(struct vf_worker *worker, struct vf_reading *r
     if (!found.exists) /* a first start, or a store that was emptied: then the registry is gone too */
         worker->prepare_due = true;
     reading->stored = found;
+    vf_worker_begin_proof(reading);
     reading->failing_offset = -1;
     reading->verify = false;
     enum vf_code code =

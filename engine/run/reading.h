@@ -42,6 +42,10 @@ struct vf_reading {
 
     struct vf_aside_total aside_now; /* how much of it is set aside, about: never less than there is */
 
+    bool is_committed;            /* the group was seen to have an offset committed here */
+    struct vf_progress proofs[2]; /* progress as it was at the last looks at that, the older one last */
+    bool doubted;                 /* it is gone: the older proof's last record is to be seen again */
+
     bool verify;          /* the first row must be the record that progress says was the last one */
     bool commit_due;      /* the group's committed offset is behind `stored` */
     int64_t end_at_start; /* the end that the partition had when its position was taken; -1 unknown */

@@ -129,6 +129,11 @@ void vf_worker_commit_offsets(struct vf_worker *worker, bool wait)
     int64_t now = vf_worker_now_ms(worker);
     if (!wait && now - worker->committed_at_ms < COMMIT_INTERVAL_MS)
         return;
+    bool due = false;
+    for (size_t i = 0; i < worker->readings.count; i++)
+        due |= worker->readings.all[i].commit_due && worker->readings.all[i].stored.exists;
+    if (!due || !vf_worker_look_at_log(worker))
+        return;
     vf_arena_reset(worker->scratch);
     struct vf_position *positions = vf_arena_alloc(worker->scratch, worker->readings.count * sizeof *positions);
     size_t count = 0;
@@ -140,8 +145,6 @@ void vf_worker_commit_offsets(struct vf_worker *worker, bool wait)
         positions[count++] = (struct vf_position){reading->partition, reading->stored.next};
         reading->commit_due = false;
     }
-    if (count == 0)
-        return;
     worker->committed_at_ms = now;
     struct vf_error ignored; /* the lag shown is old until the next one; the view does not depend on it */
     worker->setup.source_type->commit(worker->source, positions, count, wait, &ignored);

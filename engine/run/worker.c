@@ -62,6 +62,9 @@ static void give_up_assignment(struct vf_worker *worker, bool lost)
         vf_worker_settle(worker);
     if (!lost)
         vf_worker_commit_offsets(worker, true);
+    if (worker->doubted && worker->store && !lost)
+        vf_worker_answer_doubt(worker);
+    worker->doubted = false;
     vf_worker_drop_everything(worker);
     vf_readings_clear(&worker->readings);
     vf_worker_read_nothing(worker);
@@ -157,8 +160,10 @@ static enum vf_step idle(struct vf_worker *worker)
         /* GUARD look-entry: a stopped partition is not tried with the script that was adopted to mend it */
         if (!vf_worker_is_current(worker))
             return VF_STEP_WORKED;
-        if (vf_worker_progress_is_ours(worker, &error, &lost))
+        if (vf_worker_progress_is_ours(worker, &error, &lost)) {
+            vf_worker_look_at_log(worker);
             return VF_STEP_IDLE;
+        }
         if (lost)
             vf_worker_lose_store(worker, &error, false);
         else
@@ -198,6 +203,10 @@ enum vf_step vf_worker_step(struct vf_worker *worker)
         vf_worker_position(worker);
         if (!worker->positioned)
             poll_source(worker, worker->setup.idle_poll_ms);
+        return VF_STEP_WORKED;
+    }
+    if (worker->doubted) {
+        vf_worker_answer_doubt(worker);
         return VF_STEP_WORKED;
     }
     if (vf_worker_upkeep(worker))
@@ -287,6 +296,8 @@ void vf_worker_drain(struct vf_worker *worker)
         vf_worker_settle(worker);
     if (worker->source)
         vf_worker_commit_offsets(worker, true);
+    if (worker->doubted && worker->store)
+        vf_worker_answer_doubt(worker);
 }
 
 void vf_worker_close(struct vf_worker *worker)

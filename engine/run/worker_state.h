@@ -1,7 +1,7 @@
 /*
  * A worker's inside, shared by the files that make it: worker.c (the loop, the group, opening and closing), settling.c
- * (folding, writing, what failed), positions.c (the store lost and found, where to read on, partitions that stop), upkeep.c
- * (lists, the sweep) and renewing.c (a generation that was adopted or dropped).
+ * (folding, writing, what failed), positions.c (the store lost and found, where to read on, partitions that stop), same_log.c
+ * (topics that are made anew), upkeep.c (lists, the sweep) and renewing.c (a generation that was adopted or dropped).
  * Nobody else includes it. One thread.
  */
 #ifndef VF_RUN_WORKER_STATE_H
@@ -78,6 +78,9 @@ struct vf_worker {
     size_t end_count;
     int64_t ends_at_ms; /* wall time */
 
+    bool doubted;          /* some reading is: answered before anything else */
+    int64_t ask_log_at_ms; /* not before then */
+
     int64_t looked_at_ms;    /* when progress was last known to be in the store */
     int64_t committed_at_ms; /* Kafka's offsets */
     struct vf_log_rate script_log;
@@ -149,6 +152,18 @@ VF_MUSTCHECK enum vf_code vf_worker_prepare_again(struct vf_worker *worker, stru
 
 /* Asks whether the entry is still the worker's; if not, or if the store is gone, does what is to be done. */
 bool vf_worker_is_current(struct vf_worker *worker);
+
+/* same_log.c */
+
+/* Asks what the group has committed: before anything is committed, and now and then. False: it could not be asked, or some
+ * log is in doubt; then nothing may be committed. */
+bool vf_worker_look_at_log(struct vf_worker *worker);
+
+/* Some log is in doubt: writes into progress which record tells, and takes positions again, so that it is looked at. */
+void vf_worker_answer_doubt(struct vf_worker *worker);
+
+/* The reading's stored progress has been taken from the store. */
+void vf_worker_begin_proof(struct vf_reading *reading);
 
 /* positions.c */
 

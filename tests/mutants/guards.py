@@ -286,6 +286,22 @@ POSITIONS = [
         ["test_log :partitions_added_go_on_where_the_operator_says_that_keys_stay"],
     ),
     Guard(
+        "log-doubt",
+        [("if (reading->is_committed && positions[i].offset < 0)", "if (false)")],
+        ["test_log :a_topic_made_anew_while_it_is_read_is_noticed"],
+    ),
+    Guard(
+        "log-evidence",
+        [("if (!vf_progress_equal(&to, &reading->stored))", "if (false)")],
+        ["test_log :a_topic_made_anew_while_it_is_read_is_noticed"],
+    ),
+    Guard(
+        "proof-ahead",
+        [("|| reading->proofs[i].next > reading->stored.next)", ")"),
+         ("|| proof->last_offset >= reading->stored.next)", ")")],
+        ["test_log :offsets_that_are_gone_hide_no_rewind"],
+    ),
+    Guard(
         "fewer-partitions",
         [("if (progress->of > reading->of)", "if (progress->of > reading->of && reading->of > 1000)")],
         ["test_log :fewer_partitions_stop_a_sequence_too"],

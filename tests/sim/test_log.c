@@ -2,6 +2,7 @@
  * has what a restart meets; here is what nothing but an operator can decide, and what happens while a worker reads). */
 #include "sim/stage.h"
 
+#include <stdio.h>
 #include <string.h>
 
 static void assert_stopped(struct stage *stage, const char *topic, int32_t partition, const char *words)
@@ -109,6 +110,102 @@ static void fewer_partitions_stop_a_sequence_too(void **state)
     assert_false(stage_has(stage, "c2"));
 }
 
+/* --- a topic that is made anew while it is read -------------------------------------------------------------------- */
+
+/* As Kafka does: with the topic goes what groups have committed in it. */
+static void make_anew(struct stage *stage, int count)
+{
+    struct vf_partition orders = {"orders", 0};
+    vf_memory_log_recreate(stage->log, "orders");
+    vf_memory_log_set_committed(stage->log, stage->setups[0].source.group, orders, -1);
+    for (int i = 0; i < count; i++) {
+        char id[8];
+        snprintf(id, sizeof id, "n%d", i);
+        stage_send(stage, "orders", id, 1, "Created", "\"c2\"");
+    }
+}
+
+static void read_orders(struct stage *stage)
+{
+    for (int version = 1; version <= 3; version++)
+        stage_send(stage, "orders", "o1", version, version == 1 ? "Created" : "Changed", "\"c1\"");
+    stage_open(stage, 0);
+    stage_run(stage);
+    assert_int_equal(stage_next(stage, "orders"), 3);
+}
+
+/* The new log is longer by the time: reading goes on in its middle, and its first records would never be seen. */
+static void a_topic_made_anew_while_it_is_read_is_noticed(void **state)
+{
+    struct stage *stage = *state;
+    read_orders(stage);
+    make_anew(stage, 6);
+    stage_run(stage);
+    assert_stopped(stage, "orders", 0, "is not the one that the view has taken in");
+}
+
+/* By then a record of the new log would be the last one that the view knows. */
+static void nor_does_a_restart_hide_it(void **state)
+{
+    struct stage *stage = *state;
+    read_orders(stage);
+    make_anew(stage, 6);
+    stage_run(stage);
+    run_again(stage);
+    assert_stopped(stage, "orders", 0, "is not the one that the view has taken in");
+    stage_send(stage, "orders", "n6", 1, "Created", "\"c3\"");
+    run_again(stage);
+    assert_false(stage_has(stage, "c3"));
+}
+
+static void a_topic_made_anew_is_noticed_by_whoever_gives_it_up(void **state)
+{
+    struct stage *stage = *state;
+    read_orders(stage);
+    make_anew(stage, 6);
+    for (int turn = 0; turn < 3; turn++) /* some of the new log is taken in, and nobody has looked since */
+        stage_turn(stage, 0);
+    assert_true(stage_next(stage, "orders") > 3);
+    run_again(stage);
+    assert_stopped(stage, "orders", 0, "is not the one that the view has taken in");
+}
+
+/* Who has forgotten what was committed need not have lost the log. */
+static void offsets_that_are_gone_stop_nothing(void **state)
+{
+    struct stage *stage = *state;
+    read_orders(stage);
+    for (int version = 4; version <= 9; version++) {
+        vf_memory_log_set_committed(stage->log, stage->setups[0].source.group, (struct vf_partition){"orders", 0}, -1);
+        stage_send(stage, "orders", "o1", version, "Changed", "\"c1\"");
+        stage_run(stage);
+    }
+    assert_goes_on(stage, "orders", 0);
+    assert_int_equal(stage_handled(stage, "c1", "order/o1"), 9);
+    assert_int_equal(
+        vf_memory_log_committed(stage->log, stage->setups[0].source.group, (struct vf_partition){"orders", 0}), 9);
+}
+
+/* The proof is then of a record behind what the store needs again. */
+static void offsets_that_are_gone_hide_no_rewind(void **state)
+{
+    struct stage *stage = *state;
+    stage_send(stage, "orders", "o1", 1, "Created", "\"c1\"");
+    stage_open(stage, 0);
+    stage_run(stage);
+    struct vf_memory_snapshot *before = vf_memory_server_snapshot(stage->server);
+    for (int version = 2; version <= 6; version++) {
+        stage_send(stage, "orders", "o1", version, "Changed", "\"c1\"");
+        stage_run(stage);
+    }
+    vf_memory_server_restore(stage->server, before);
+    vf_memory_snapshot_free(before);
+    vf_memory_log_set_committed(stage->log, stage->setups[0].source.group, (struct vf_partition){"orders", 0}, -1);
+    stage_run(stage);
+    assert_goes_on(stage, "orders", 0);
+    assert_int_equal(stage_handled(stage, "c1", "order/o1"), 6);
+}
+
 int main(void)
 {
 #define SCENARIO(function) cmocka_unit_test_setup_teardown(function, stage_setup, stage_teardown)
@@ -117,6 +214,11 @@ int main(void)
         SCENARIO(a_decision_about_partitions_is_kept_where_nothing_new_came),
         SCENARIO(partitions_added_stop_a_view_that_keeps_no_versions),
         SCENARIO(fewer_partitions_stop_a_sequence_too),
+        SCENARIO(a_topic_made_anew_while_it_is_read_is_noticed),
+        SCENARIO(nor_does_a_restart_hide_it),
+        SCENARIO(a_topic_made_anew_is_noticed_by_whoever_gives_it_up),
+        SCENARIO(offsets_that_are_gone_stop_nothing),
+        SCENARIO(offsets_that_are_gone_hide_no_rewind),
     };
     return cmocka_run_group_tests_name("log", tests, NULL, NULL);
 }
