@@ -119,7 +119,7 @@ static void make_anew(struct stage *stage, int count)
     vf_memory_log_recreate(stage->log, "orders");
     vf_memory_log_set_committed(stage->log, stage->setups[0].source.group, orders, -1);
     for (int i = 0; i < count; i++) {
-        char id[8];
+        char id[16];
         snprintf(id, sizeof id, "n%d", i);
         stage_send(stage, "orders", id, 1, "Created", "\"c2\"");
     }
