@@ -129,9 +129,11 @@ void vf_worker_commit_offsets(struct vf_worker *worker, bool wait)
     int64_t now = vf_worker_now_ms(worker);
     if (!wait && now - worker->committed_at_ms < COMMIT_INTERVAL_MS)
         return;
-    bool due = false;
-    for (size_t i = 0; i < worker->readings.count; i++)
-        due |= worker->readings.all[i].commit_due && worker->readings.all[i].stored.exists;
+    bool due = false; /* also to see that what was committed first has arrived: only from then on it can be missed */
+    for (size_t i = 0; i < worker->readings.count; i++) {
+        const struct vf_reading *reading = &worker->readings.all[i];
+        due |= reading->stored.exists && (reading->commit_due || !reading->is_committed);
+    }
     if (!due || !vf_worker_look_at_log(worker))
         return;
     vf_arena_reset(worker->scratch);
@@ -146,6 +148,8 @@ void vf_worker_commit_offsets(struct vf_worker *worker, bool wait)
         reading->commit_due = false;
     }
     worker->committed_at_ms = now;
+    if (count == 0)
+        return;
     struct vf_error ignored; /* the lag shown is old until the next one; the view does not depend on it */
     worker->setup.source_type->commit(worker->source, positions, count, wait, &ignored);
 }
