@@ -22,7 +22,8 @@ UNREACHABLE = (redis.RedisError, pymongo.errors.PyMongoError, KafkaException, OS
 # server that cannot serve, a right that is missing.
 TOLD = {1, 66, 69, 75, 77, 78}
 HANGS_SECONDS = 120
-RECENT = 80  # of the last so many records one is chosen
+RECENT = 2000  # of the last so many records, the latest ones that Kafka has acknowledged: their readers come before the view has them
+LATEST = 12
 
 
 class Onlooker(threading.Thread):
@@ -103,13 +104,13 @@ class TokenReader(Onlooker):
 
     def look(self):
         self.whose.follow(self.scene.log)
-        recent = self.scene.log[-RECENT:]
+        recent = [record for record in self.scene.log[-RECENT:] if "at" in record][-LATEST:]
         for record in self.chance.sample(recent, len(recent)):
             event = json.loads(record["value"])
             aggregate = f"{event['kind']}/{event['id']}"
             owner = self.whose.owner.get(aggregate)
             # Where it has moved since, its new document need not have this version.
-            if "at" in record and owner and event["version"] >= self.whose.since[aggregate]:
+            if owner and event["version"] >= self.whose.since[aggregate]:
                 topic, partition, offset = record["at"]
                 version = f"v:{urllib.parse.quote(aggregate)}@{event['version']}"
                 token = self.chance.choice((version, f"o:{topic}/{partition}@{offset}"))

@@ -186,6 +186,7 @@ def main():
         options.seed = int(os.environ.get("VIEWFOLD_SEED") or secrets.randbelow(1 << 31))
     said = sys.stderr if options.json else sys.stdout
     print(f"seed: {options.seed} (--seed {options.seed} makes the same choices); {len(runs)} runs", file=said, flush=True)
+    signal.signal(signal.SIGTERM, lambda *_: sys.exit(143))  # through `finally`, so that no child stays behind
     started = time.monotonic()
     with tempfile.TemporaryDirectory(prefix="viewfold-faults-") as folder:
         waiting = [Run(fault, stores, options, folder) for fault, stores in runs]
