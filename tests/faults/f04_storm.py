@@ -5,7 +5,7 @@ import signal
 from frame import TOGETHER, fault
 
 
-@fault(4, "rebalance storm", promises=(1, 2, 4, 6), stores=TOGETHER, events=(2500, 60_000), partitions=4, minutes=25)
+@fault(4, "rebalance storm", promises=(1, 2, 4, 6), stores=TOGETHER, events=(2500, 18_000), partitions=4, minutes=25)
 def a_storm_of_rebalances_neither_loses_nor_reorders(scene):
     """Up to four processes, with one to three workers for each view; one joins, leaves by SIGTERM, dies, or sleeps for a moment, about
     every second, while events flow. The views of cards keep each card's last payments in their order, and balances add up, so that an
@@ -13,11 +13,11 @@ def a_storm_of_rebalances_neither_loses_nor_reorders(scene):
     configs = [scene.write_config(f"workers{n}.yaml", workers=n) for n in (1, 2, 3)]
     scene.fleet.start()
     least = scene.pick(6, 60)
-    with scene.flow(scene.records(), rate=300) as flowing:
+    with scene.flow(scene.records(), rate=scene.pick(300, 100)) as flowing:
         while flowing() or sum(scene.injected.values()) < least:
             happens(scene, configs)
             scene.moment(0.2, 1.2)
-    scene.fleet.wait_caught_up(seconds=300)
+    scene.catch_up()
     scene.wait("too few rebalances", lambda: scene.counts("rebalances") > 2 * scene.injected["joined"])
 
 

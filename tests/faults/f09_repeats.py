@@ -3,7 +3,7 @@
 from frame import EACH, fault
 
 
-@fault(9, "repeats", promises=(1, 2), stores=EACH, events=(400, 20_000), minutes=25)
+@fault(9, "repeats", promises=(1, 2), stores=EACH, events=(400, 6000), minutes=25)
 def what_is_produced_again_changes_nothing(scene):
     """Half of all records come twice; then a relay that has lost its place sends all of them again, in their order, while processes
     die; and once more after that."""
@@ -13,11 +13,11 @@ def what_is_produced_again_changes_nothing(scene):
     scene.inject("repeats", len(records) - len({one["value"] for one in records}))
     for _ in range(2):
         scene.fleet.start()
-        with scene.flow(records, rate=scene.pick(600, 1500)) as flowing:
+        with scene.flow(records, rate=scene.pick(600, 300)) as flowing:
             while flowing():
                 scene.moment(0.3, 1.5)
                 scene.fleet.kill(scene.chance.choice(scene.fleet.living()))
                 scene.fleet.start()
         scene.inject("repeats", len(records))
-    scene.fleet.wait_caught_up(seconds=300, stores=scene.stores)
+    scene.catch_up()
     scene.wait("no repeat was skipped", lambda: scene.counts("duplicates") > 0)

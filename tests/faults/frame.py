@@ -34,6 +34,7 @@ EACH = (("cache",), ("documents",))  # a run for each store by itself
 TOGETHER = (("cache", "documents"),)  # one run with both
 REDIS = (("cache",),)
 MONGODB = (("documents",),)
+STANDS_STILL_SECONDS = 120  # far longer than any session, time limit or wait of viewfold's
 
 
 # --- the register -----------------------------------------------------------------------------------------------------
@@ -184,7 +185,7 @@ class Scene(samples.Samples):
         events = events or self.events
         seed = self.chance.randrange(1 << 30)
         of = {"events": max(2, events // len(self.samples)), "seed": seed, "prefix": f"r{self.rounds}-", "repeats": repeats}
-        more = {"customer_orders": {"hot": 0.3}}
+        more = {"customer_orders": {"hot": 0.1}}
         return list(
             samples.common.mixed(
                 seed, *(generator.records(**of, **more.get(name, {})) for name, generator in self.generators.items())
@@ -328,12 +329,29 @@ class Scene(samples.Samples):
             found = self.parked(store)
             harness.check(found.keys() == aggregates, f"{store}: parked list differs in {sorted(found.keys() ^ aggregates)}")
 
+    def catch_up(self):
+        """Until all that was produced is in every store's progress. It may take as long as it goes on."""
+        at, since = None, time.monotonic()
+        while not all(self.caught_up(store) for store in self.stores):
+            self.fleet.check_living()
+            try:
+                now = {store: self.progress(store) for store in self.stores}
+            except onlookers.UNREACHABLE:
+                now = at
+            if now != at:
+                at, since = now, time.monotonic()
+            harness.check(
+                time.monotonic() < since + STANDS_STILL_SECONDS,
+                f"nothing goes on since {STANDS_STILL_SECONDS} s, and not all is taken in: produced {self.produced}, progress {at}",
+            )
+            time.sleep(0.1)
+
     def finish(self):
         """After the fault: all is taken in, the processes drain, and the stores are held against the models. store -> Verdict"""
         if self.catches_up:
             if not self.fleet.living():
                 self.fleet.start(config=self.direct)
-            self.fleet.wait_caught_up(seconds=300, stores=self.stores)
+            self.catch_up()
             harness.wait_until("what was held is not all taken in", 120, self.nothing_drains)
         self.fleet.stop()
         verdicts = {store: verdict.Verdict() for store in self.stores}
