@@ -4,17 +4,25 @@
 #include "core/body.h"
 
 #include <errno.h>
+#include <limits.h>
+#include <poll.h>
 #include <pthread.h>
 #include <stdatomic.h>
 #include <stdio.h>
+#include <sys/stat.h>
 #include <unistd.h>
+
+/* So long a line waits for whoever reads a full pipe; the next ones, as long as he does not, not at all. */
+#define READER_MS_MAX 1000
 
 /* The process has one stderr, so it has one log. Set once before threads start; atomics only so that a late reader is
  * defined. */
 static atomic_int log_level = VF_LOG_INFO;
 static atomic_int log_format = VF_LOG_LOGFMT;
 static atomic_int log_fd = STDERR_FILENO;
-static pthread_mutex_t log_mutex = PTHREAD_MUTEX_INITIALIZER;
+static pthread_mutex_t log_mutex = PTHREAD_MUTEX_INITIALIZER; /* of a line's way out, and of what follows */
+static int64_t lost_lines;                                    /* since the last one that came out */
+static bool begins_anew;                                      /* the last line was broken off in its middle */
 
 void vf_log_setup(enum vf_log_level level, enum vf_log_format format, int fd)
 {
@@ -151,20 +159,84 @@ static void add_about(struct vf_buffer *line, bool json, const struct vf_log_abo
     }
 }
 
-static void write_line(const struct vf_buffer *line)
+/* Only what somebody reads at the other end can be full for a while; and it takes this much without waiting when it says that it
+ * has room. */
+static size_t piece_bytes(int fd)
+{
+    struct stat about;
+    bool is_read = fstat(fd, &about) == 0 && (S_ISFIFO(about.st_mode) || S_ISSOCK(about.st_mode));
+    return is_read ? PIPE_BUF : SIZE_MAX;
+}
+
+/* False: not all of it could be written; *ret_done says how much. */
+static bool write_within(int fd, const struct vf_buffer *line, int wait_ms, size_t *ret_done)
+{
+    size_t most = piece_bytes(fd), done = 0;
+    while (done < line->size) {
+        struct pollfd room = {.fd = fd, .events = POLLOUT};
+        size_t size = line->size - done < most ? line->size - done : most;
+        ssize_t wrote;
+        /* Else whoever reads the log, and does not, would hold up the views, and the end of the process. */
+        int ready = poll(&room, 1, wait_ms);
+        if (ready < 0 && errno == EINTR)
+            continue;
+        if (ready == 0)
+            break;
+        wrote = write(fd, line->data + done, size);
+        if (wrote < 0 && errno == EINTR)
+            continue;
+        if (wrote <= 0)
+            break;
+        done += (size_t)wrote;
+    }
+    *ret_done = done;
+    return done == line->size;
+}
+
+static void begin_line(struct vf_buffer *line, bool json, enum vf_log_level level)
+{
+    const struct vf_clock *clock = vf_clock_system();
+    char time[VF_TIME_TEXT_BYTES];
+    if (json) {
+        vf_buffer_add_char(line, '{');
+    }
+    vf_time_print(time, clock->wall_ms(clock->self));
+    add_text(line, json, "time", time);
+    add_text(line, json, "level", level_name(level));
+}
+
+/* Says how many lines were lost before one that may come out again. */
+static bool tell_lost(int fd, bool json)
+{
+    struct vf_buffer line;
+    size_t done;
+    vf_buffer_init(&line);
+    if (begins_anew) {
+        vf_buffer_add_char(&line, '\n');
+    }
+    begin_line(&line, json, VF_LOG_WARN);
+    add_number(&line, json, "lost", lost_lines);
+    add_text(&line, json, "msg", "log lines were lost: nobody read them, or there was no room");
+    vf_buffer_add_text(&line, json ? "}\n" : "\n");
+    bool told = write_within(fd, &line, 0, &done);
+    begins_anew |= !told && done > 0;
+    if (told) {
+        lost_lines = 0;
+        begins_anew = false;
+    }
+    vf_buffer_done(&line);
+    return told;
+}
+
+static void write_line(const struct vf_buffer *line, bool json)
 {
     int fd = atomic_load(&log_fd);
     size_t done = 0;
     pthread_mutex_lock(&log_mutex);
-    while (done < line->size) {
-        ssize_t wrote = write(fd, line->data + done, line->size - done);
-        if (wrote < 0 && errno == EINTR) {
-            continue;
-        }
-        if (wrote <= 0) {
-            break;
-        }
-        done += (size_t)wrote;
+    bool stuck = lost_lines > 0 && !tell_lost(fd, json);
+    if (stuck || !write_within(fd, line, READER_MS_MAX, &done)) {
+        lost_lines++;
+        begins_anew |= done > 0;
     }
     pthread_mutex_unlock(&log_mutex);
 }
@@ -174,18 +246,11 @@ void vf_log_text(enum vf_log_level level, const struct vf_log_about *about, stru
     if (!vf_log_on(level)) {
         return;
     }
-    const struct vf_clock *clock = vf_clock_system();
     bool json = atomic_load(&log_format) == VF_LOG_JSON;
     struct vf_buffer line;
-    char time[VF_TIME_TEXT_BYTES];
 
     vf_buffer_init(&line);
-    if (json) {
-        vf_buffer_add_char(&line, '{');
-    }
-    vf_time_print(time, clock->wall_ms(clock->self));
-    add_text(&line, json, "time", time);
-    add_text(&line, json, "level", level_name(level));
+    begin_line(&line, json, level);
     if (about) {
         add_about(&line, json, about);
     }
@@ -194,7 +259,7 @@ void vf_log_text(enum vf_log_level level, const struct vf_log_about *about, stru
         add_text(&line, json, "error", about->error->text);
     }
     vf_buffer_add_text(&line, json ? "}\n" : "\n");
-    write_line(&line);
+    write_line(&line, json);
     vf_buffer_done(&line);
 }
 

@@ -48,7 +48,8 @@ void vf_log_setup(enum vf_log_level level, enum vf_log_format format, int fd);
 /* Whether lines of this level are written: for what is costly to gather. */
 bool vf_log_on(enum vf_log_level level);
 
-/* Writes one line. `about` may be NULL. A failing write is dropped: there is nobody left to tell. */
+/* Writes one line. `about` may be NULL. What cannot be written (a full disk, a pipe that nobody reads for a second) is left out;
+ * the next line that comes out again says how many were. */
 void vf_log(enum vf_log_level level, const struct vf_log_about *about, const char *format, ...) VF_PRINTF(3, 4);
 
 /* As vf_log, with the text as it is: for what a script logs. */

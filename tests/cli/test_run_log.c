@@ -5,7 +5,9 @@
 #include <fcntl.h>
 #include <pthread.h>
 #include <setjmp.h>
+#include <signal.h>
 #include <stdarg.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <unistd.h>
 
@@ -226,14 +228,62 @@ static void a_limiter_lets_a_burst_through_and_then_one_an_interval(void **state
     assert_false(vf_log_rate_allow(&rate, 9000000, &dropped));
 }
 
+/* A log collector that hangs must not hang the workers: the log goes to a pipe, and nobody reads it. */
+static void lines_that_nobody_reads_are_left_out_and_counted(void **state)
+{
+    (void)state;
+    int ends[2];
+    char long_text[6000], read_back[1 << 17];
+    memset(long_text, 'x', sizeof long_text);
+    assert_int_equal(pipe(ends), 0);
+    vf_log_setup(VF_LOG_INFO, VF_LOG_LOGFMT, ends[1]);
+    for (int i = 0; i < (1 << 16) / 6000 + 12; i++) {
+        vf_log_text(VF_LOG_INFO, NULL, vf_bytes(long_text, sizeof long_text));
+    }
+    assert_true(read(ends[0], read_back, sizeof read_back) > 0);
+    vf_log(VF_LOG_INFO, NULL, "read again");
+    ssize_t size = read(ends[0], read_back, sizeof read_back - 1);
+    assert_true(size > 0);
+    read_back[size] = 0;
+    char *line = skip_time(read_back[0] == '\n' ? read_back + 1 : read_back);
+    long lost = 0;
+    assert_int_equal(sscanf(line, "level=warn lost=%ld msg=\"log lines were lost", &lost), 1);
+    assert_true(lost >= 10);
+    assert_string_equal(skip_time(strchr(line, '\n') + 1), "level=info msg=\"read again\"\n");
+    close(ends[0]);
+    vf_log(VF_LOG_INFO, NULL, "nobody is there at all"); /* and SIGPIPE is ignored, as in every process of viewfold */
+    close(ends[1]);
+}
+
+static void lines_for_which_there_is_no_room_are_left_out(void **state)
+{
+    (void)state;
+    int full = open("/dev/full", O_WRONLY);
+    assert_true(full >= 0);
+    vf_log_setup(VF_LOG_INFO, VF_LOG_LOGFMT, full);
+    vf_log(VF_LOG_INFO, NULL, "to a full disk");
+    vf_log(VF_LOG_INFO, NULL, "again");
+    vf_log_setup(VF_LOG_INFO, VF_LOG_LOGFMT, fd);
+    vf_log(VF_LOG_INFO, NULL, "room");
+    char *lines = take_lines();
+    char *told = skip_time(lines);
+    assert_memory_equal(told, "level=warn lost=", 16);
+    assert_string_equal(skip_time(strchr(told, '\n') + 1), "level=info msg=room\n");
+    free(lines);
+    close(full);
+}
+
 int main(void)
 {
+    signal(SIGPIPE, SIG_IGN);
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(a_line_names_worker_projection_store_and_place),
         cmocka_unit_test(json_lines_parse),
         cmocka_unit_test(what_is_below_the_level_is_dropped),
         cmocka_unit_test(a_value_that_is_too_long_is_cut_between_characters),
         cmocka_unit_test(lines_of_threads_do_not_mix),
+        cmocka_unit_test(lines_that_nobody_reads_are_left_out_and_counted),
+        cmocka_unit_test(lines_for_which_there_is_no_room_are_left_out),
         cmocka_unit_test(a_limiter_lets_a_burst_through_and_then_one_an_interval),
     };
     return cmocka_run_group_tests(tests, open_log, close_log);
