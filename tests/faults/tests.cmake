@@ -6,3 +6,7 @@ foreach(fault F1 F2 F4 F9 F11 F16 F18 F21)
   set_tests_properties(faults_${fault} PROPERTIES LABELS system TIMEOUT 420 PROCESSORS 2 COST 30
     ENVIRONMENT "VIEWFOLD_PROGRAM=${CMAKE_BINARY_DIR}/viewfold;PYTHONDONTWRITEBYTECODE=1")
 endforeach()
+# For F19, loaded into viewfold's processes. Beside the tests' programs.
+add_library(fault_preload MODULE faults/preload.c)
+set_target_properties(fault_preload PROPERTIES PREFIX "" C_EXTENSIONS ON)
+target_link_libraries(fault_preload PRIVATE ${CMAKE_DL_LIBS})

@@ -493,17 +493,18 @@ def run_viewfold(*arguments, seconds=100, env=None):
 
 
 class Process:
-    """One `viewfold run`, its log in a file."""
+    """One `viewfold run`, its log in a file. environment: over the tests' own; output: instead of the log."""
 
-    def __init__(self, world, arguments=(), config=None):
+    def __init__(self, world, arguments=(), config=None, environment=None, output=None):
         self.log_path = os.path.join(world.folder, f"run{len(world.processes)}.log")
         self.log = open(self.log_path, "wb")
         self.process = subprocess.Popen(
             [VIEWFOLD, "run", "-v", "-c", config or world.config, *arguments],
             stdin=subprocess.DEVNULL,
-            stdout=self.log,
-            stderr=self.log,
+            stdout=output or self.log,
+            stderr=output or self.log,
             start_new_session=True,
+            env={**os.environ, **(environment or {})},
         )
         world.processes.append(self)
 
@@ -574,8 +575,8 @@ class Fleet:
         self.processes = []
         self.kills = 0
 
-    def start(self, *arguments, config=None):
-        process = Process(self.world, arguments, config)
+    def start(self, *arguments, config=None, environment=None, output=None):
+        process = Process(self.world, arguments, config, environment, output)
         self.processes.append(process)
         return process
 
