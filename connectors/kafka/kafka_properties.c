@@ -94,13 +94,12 @@ enum vf_code vf_kafka_conf_make(const struct vf_source_property *properties, siz
     /* Ours, but the user may know better: a broker that does not answer should be noticed in seconds, an outage of brokers
      * should not be followed by another ten seconds of not trying, a partition that was just assigned should not wait half a
      * second behind a fetch that is under way, and partitions that were added should not be noticed after five minutes only:
-     * until then nobody reads them, and a topic whose order they may have broken is read on. */
+     * until then nobody reads them, and a topic whose order they may have broken is read on. A member hears with its next
+     * heartbeat that others come or go, and until then nobody has their partitions (bench/rolling.py). */
     static const struct vf_source_property defaults[] = {
-        {"reconnect.backoff.max.ms", "2000"},
-        {"fetch.wait.max.ms", "100"},
-        {"fetch.error.backoff.ms", "100"},
-        {"socket.timeout.ms", "10000"},
-        {"topic.metadata.refresh.interval.ms", "10000"},
+        {"reconnect.backoff.max.ms", "2000"}, {"fetch.wait.max.ms", "100"},
+        {"fetch.error.backoff.ms", "100"},    {"socket.timeout.ms", "10000"},
+        {"heartbeat.interval.ms", "500"},     {"topic.metadata.refresh.interval.ms", "10000"},
     };
     rd_kafka_conf_t *conf = rd_kafka_conf_new();
     enum vf_code code = VF_OK;
