@@ -98,7 +98,7 @@ def a_log_that_cannot_be_written_holds_nothing_up(scene):
             os.close(one)
 
 
-@fault(19, "a wrong clock", promises=(1, 2, 15), stores=TOGETHER, events=(600, 6000))
+@fault(19, "a wrong clock", promises=(1, 2), stores=TOGETHER, events=(600, 6000))
 def a_clock_that_is_wrong_changes_nothing(scene):
     """Two processes, one of them a day ahead, the other a day behind; and their clocks jump about while they work."""
     clocks = [Number(scene, f"clock{number}") for number in range(2)]
