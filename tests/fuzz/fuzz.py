@@ -24,6 +24,19 @@ SHOWN_BYTES = 4096
 
 # Target -> the modules that it is about, and the longest input that is tried.
 TARGETS = {
+    "config": (
+        [
+            "engine/cli/config_check.c",
+            "engine/cli/config_envelope.c",
+            "engine/cli/config_keys.c",
+            "engine/cli/config_print.c",
+            "engine/cli/config_read.c",
+            "engine/cli/config_show.c",
+            "engine/cli/config_tree.c",
+            "engine/cli/findings.c",
+        ],
+        4000,
+    ),
     "envelope": (
         [
             "engine/core/envelope.c",

@@ -19,5 +19,6 @@ function(vf_fuzz name)
   endif()
 endfunction()
 
+vf_fuzz(config LIBS vf_cli)
 vf_fuzz(token LIBS vf_core)
 vf_fuzz(envelope LIBS vf_core)
