@@ -203,7 +203,7 @@ static void look_at_record(struct looking *looking, const char *name, const stru
     struct vf_error error;
     bool has_data;
     if (vf_envelope_read(&topic->envelope, record, looking->parser, looking->arena, &event, &error) != VF_OK) {
-        (void)vf_error_prefix(&error, name);
+        (void)vf_error_prefix(&error, "%s", name);
         say(looking, VF_FINDING_ERROR, NULL, error.text);
         return;
     }

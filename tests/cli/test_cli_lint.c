@@ -126,6 +126,19 @@ static void topics_that_share_a_kind_without_a_sequence_are_found(void **state)
                                        "kind: such a kind comes from one topic only"));
 }
 
+/* Found by a second compiler's warning: the name was taken for a format, so lint read, or wrote, what lay on the stack. */
+static void a_topics_name_may_hold_a_percent_sign(void **state)
+{
+    struct scene *scene = *state;
+    char words[128];
+    scene_write(scene, "viewfold.yaml", CONFIG("\"a%s%s%d\": {topic: orders, kind: order}", "  - {script: p.lua}\n"));
+    scene_write(scene, "p.lua", "return { name = 'p', topics = {'a%s%s%d'}, key = { order = own }, on = {} }\n");
+    scene_write(scene, "sample", "{\"topic\":\"orders\",\"value\":{}}\n");
+    snprintf(words, sizeof words, "lint --sample %s/sample", scene->folder);
+    assert_int_equal(scene_run(scene, words), 1);
+    assert_non_null(strstr(scene->out, "sample:1: a%s%s%d: /id is missing"));
+}
+
 /* Of offset numbers: a kind that is in each record is none that another topic has; more cannot be known before. */
 static void a_kind_in_each_record_is_no_other_topics(void **state)
 {
@@ -422,6 +435,7 @@ int main(void)
         LINT_TEST(machines_get_a_line_of_json_a_finding),
         LINT_TEST(topics_that_share_a_kind_without_a_sequence_are_found),
         LINT_TEST(a_kind_in_each_record_is_no_other_topics),
+        LINT_TEST(a_topics_name_may_hold_a_percent_sign),
         LINT_TEST(kinds_and_routes_are_compared),
         LINT_TEST(what_only_shows_between_projections_is_found),
         LINT_TEST(paths_are_files_and_folders),
