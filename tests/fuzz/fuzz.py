@@ -48,6 +48,7 @@ TARGETS = {
         ],
         2000,
     ),
+    "pattern": (["lua/pattern.c"], 260),
     "token": (["engine/core/token.c"], 600),
 }
 

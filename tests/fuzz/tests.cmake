@@ -20,5 +20,6 @@ function(vf_fuzz name)
 endfunction()
 
 vf_fuzz(config LIBS vf_cli)
+vf_fuzz(pattern LIBS vf_lua PkgConfig::LUA)
 vf_fuzz(token LIBS vf_core)
 vf_fuzz(envelope LIBS vf_core)
