@@ -45,11 +45,21 @@ TARGETS = {
             "engine/core/event_data.c",
             "engine/core/event.c",
             "engine/core/framing.c",
+            "engine/core/json.cc",
         ],
         2000,
     ),
     "pattern": (["lua/pattern.c"], 260),
     "token": (["engine/core/token.c"], 600),
+    "values": (
+        [
+            "engine/core/body.c",
+            "lua/convert.c",
+            "lua/encode.c",
+            "lua/json_text.c",
+        ],
+        3000,
+    ),
 }
 
 

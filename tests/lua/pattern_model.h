@@ -25,8 +25,8 @@
     "r[#r + 1] = all(s:gsub(p, { a = 'x', [1] = 'y' }))\n"                                                                   \
     "for _, w in ipairs { '%2', '%', '%x' } do r[#r + 1] = all(pcall(string.gsub, s, p, w)):gsub('^false.*', 'false') end\n"
 
-/* Both sides answer in hexadecimal: a document keeps UTF-8 only. */
-#define PATTERN_ANSWER "(table.concat(r, '|'):gsub('.', function(c) return ('%02x'):format(c:byte()) end))"
+/* Both sides answer in ASCII: a document keeps UTF-8 only. */
+#define PATTERN_ANSWER "(table.concat(r, '|'):gsub('[^ -~]', function(c) return ('\\\\%02x'):format(c:byte()) end))"
 
 /* The language's own library, with that piece loaded. */
 static inline lua_State *pattern_language_open(void)
