@@ -399,6 +399,11 @@ bool vf_test_event_read(const struct vf_test_reading *reading, const struct vf_n
             event.type);
         return false;
     }
+    if (!check_id(reading, node->place, "type", vf_bytes_from(event.type)) ||
+        !check_id(reading, node->place, "version", event.version) ||
+        (event.event_id && !check_id(reading, node->place, "event's id", vf_bytes_from(event.event_id)))) {
+        return false;
+    }
     event.notation =
         vf_arena_printf(reading->arena, "%s/%s@%s%s%s %s", event.kind.data, event.id.data, event.version.data,
                         event.is_revision ? "~" : "", event.is_revision ? event.event_id : "", event.type)

@@ -50,6 +50,7 @@ TARGETS = {
         2000,
     ),
     "pattern": (["lua/pattern.c"], 260),
+    "testfile": (["engine/cli/test_event.c", "engine/cli/test_file.c", "engine/cli/test_yaml.c"], 3000),
     "token": (["engine/core/token.c"], 600),
     "values": (
         [

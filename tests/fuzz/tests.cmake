@@ -21,6 +21,7 @@ endfunction()
 
 vf_fuzz(config LIBS vf_cli)
 vf_fuzz(pattern LIBS vf_lua PkgConfig::LUA)
+vf_fuzz(testfile LIBS vf_cli)
 vf_fuzz(token LIBS vf_core)
 vf_fuzz(values SOURCES fuzz/fuzz_redis.c LIBS vf_lua vf_redis vf_mongodb PkgConfig::HIREDIS PkgConfig::MONGOC)
 vf_fuzz(envelope LIBS vf_core)
