@@ -18,7 +18,7 @@ OWNERS = {
     r"mongoc": ["connectors/mongodb/", "bench/", "tests/"],
     r"lua\.h|lauxlib\.h|lualib\.h": ["lua/", "tests/"],
     r"simdjson": ["engine/core/json.cc"],
-    r"yaml\.h": ["engine/cli/"],
+    r"^yaml\.h": ["engine/cli/"],
     r"openssl/": ["engine/run/"],
     r"pthread\.h": ["engine/run/", "engine/cli/", "connectors/", "tests/", "bench/"],
     r"sys/socket\.h|netinet/|netdb\.h|unistd\.h": ["engine/run/", "engine/cli/", "connectors/", "tests/", "bench/"],
