@@ -22,15 +22,22 @@ ROUTE_WITHOUT_END = """return { name = "ledger", topics = { "orders" },
   on = { Noted = function(doc, e) doc.n = (doc.n or 0) + 1 end } }
 """
 
+GROWING = """return { name = "ledger", topics = { "orders" }, key = { customer = own }, initial = { text = "" },
+  on = { Noted = function(doc, e) doc.text = doc.text .. ("x"):rep(e.data.bytes) end } }
+"""
+
+PARKS = False  # whether an event that cannot be taken in is parked with its aggregate; until then its partition stops
+
 
 class Counters(World):
-    """Events of customers, in Redis only."""
+    """Events of customers, in Redis only, or in `stores`."""
 
-    def __init__(self, name, script, partitions=1):
+    def __init__(self, name, script, partitions=1, stores=("cache",), limits=None):
         super().__init__(name, (1, partitions), workers=1, script=script, view="ledger", kinds=False)
         with open(self.config, encoding="utf-8") as file:
             config = json.load(file)
-        config["projections"][0]["stores"] = ["cache"]
+        config["projections"][0]["stores"] = list(stores)
+        config["defaults"] = {"limits": limits or {"lua_memory": "64MiB"}}
         with open(self.config, "w", encoding="utf-8") as file:
             json.dump(config, file)
 
@@ -94,9 +101,36 @@ def a_route_without_end_stops_its_partition_and_is_tried_a_few_times_only():
         fleet.stop()
 
 
+def a_document_that_grows_over_its_limit_is_blamed_on_the_event_that_did_it():
+    # One batch: what is before the event is taken in, whatever it was in one write with; nothing of the document is sent.
+    with Counters("growing", GROWING, partitions=2, stores=harness.STORES, limits={"document": "64KiB"}) as world:
+        world.note([f"c{number}" for number in range(40)], bytes=1000)
+        for version in range(1, 4):
+            world.note(["big"], version=version, bytes=30_000)  # the third is too much
+        world.note([f"d{number}" for number in range(40)], bytes=1000)
+        fleet = Fleet(world)
+        process = fleet.start()
+        for store in harness.STORES:
+            wait_until(f"{store}: nothing was said", 60, lambda s=store: process.lines("cannot be taken in", f"store={s}"))
+            (line,) = process.lines("cannot be taken in", f"store={store}")
+            check("aggregate=customer/big" in line and "limits.document" in line, f"another event is blamed: {line}")
+            check(f"at={world.orders_topic}/0@42" in line, f"another event is blamed: {line}")
+        world.note(["other"], partition=1, bytes=1)
+        at = (world.orders_topic, 1)
+        for store in harness.STORES:
+            wait_until("the other partition does not go on", 60, lambda s=store: world.progress(s).get(at) == 1)
+            check(PARKS or world.progress(store).get((world.orders_topic, 0)) == 42, "it stands elsewhere")
+            found = world.documents(store)
+            wanted = {f"c{number}": 1000 for number in range(40)} | {"big": 60_000, "other": 1}
+            wanted |= {f"d{number}": 1000 for number in range(40)} if PARKS else {}
+            check({name: len(one["document"]["text"]) for name, one in found.items()} == wanted, f"{store} holds other documents")
+        fleet.stop()
+
+
 if __name__ == "__main__":
     harness.main(
         a_batch_that_fills_the_scripts_memory_is_cut_and_no_event_is_blamed,
         what_is_not_ours_in_the_store_stops_only_the_event_that_needs_it,
         a_route_without_end_stops_its_partition_and_is_tried_a_few_times_only,
+        a_document_that_grows_over_its_limit_is_blamed_on_the_event_that_did_it,
     )
