@@ -69,7 +69,7 @@ class Watch(threading.Thread):
     def moves(self):
         """All partitions have taken in what there was a moment ago."""
         now = time.monotonic()
-        return all(now - since < 0.5 for since in list(self.since.values()))
+        return all(now - since < 1.0 for since in list(self.since.values()))
 
 
 def settings_of(properties, store, instance=None):
