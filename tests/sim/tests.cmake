@@ -24,6 +24,7 @@ vf_test(test_scenarios unit sim/test_scenarios.c sim/stage.c LIBS vf_sim vf_run 
 
 # The same for links, moves, deletes and what waits.
 vf_test(test_joins unit sim/test_joins.c sim/stage.c LIBS vf_sim vf_run vf_memory vf_core)
+vf_test(test_written unit sim/test_written.c sim/stage.c LIBS vf_sim vf_run vf_memory vf_core)
 
 # The same for what operators do to the log.
 vf_test(test_log unit sim/test_log.c sim/stage.c LIBS vf_sim vf_run vf_memory vf_core)
