@@ -102,6 +102,13 @@ class Redis:
         partitions = self.client.scan_iter(match=_literal(f"{self.prefix}{view}@1:aside@") + "*", count=2000)
         return sum(self.client.zcard(key) for key in partitions)
 
+    def aside(self, view):
+        """("topic/partition", offset) of each of them."""
+        start = f"{self.prefix}{view}@1:aside@"
+        for key in self.client.scan_iter(match=_literal(start) + "*", count=2000):
+            for member in self.client.zrange(key, 0, -1):
+                yield key.removeprefix(start), int(member.split(" ", 1)[0])
+
     def draining(self, view):
         """How many lists of such events are being taken in."""
         return self.client.zcard(f"{self.prefix}{view}@1:draining")
@@ -157,6 +164,10 @@ class MongoDB:
 
     def held(self, view):
         return self.database[f"{view}.g1.aside"].count_documents({})
+
+    def aside(self, view):
+        for one in self.database[f"{view}.g1.aside"].find({}, {"tp": 1, "offset": 1}):
+            yield one["tp"], one["offset"]
 
     def draining(self, view):
         return self.database[f"{view}.g1.aggregates"].count_documents({"draining": True})

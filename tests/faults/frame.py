@@ -289,13 +289,27 @@ class Scene(samples.Samples):
             title = f"{sample} in {readers.TITLES[store]}"
             verdict.compare(found, title, wanted, self.readers[store].documents(sample), harness.difference)
             if progress is None:
-                aside = self.readers[store].held(sample)
-                if aside != self.should_be_aside(sample):
-                    found.wrong += 1
-                    found.note(f"{title}: {aside} events are aside, and not {self.should_be_aside(sample)}")
+                self.judge_aside(found, sample, store, title)
         return found
 
+    def judge_aside(self, found, sample, store, title):
+        """What waits for a link that never comes, or was to be left out, lies aside, each event once, and nothing else does."""
+        at = {(f"{topic}/{number}", offset): one["value"] for one in self.log for topic, number, offset in [one["at"]]}
+        aside = collections.Counter(at[place] for place in self.readers[store].aside(sample))
+        parked = {one["value"] for one in samples.common.meant_for(sample, self.log) if self.is_left_out(sample, one)}
+        found.lost += len(parked - aside.keys())
+        found.doubled += sum(aside.values()) - len(aside)
+        for value in sorted(parked - aside.keys()):
+            found.note(f"{title}: is not set aside: {value[:200]}")
+        for value, times in aside.items():
+            if times > 1:
+                found.note(f"{title}: is set aside {times} times: {value[:200]}")
+        if len(aside) != self.should_be_aside(sample):
+            found.wrong += 1
+            found.note(f"{title}: {len(aside)} events are aside, and not {self.should_be_aside(sample)}")
+
     def should_be_aside(self, sample):
+        """How many."""
         model = self.models[sample]
         parked = {one["value"] for one in samples.common.meant_for(sample, self.log) if self.is_left_out(sample, one)}
         return len(parked) + (model.held(list(self.wanted_log(sample))) if hasattr(model, "held") else 0)
