@@ -132,7 +132,7 @@ void vf_worker_commit_offsets(struct vf_worker *worker, bool wait)
     bool due = false; /* also to see that what was committed first has arrived: only from then on it can be missed */
     for (size_t i = 0; i < worker->readings.count; i++) {
         const struct vf_reading *reading = &worker->readings.all[i];
-        due |= reading->stored.exists && (reading->commit_due || !reading->is_committed);
+        due |= reading->stored.exists && (reading->commit_due || !reading->is_committed || !reading->proofs[1].exists);
     }
     if (!due || !vf_worker_look_at_log(worker))
         return;
