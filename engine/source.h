@@ -64,6 +64,15 @@ struct vf_poll_limits {
     int64_t gather_ms;  /* how long to wait for more behind the first */
 };
 
+/* How long a topic's records are kept. */
+struct vf_keeping {
+    enum vf_code code;       /* VF_OK; VF_E_DENIED: not shown to this login; else: not known */
+    bool compacts;           /* of each key only the last record stays */
+    bool deletes;            /* by the limits below */
+    int64_t retention_ms;    /* -1: without limit */
+    int64_t retention_bytes; /* of a partition; -1: without limit */
+};
+
 struct vf_source_type {
     const char *name; /* "kafka" */
 
@@ -75,6 +84,9 @@ struct vf_source_type {
 
     /* Only looks as open does, with the same codes, and joins no group. */
     VF_MUSTCHECK enum vf_code (*look)(const struct vf_source_config *config, struct vf_error *error);
+
+    /* Fills a row for each of config's topics, and takes no longer than said. May be NULL. */
+    void (*keeping)(const struct vf_source_config *config, int64_t timeout_ms, struct vf_keeping *rows);
 
     /* VF_E_UNAVAILABLE for a passing fault (said once a change of state; keep polling), VF_E_NOT_FOUND for a topic that is
      * gone (said once; the others are read on: keep polling), VF_E_DENIED, VF_E_BUG for a fatal one: the source is to be

@@ -141,23 +141,30 @@ enum vf_code vf_kafka_admin_members(struct vf_kafka_admin *admin, const char *gr
     return code;
 }
 
-/* Out of the one topic's configuration; what is not there stays as it is. */
-static void read_keeping(const rd_kafka_ConfigResource_t *resource, char policy[32], int64_t *retention_ms)
+/* Out of the one topic's configuration. */
+static struct vf_keeping read_keeping(const rd_kafka_ConfigResource_t *resource)
 {
+    struct vf_keeping keeping = {.retention_ms = -1, .retention_bytes = -1};
+    const char *policy = "delete";
     size_t count = 0;
     const rd_kafka_ConfigEntry_t **entries = rd_kafka_ConfigResource_configs(resource, &count);
     for (size_t i = 0; i < count; i++) {
         const char *name = rd_kafka_ConfigEntry_name(entries[i]);
         const char *value = rd_kafka_ConfigEntry_value(entries[i]);
         if (value && strcmp(name, "cleanup.policy") == 0)
-            snprintf(policy, 32, "%s", value);
+            policy = value;
         if (value && strcmp(name, "retention.ms") == 0)
-            *retention_ms = strtoll(value, NULL, 10);
+            keeping.retention_ms = strtoll(value, NULL, 10);
+        if (value && strcmp(name, "retention.bytes") == 0)
+            keeping.retention_bytes = strtoll(value, NULL, 10);
     }
+    keeping.compacts = strstr(policy, "compact") != NULL;
+    keeping.deletes = strstr(policy, "delete") != NULL;
+    return keeping;
 }
 
 enum vf_code vf_kafka_admin_topic_keeping(struct vf_kafka_admin *admin, const char *topic, int64_t timeout_ms,
-                                          char ret_policy[32], int64_t *ret_retention_ms, struct vf_error *error)
+                                          struct vf_keeping *ret_keeping, struct vf_error *error)
 {
     serve(admin->client.rk);
     char text[256];
@@ -178,21 +185,34 @@ enum vf_code vf_kafka_admin_topic_keeping(struct vf_kafka_admin *admin, const ch
     if (!err)
         err = count == 1 ? rd_kafka_ConfigResource_error(found[0]) : RD_KAFKA_RESP_ERR__BAD_MSG;
     enum vf_code code = VF_OK;
-    if (err) {
+    if (err)
         code = vf_kafka_client_fail(&admin->client, err, error, "configuration of topic %s", topic);
-    } else {
-        char policy[32] = "delete";
-        int64_t retention_ms = -1;
-        read_keeping(found[0], policy, &retention_ms);
-        memcpy(ret_policy, policy, sizeof policy);
-        *ret_retention_ms = retention_ms;
-    }
+    else
+        *ret_keeping = read_keeping(found[0]);
     if (event)
         rd_kafka_event_destroy(event);
     rd_kafka_queue_destroy(queue);
     rd_kafka_ConfigResource_destroy(wanted);
     rd_kafka_AdminOptions_destroy(options);
     return code;
+}
+
+void vf_kafka_admin_keeping(const struct vf_source_config *config, int64_t timeout_ms, struct vf_keeping *rows)
+{
+    const int64_t deadline_ms = vf_kafka_now_ms() + timeout_ms;
+    struct vf_kafka_admin *admin = NULL;
+    struct vf_error ignored; /* only what is known is said */
+    enum vf_code code =
+        vf_kafka_admin_open(config->brokers, config->properties, config->property_count, timeout_ms, &admin, &ignored);
+    for (size_t i = 0; i < config->topic_count; i++) {
+        int64_t left_ms = deadline_ms - vf_kafka_now_ms();
+        struct vf_keeping row = {.code = code};
+        if (!row.code)
+            row.code = left_ms > 0 ? vf_kafka_admin_topic_keeping(admin, config->topics[i], left_ms, &row, &ignored)
+                                   : VF_E_TIMEOUT;
+        rows[i] = row;
+    }
+    vf_kafka_admin_close(admin);
 }
 
 enum vf_code vf_kafka_admin_try_read(struct vf_kafka_admin *admin, const char *topic, int64_t timeout_ms,

@@ -38,10 +38,13 @@ VF_MUSTCHECK enum vf_code vf_kafka_admin_reach(struct vf_kafka_admin *admin, str
 VF_MUSTCHECK enum vf_code vf_kafka_admin_members(struct vf_kafka_admin *admin, const char *group, int64_t timeout_ms,
                                                  size_t *ret_count, struct vf_error *error);
 
-/* The topic's cleanup.policy and retention.ms (-1: without limit). VF_E_DENIED, VF_E_NOT_FOUND, VF_E_UNAVAILABLE. */
+/* How long the topic's records are kept. VF_E_DENIED, VF_E_NOT_FOUND, VF_E_UNAVAILABLE. */
 VF_MUSTCHECK enum vf_code vf_kafka_admin_topic_keeping(struct vf_kafka_admin *admin, const char *topic,
-                                                       int64_t timeout_ms, char ret_policy[32],
-                                                       int64_t *ret_retention_ms, struct vf_error *error);
+                                                       int64_t timeout_ms, struct vf_keeping *ret_keeping,
+                                                       struct vf_error *error);
+
+/* The source seam's `keeping`, with a client of its own. */
+void vf_kafka_admin_keeping(const struct vf_source_config *config, int64_t timeout_ms, struct vf_keeping *rows);
 
 /* Whether this login may read the topic: its first partition is read until something comes, or its end. Any failure but
  * VF_E_DENIED (also that nothing came within the time limit) tells nothing about that. */

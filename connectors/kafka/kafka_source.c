@@ -17,6 +17,7 @@
  */
 #include "connectors/kafka/kafka_source.h"
 
+#include "connectors/kafka/kafka_admin.h"
 #include "connectors/kafka/kafka_client.h"
 #include "connectors/kafka/kafka_commits.h"
 #include "connectors/kafka/kafka_prefetch.h"
@@ -752,6 +753,7 @@ const struct vf_source_type vf_kafka_source_type = {
     .open = source_open,
     .close = source_close,
     .look = source_look,
+    .keeping = vf_kafka_admin_keeping,
     .poll = source_poll,
     .release = source_release,
     .assign = source_assign,

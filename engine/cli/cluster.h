@@ -36,9 +36,9 @@ struct vf_cluster_type {
     VF_MUSTCHECK enum vf_code (*members)(struct vf_cluster *cluster, const char *group, size_t *ret_count,
                                          struct vf_error *error);
 
-    /* The topic's cleanup.policy, and its retention.ms (-1: without limit). VF_E_DENIED: no right to see them. */
-    VF_MUSTCHECK enum vf_code (*topic_keeping)(struct vf_cluster *cluster, const char *topic, char ret_policy[32],
-                                               int64_t *ret_retention_ms, struct vf_error *error);
+    /* How long the topic's records are kept. VF_E_DENIED: no right to see it. */
+    VF_MUSTCHECK enum vf_code (*topic_keeping)(struct vf_cluster *cluster, const char *topic,
+                                               struct vf_keeping *ret_keeping, struct vf_error *error);
 
     /* Reads a little of the topic. VF_E_DENIED: this login may not; all other failures say nothing about rights. */
     VF_MUSTCHECK enum vf_code (*try_read)(struct vf_cluster *cluster, const char *topic, struct vf_error *error);

@@ -1,6 +1,7 @@
 /* `viewfold lint --online`: whether the servers have what the configuration wants. Nothing in them is changed, but that a
  * Redis gets viewfold's functions, as from every verb that opens it. */
 #include "cli/lint.h"
+#include "run/keeping.h"
 #include "run/supervisor.h"
 
 #include <stdlib.h>
@@ -91,22 +92,14 @@ static void check_beginning(struct online *online, const struct vf_topic_entry *
 }
 
 /* Most topics have their broker's default: all that do are named in one note. */
-static void add_limited(struct online *online, const struct vf_topic_entry *topic, int64_t retention_ms)
+static void add_limited(struct online *online, const struct vf_topic_entry *topic, const struct vf_keeping *keeping)
 {
-    static const struct {
-        int64_t ms;
-        const char *name;
-    } units[] = {{86400000, "day"}, {3600000, "hour"}, {60000, "minute"}, {1000, "second"}, {1, "millisecond"}};
-    size_t unit = 0;
-    while (unit < 4 && (retention_ms == 0 || retention_ms % units[unit].ms != 0)) {
-        unit++;
-    }
     if (online->limited.size == 0) {
         online->limited_place = topic->place;
     }
-    vf_buffer_printf(&online->limited, "%s%s (%lld %s%s)", online->limited.size > 0 ? ", " : "", topic->topic,
-                     (long long)(retention_ms / units[unit].ms), units[unit].name,
-                     retention_ms == units[unit].ms ? "" : "s");
+    vf_buffer_printf(&online->limited, "%s%s (", online->limited.size > 0 ? ", " : "", topic->topic);
+    vf_keeping_print_limit(&online->limited, keeping);
+    vf_buffer_add_text(&online->limited, ")");
 }
 
 static void say_of_keeping(struct online *online)
@@ -120,7 +113,7 @@ static void say_of_keeping(struct online *online)
     if (online->limited.size > 0) {
         vf_lint_say(
             online->lint, online->config->path, online->limited_place, VF_FINDING_NOTE,
-            "set retention.ms=-1 where views must be built anew one day, or say history: partial",
+            "set retention.ms=-1 and retention.bytes=-1 where views must be built anew one day, or say history: partial",
             "Kafka topics that keep their records for some time only: %s. Views that run are not concerned; one "
             "that begins when records are gone is refused",
             online->limited.data);
@@ -130,10 +123,9 @@ static void say_of_keeping(struct online *online)
 static void check_keeping(struct online *online, const struct vf_topic_entry *topic)
 {
     const struct vf_cluster_type *type = online->lint->cli->registry->cluster;
-    char policy[32];
-    int64_t retention_ms;
+    struct vf_keeping keeping;
     struct vf_error error;
-    enum vf_code code = type->topic_keeping(online->cluster, topic->topic, policy, &retention_ms, &error);
+    enum vf_code code = type->topic_keeping(online->cluster, topic->topic, &keeping, &error);
     if (code == VF_E_DENIED) { /* workers do without that right */
         if (online->hidden.size == 0) {
             online->hidden_place = topic->place;
@@ -141,14 +133,14 @@ static void check_keeping(struct online *online, const struct vf_topic_entry *to
         vf_buffer_printf(&online->hidden, "%s%s", online->hidden.size > 0 ? ", " : "", topic->topic);
     } else if (code != VF_OK) {
         say_error(online, topic->place, &error);
-    } else if (strstr(policy, "compact")) {
+    } else if (keeping.compacts) {
         vf_lint_say(online->lint, online->config->path, topic->place, VF_FINDING_ERROR,
                     "give it cleanup.policy=delete without a limit, or say history: partial",
                     "%s: the Kafka topic %s is compacted: of each key it keeps the last record only, so events will be "
                     "missing when a view is built anew",
                     topic->name, topic->topic);
-    } else if (retention_ms >= 0) {
-        add_limited(online, topic, retention_ms);
+    } else if (vf_keeping_is_limited(&keeping)) {
+        add_limited(online, topic, &keeping);
     }
 }
 

@@ -69,11 +69,10 @@ static enum vf_code cluster_members(struct vf_cluster *cluster, const char *grou
     return vf_kafka_admin_members(cluster->admin, group, cluster->timeout_ms, ret_count, error);
 }
 
-static enum vf_code cluster_topic_keeping(struct vf_cluster *cluster, const char *topic, char ret_policy[32],
-                                          int64_t *ret_retention_ms, struct vf_error *error)
+static enum vf_code cluster_topic_keeping(struct vf_cluster *cluster, const char *topic, struct vf_keeping *ret_keeping,
+                                          struct vf_error *error)
 {
-    return vf_kafka_admin_topic_keeping(cluster->admin, topic, cluster->timeout_ms, ret_policy, ret_retention_ms,
-                                        error);
+    return vf_kafka_admin_topic_keeping(cluster->admin, topic, cluster->timeout_ms, ret_keeping, error);
 }
 
 static enum vf_code cluster_try_read(struct vf_cluster *cluster, const char *topic, struct vf_error *error)

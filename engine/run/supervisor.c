@@ -1,6 +1,7 @@
 #include "run/supervisor.h"
 
 #include "run/generation.h"
+#include "run/keeping.h"
 #include "run/log.h"
 #include "run/worker.h"
 
@@ -21,6 +22,9 @@
 /* How often a worker's counts are said, where they have changed: at info, and with -v. */
 #define COUNTS_INTERVAL_MS       10000
 #define COUNTS_DEBUG_INTERVAL_MS 1000
+
+/* How long a start waits for brokers to say how long they keep records. */
+#define KEEPING_MS 1000
 
 /* One projection in one store: the names that its workers share. */
 struct instance {
@@ -397,10 +401,40 @@ static enum vf_code try_stores(struct supervisor *supervisor, struct vf_error *e
     return VF_OK;
 }
 
+/* Says of each topic how long Kafka keeps its records. Nothing depends on the answer, so it is not waited for, but for a moment. */
+static void say_keeping(struct supervisor *supervisor, const struct vf_source_config *all)
+{
+    const struct vf_source_type *type = supervisor->setup->source_type;
+    const char **topics = vf_arena_calloc(supervisor->arena, all->topic_count, sizeof *topics);
+    bool *partial = vf_arena_calloc(supervisor->arena, all->topic_count, sizeof *partial);
+    struct vf_source_config once = *all;
+    once.topics = topics;
+    once.topic_count = 0;
+    for (size_t i = 0; i < all->topic_count; i++) {
+        bool named = false;
+        for (size_t j = 0; j < once.topic_count; j++)
+            named |= strcmp(topics[j], all->topics[i]) == 0;
+        if (!named)
+            topics[once.topic_count++] = all->topics[i];
+    }
+    for (size_t i = 0; i < once.topic_count; i++)
+        for (size_t m = 0; m < supervisor->member_count; m++)
+            for (size_t t = 0; t < supervisor->members[m].setup.topic_count; t++) {
+                const struct vf_reading_topic *topic = &supervisor->members[m].setup.topics[t];
+                partial[i] |= strcmp(topic->topic, topics[i]) == 0 && topic->envelope.history_partial;
+            }
+    struct vf_keeping *keepings = vf_arena_calloc(supervisor->arena, once.topic_count, sizeof *keepings);
+    if (!type->keeping)
+        return;
+    type->keeping(&once, KEEPING_MS, keepings);
+    vf_keeping_say(topics, partial, keepings, once.topic_count);
+}
+
 /* Are all topics there? Asked before a store is told of any generation: what could not begin leaves nothing behind, and a
  * script that is mended next is not another one than a store's. */
 static enum vf_code try_topics(struct supervisor *supervisor, struct vf_error *error)
 {
+    const struct vf_source_type *type = supervisor->setup->source_type;
     size_t count = 0;
     for (size_t i = 0; i < supervisor->member_count; i++)
         count += supervisor->members[i].setup.source.topic_count;
@@ -416,7 +450,10 @@ static enum vf_code try_topics(struct supervisor *supervisor, struct vf_error *e
         for (size_t t = 0; t < source->topic_count && !tried; t++)
             topics[all.topic_count++] = source->topics[t];
     }
-    return supervisor->setup->source_type->look(&all, error);
+    enum vf_code code = type->look(&all, error);
+    if (!code)
+        say_keeping(supervisor, &all);
+    return code;
 }
 
 static enum vf_code open_workers(struct supervisor *supervisor, bool *ret_interrupted, struct vf_error *error)

@@ -188,15 +188,20 @@ static enum vf_code cluster_members(struct vf_cluster *cluster, const char *grou
     return VF_OK;
 }
 
-static enum vf_code cluster_topic_keeping(struct vf_cluster *cluster, const char *topic, char ret_policy[32],
-                                          int64_t *ret_retention_ms, struct vf_error *error)
+static enum vf_code cluster_topic_keeping(struct vf_cluster *cluster, const char *topic, struct vf_keeping *ret_keeping,
+                                          struct vf_error *error)
 {
     (void)cluster;
     if (current->kafka_policy_denied) {
         return vf_fail(error, VF_E_DENIED, "kafka k: configuration of topic %s: not authorized", topic);
     }
-    snprintf(ret_policy, 32, "%s", current->kafka_policy ? current->kafka_policy : "delete");
-    *ret_retention_ms = current->kafka_retention_ms;
+    const char *policy = current->kafka_policy ? current->kafka_policy : "delete";
+    *ret_keeping = (struct vf_keeping){
+        .compacts = strstr(policy, "compact") != NULL,
+        .deletes = strstr(policy, "delete") != NULL,
+        .retention_ms = current->kafka_retention_ms,
+        .retention_bytes = -1,
+    };
     return VF_OK;
 }
 

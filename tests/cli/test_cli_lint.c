@@ -248,8 +248,8 @@ static void what_the_log_still_holds_is_looked_at(void **state)
         "before is gone, so a view that begins now is refused; say history: partial where a view may begin in "
         "the middle\n"
         "FOLDER/viewfold.yaml:3:10: note: Kafka topics that keep their records for some time only: orders (2 hours). "
-        "Views that run are not concerned; one that begins when records are gone is refused; set retention.ms=-1 "
-        "where views must be built anew one day, or say history: partial\n");
+        "Views that run are not concerned; one that begins when records are gone is refused; set retention.ms=-1 and "
+        "retention.bytes=-1 where views must be built anew one day, or say history: partial\n");
     static const struct {
         int64_t ms;
         const char *shown;
