@@ -44,19 +44,18 @@ static void say_one(const char *topic, bool partial, const struct vf_keeping *ke
     struct vf_buffer limit;
     vf_buffer_init(&limit);
     vf_keeping_print_limit(&limit, keeping);
+    enum vf_log_level level = partial ? VF_LOG_INFO : VF_LOG_WARN;
     if (keeping->compacts)
         vf_log(
-            partial ? VF_LOG_INFO : VF_LOG_WARN, &about,
-            "Kafka keeps only the last record of each key (cleanup.policy=compact): events vanish, so a view that is built "
-            "again lacks them, and a sequence has gaps. Give the topic cleanup.policy=delete and retention.ms=-1; or say "
-            "`history: partial` for it, where each record holds all that the view needs");
+            level, &about,
+            "Kafka keeps only the last record of each key: events vanish, so a view cannot be built again, and a sequence "
+            "has gaps. Set cleanup.policy=delete and retention.ms=-1; or say `history: partial`, if each record holds all "
+            "that the view needs");
     else if (vf_keeping_is_limited(keeping))
-        vf_log(
-            partial ? VF_LOG_INFO : VF_LOG_WARN, &about,
-            "Kafka keeps the records for %s only: what is older will be missing when a view is built again, as after the "
-            "loss of its store. Set retention.ms=-1 and retention.bytes=-1 for the topic; or say `history: partial` for "
-            "it, where a view of what is left is right",
-            limit.data);
+        vf_log(level, &about,
+               "Kafka keeps records for %s only: later on the view cannot be built again from the beginning. Set "
+               "retention.ms=-1 and retention.bytes=-1; or say `history: partial`, if a view of what is left is right",
+               limit.data);
     else
         vf_log(VF_LOG_INFO, &about, "Kafka keeps all records: views can be built again from the beginning");
     vf_buffer_done(&limit);

@@ -47,12 +47,21 @@ struct member {
     int64_t said_records; /* what the counts said last */
 };
 
+/* How long Kafka keeps each topic's records: asked before anything begins, said when all has begun. */
+struct keeping {
+    const char **topics;
+    bool *partial; /* `history: partial` */
+    struct vf_keeping *rows;
+    size_t count;
+};
+
 struct supervisor {
     const struct vf_supervisor_setup *setup;
     struct vf_arena *arena;     /* names and arrays that live as long as the run */
     struct instance *instances; /* one for each projection entry */
     struct member *members;
     size_t member_count;
+    struct keeping keeping;
     atomic_bool stopping;
     int64_t said_at_ms;
 };
@@ -401,33 +410,31 @@ static enum vf_code try_stores(struct supervisor *supervisor, struct vf_error *e
     return VF_OK;
 }
 
-/* Says of each topic how long Kafka keeps its records. Nothing depends on the answer, so it is not waited for, but for a moment. */
-static void say_keeping(struct supervisor *supervisor, const struct vf_source_config *all)
+/* Asks how long Kafka keeps each topic's records. Nothing depends on the answer, so it is not waited for, but for a moment. */
+static void ask_keeping(struct supervisor *supervisor, const struct vf_source_config *all)
 {
     const struct vf_source_type *type = supervisor->setup->source_type;
-    const char **topics = vf_arena_calloc(supervisor->arena, all->topic_count, sizeof *topics);
-    bool *partial = vf_arena_calloc(supervisor->arena, all->topic_count, sizeof *partial);
-    struct vf_source_config once = *all;
-    once.topics = topics;
-    once.topic_count = 0;
-    for (size_t i = 0; i < all->topic_count; i++) {
-        bool named = false;
-        for (size_t j = 0; j < once.topic_count; j++)
-            named |= strcmp(topics[j], all->topics[i]) == 0;
-        if (!named)
-            topics[once.topic_count++] = all->topics[i];
-    }
-    for (size_t i = 0; i < once.topic_count; i++)
-        for (size_t m = 0; m < supervisor->member_count; m++)
-            for (size_t t = 0; t < supervisor->members[m].setup.topic_count; t++) {
-                const struct vf_reading_topic *topic = &supervisor->members[m].setup.topics[t];
-                partial[i] |= strcmp(topic->topic, topics[i]) == 0 && topic->envelope.history_partial;
-            }
-    struct vf_keeping *keepings = vf_arena_calloc(supervisor->arena, once.topic_count, sizeof *keepings);
+    struct keeping *keeping = &supervisor->keeping;
     if (!type->keeping)
         return;
-    type->keeping(&once, KEEPING_MS, keepings);
-    vf_keeping_say(topics, partial, keepings, once.topic_count);
+    keeping->topics = vf_arena_calloc(supervisor->arena, all->topic_count, sizeof *keeping->topics);
+    keeping->partial = vf_arena_calloc(supervisor->arena, all->topic_count, sizeof *keeping->partial);
+    for (size_t m = 0; m < supervisor->member_count; m++) {
+        const struct vf_worker_setup *setup = &supervisor->members[m].setup;
+        for (size_t t = 0; t < setup->topic_count; t++) {
+            size_t i = 0;
+            while (i < keeping->count && strcmp(keeping->topics[i], setup->topics[t].topic) != 0)
+                i++;
+            if (i == keeping->count)
+                keeping->topics[keeping->count++] = setup->topics[t].topic;
+            keeping->partial[i] |= setup->topics[t].envelope.history_partial;
+        }
+    }
+    struct vf_source_config once = *all;
+    once.topics = keeping->topics;
+    once.topic_count = keeping->count;
+    keeping->rows = vf_arena_calloc(supervisor->arena, keeping->count, sizeof *keeping->rows);
+    type->keeping(&once, KEEPING_MS, keeping->rows);
 }
 
 /* Are all topics there? Asked before a store is told of any generation: what could not begin leaves nothing behind, and a
@@ -452,7 +459,7 @@ static enum vf_code try_topics(struct supervisor *supervisor, struct vf_error *e
     }
     enum vf_code code = type->look(&all, error);
     if (!code)
-        say_keeping(supervisor, &all);
+        ask_keeping(supervisor, &all);
     return code;
 }
 
@@ -487,6 +494,8 @@ static enum vf_code start_threads(struct supervisor *supervisor, struct vf_error
                            strerror(failure));
         member->started = true;
     }
+    const struct keeping *keeping = &supervisor->keeping;
+    vf_keeping_say(keeping->topics, keeping->partial, keeping->rows, keeping->count);
     vf_log(VF_LOG_INFO, NULL, "running %zu workers", supervisor->member_count);
     return VF_OK;
 }
