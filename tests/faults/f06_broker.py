@@ -7,8 +7,8 @@ from frame import TOGETHER, fault, harness
 def a_broker_that_dies_and_comes_back_is_gone_on_with(scene):
     """kill -9 at random moments while events flow, for up to some seconds, now and then longer than a session lasts. The producer
     repeats what was not acknowledged, in order."""
-    scene.fleet.start()
-    scene.fleet.start()
+    processes = [scene.fleet.start(), scene.fleet.start()]
+    scene.wait("the processes do not begin", lambda: all(one.lines("running") for one in processes))
     times = scene.pick(2, 15)
     with scene.flow(scene.records(), rate=scene.pick(250, 400)) as flowing:
         while scene.injected["kill -9"] < 1 or (flowing() and scene.injected["kill -9"] < times):
