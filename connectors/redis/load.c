@@ -25,6 +25,7 @@ struct hash {
     struct vf_bytes link, none, link_via, version, aside_from, aside_to, waits_for, seen, draining;
     size_t field_count;
     struct vf_bytes unknown; /* a field of the engine's that this build does not know */
+    bool no_strings;         /* some field's name or text is no string: that is no Redis, or what stands in front of it */
 };
 
 static const struct own_field {
@@ -89,7 +90,9 @@ static struct hash take_apart(struct vf_store *store, const redisReply *reply, u
         struct vf_bytes name = vf_redis_bytes(reply->element[2 * i]);
         struct vf_bytes text = vf_redis_bytes(reply->element[2 * i + 1]);
         struct vf_bytes *own = own_field(&hash, name, of);
-        if (own == &hash.unknown)
+        if (!name.data || !text.data)
+            hash.no_strings = true;
+        else if (own == &hash.unknown)
             hash.unknown = name;
         else if (own)
             *own = text;
@@ -159,6 +162,8 @@ static const char *append_field(struct vf_store *store, const struct vf_redis_fi
 static const char *read_head(struct vf_store *store, const struct hash *hash, struct vf_arena *arena,
                              struct vf_document *document, struct vf_error *error)
 {
+    if (hash->no_strings)
+        return "a field is no string";
     if (hash->unknown.data)
         return "it has a field of viewfold's that this build does not know";
     if (!vf_stamp_parse(hash->stamp, &document->stamp))
@@ -253,6 +258,8 @@ static const char *read_aggregate(struct vf_store *store, const redisReply *repl
                                   struct vf_aggregate *aggregate)
 {
     struct hash hash = take_apart(store, reply, AGGREGATE);
+    if (hash.no_strings)
+        return "a field is no string";
     if (hash.unknown.data)
         return "it has a field of viewfold's that this build does not know";
     if (!vf_stamp_parse(hash.stamp, &aggregate->stamp))

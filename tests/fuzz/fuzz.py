@@ -50,6 +50,18 @@ TARGETS = {
         2000,
     ),
     "pattern": (["lua/pattern.c"], 260),
+    "stored": (
+        [
+            "connectors/mongodb/mongodb_bson.c",
+            "connectors/redis/aside.c",
+            "connectors/redis/load.c",
+            "connectors/redis/progress.c",
+            "engine/core/document.c",
+            "engine/core/event.c",
+            "engine/core/version_more.c",
+        ],
+        2000,
+    ),
     "testfile": (["engine/cli/test_event.c", "engine/cli/test_file.c", "engine/cli/test_yaml.c"], 3000),
     "token": (["engine/core/token.c"], 600),
     "values": (
@@ -102,6 +114,8 @@ def found(target, output, why):
 
 def run(target, arguments, profile=os.devnull):
     command = [program(target), f"-artifact_prefix={STATE}/{target}/", f"-timeout={INPUT_SECONDS_MAX}", "-rss_limit_mb=2048", "-verbosity=1"]
+    if not os.path.exists(program(target)):
+        raise Failed(f"fuzz {target}: there is no {program(target)}: ./dev fuzz builds it")
     done = subprocess.run(
         command + arguments, env=environment(profile), stdout=subprocess.PIPE, stderr=subprocess.STDOUT, check=False
     )

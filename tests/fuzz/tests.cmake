@@ -21,13 +21,14 @@ endfunction()
 
 vf_fuzz(config LIBS vf_cli)
 vf_fuzz(pattern LIBS vf_lua PkgConfig::LUA)
+vf_fuzz(stored SOURCES fuzz/fuzz_redis.c LIBS vf_redis vf_mongodb PkgConfig::HIREDIS PkgConfig::MONGOC)
 vf_fuzz(testfile LIBS vf_cli)
 vf_fuzz(token LIBS vf_core)
 vf_fuzz(values SOURCES fuzz/fuzz_redis.c LIBS vf_lua vf_redis vf_mongodb PkgConfig::HIREDIS PkgConfig::MONGOC)
 vf_fuzz(envelope LIBS vf_core)
 
 # Without a server: fuzz_redis.c stands in for the connection.
-foreach(name values)
+foreach(name stored values)
   foreach(function open free broken send receive)
     target_link_options(fuzz_${name} PRIVATE -Wl,--wrap=vf_redis_connection_${function})
   endforeach()
