@@ -27,7 +27,7 @@ def what_a_zombie_writes_late_does_not_count(scene):
     had happened, with all that it had folded ahead."""
     (store,) = scene.stores
     through = scene.proxies[SERVER[store]]
-    zombie = scene.fleet.start()  # through the proxy; the successors go past it
+    zombie = scene.start()  # through the proxy; the successors go past it
     rounds = scene.pick(3, 24)
     for turn in range(rounds):
 

@@ -22,8 +22,8 @@ def a_store_that_takes_longer_than_the_group_waits_changes_nothing(scene):
     was under way in the members that were expelled arrives beside what their successors write."""
     (store,) = scene.stores
     through = scene.proxies[SERVER[store]]
-    scene.fleet.start()
-    scene.fleet.start()
+    scene.start()
+    scene.start()
     for _ in range(scene.pick(2, 14)):
         scene.produce(scene.records(scene.events // scene.pick(2, 14)))
         before = expelled(scene)
@@ -54,8 +54,8 @@ def a_handler_that_takes_longer_than_the_group_waits_changes_nothing(scene):
         file.write(text.replace("work()\n", "work(e)\n"))
     projections = [{"script": one, "stores": [store], "workers": 1} for one in (slow, BANK)]
     config = scene.write_config("slow.yaml", settings={"projections": projections})
-    scene.fleet.start(config=config)
-    scene.fleet.start(config=config)
+    scene.start(config=config)
+    scene.start(config=config)
     for _ in range(scene.pick(2, 4)):
         before = expelled(scene)
         scene.produce(scene.records(scene.events // scene.pick(2, 4)))

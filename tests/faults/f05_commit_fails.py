@@ -24,7 +24,7 @@ def a_commit_of_offsets_that_fails_costs_nothing(scene):
             if scene.chance.random() < 0.4:
                 scene.fleet.kill(scene.chance.choice(scene.fleet.living()))
                 scene.fleet.start()
-    scene.fleet.wait_caught_up(seconds=300, stores=scene.stores)
+    scene.catch_up()
     scene.inject("commit refused", refusing.count)
     scene.inject("commit or its answer lost", through.lost["request"] + through.lost["reply"])
     refusing.code = None

@@ -16,6 +16,6 @@ def a_broker_that_dies_and_comes_back_is_gone_on_with(scene):
             with harness.down("kafka"):
                 scene.inject("kill -9")
                 scene.moment(0.0, scene.pick(2.5, 6.0))
-    scene.fleet.wait_caught_up(seconds=300, stores=scene.stores)
+    scene.catch_up()
     said = sum(len(process.lines("Kafka cannot be reached")) for process in scene.fleet.processes)
     scene.check(said > 0, "nobody said that Kafka could not be reached")

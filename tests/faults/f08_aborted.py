@@ -37,7 +37,7 @@ def what_a_producer_aborts_is_never_seen(scene):
             scene.inject("transaction aborted")
         scene.producer.commit_transaction(60)
     scene.producer = plain
-    scene.fleet.wait_caught_up(seconds=300, stores=scene.stores)
+    scene.catch_up()
     customers = {record["key"] for record in never if record["topic"].endswith("shop.customers")}
     scene.check(customers, "nothing was aborted")
     for store in scene.stores:

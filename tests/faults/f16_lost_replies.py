@@ -13,7 +13,7 @@ def a_commit_whose_reply_is_lost_counts_once(scene):
     through for a while afterwards."""
     (store,) = scene.stores
     through = scene.proxies[SERVER[store]]
-    process = scene.fleet.start()
+    process = scene.start()
     rounds = scene.pick(6, 60)
     for turn in range(rounds):
         what = "request" if turn % 3 == 2 else "reply"
@@ -40,7 +40,7 @@ def connections_that_are_cut_delayed_or_half_closed_change_nothing(scene):
     """Of the connections of two processes to all three servers: some or all are cut, nobody gets in for some seconds, one direction
     ends or stalls while the other one goes on, messages are slow, the answer to a commit is lost; one thing about every second."""
     for _ in range(2):
-        scene.fleet.start()
+        scene.start()
     least = scene.pick(8, 120)
     with scene.flow(scene.records(), rate=scene.pick(200, 100)) as flowing:
         while flowing() or sum(scene.injected.values()) < least:

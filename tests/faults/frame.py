@@ -214,6 +214,12 @@ class Scene(samples.Samples):
         """Until the condition holds; `what` is said where it does not come. A process that ends by itself meanwhile is a failure."""
         harness.wait_until(what, seconds, lambda: self.fleet.check_living() or condition())
 
+    def start(self, config=None):
+        """A process that has begun: what goes wrong before that ends a process, as it should."""
+        process = self.fleet.start(config=config)
+        self.wait("a process does not begin", lambda: process.lines('msg="running '))
+        return process
+
     def inject(self, what, times=1):
         """Counts a fault that has happened. A run in which none has fails."""
         self.injected[what] += times

@@ -217,7 +217,13 @@ class World:
         admin = AdminClient(kafka())
         topics = [NewTopic(topic, count, 1) for topic, count in self.partitions.items()]
         for future in admin.create_topics(topics).values():
-            future.result(30)
+            future.result(60)
+
+        def all_known():  # a broker hears of what its controller has made a moment later
+            known = admin.list_topics(timeout=60).topics
+            return all(topic in known and len(known[topic].partitions) == count for topic, count in self.partitions.items())
+
+        wait_until("the broker does not know the topics that were made", 60, all_known)
 
     def mongodb_url(self, base=None):
         base, _, query = (base or address("VIEWFOLD_MONGODB")).partition("?")
