@@ -81,5 +81,36 @@ def what_a_zombie_writes_late_does_not_count():
         check(counts["duplicates"] > 0, "no duplicate was skipped, though the log has repeats")
 
 
+def a_restart_with_kafka_instance_disturbs_nobody_else():
+    """Static membership: the group keeps the partitions of who has ended for him, and the others hear nothing of it."""
+    with World("instance", partitions=(2, 4), workers=1) as world:
+        fleet, processes = Fleet(world), []
+        for number in range(2):
+            kafka = {"instance": f"host-{number}", "properties": {"session.timeout.ms": 120_000, "heartbeat.interval.ms": 500}}
+            processes.append([world.write_config(f"host{number}.yaml", workers=1, settings={"kafka": kafka})])
+        for one in processes:
+            one.append(fleet.start(config=one[0]))
+        world.produce(generate.Shop(random.randrange(1 << 30), customers=40, events=400, repeats=0.05))
+        fleet.wait_caught_up()
+        wait_until("they do not share", 60, lambda: all(len(one[1].lines("msg=assigned", "partitions=3")) >= 2 for one in processes))
+        (_, stays), (config, leaves) = processes
+        before = len(stays.lines("msg=assigned")) + len(stays.lines("msg=revoked"))
+        for turn in range(2):
+            check(leaves.terminate() == 0, "SIGTERM did not end with 0")
+            world.produce(generate.Shop(random.randrange(1 << 30), customers=40, events=400, prefix=f"r{turn}-"))
+            leaves = fleet.start(config=config)
+            fleet.wait_caught_up()
+            check(len(leaves.lines("msg=assigned", "partitions=3")) == 2, "it has other partitions than before")
+        after = len(stays.lines("msg=assigned")) + len(stays.lines("msg=revoked"))
+        check(after == before, f"the other process heard {after - before} times of partitions that come or go")
+        fleet.stop()
+        documents, _ = world.compare()
+        print(f"     {documents} documents, equal to the model")
+
+
 if __name__ == "__main__":
-    harness.main(processes_that_join_and_leave_in_a_loop_change_nothing, what_a_zombie_writes_late_does_not_count)
+    harness.main(
+        processes_that_join_and_leave_in_a_loop_change_nothing,
+        what_a_zombie_writes_late_does_not_count,
+        a_restart_with_kafka_instance_disturbs_nobody_else,
+    )
