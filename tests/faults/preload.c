@@ -4,13 +4,17 @@
  *
  *   FAULT_ALLOCATION=n        the nth allocation of the process fails, of viewfold and of all its libraries; n < 0: none. FAULT_COUNT=file:
  *                             how many there have been is in this file, 8 bytes, at any time.
+ *                             Who asked for it is on stderr, a frame a line behind "no memory for".
  *   FAULT_ALLOCATIONS=m       and the m - 1 behind it
+ *   FAULT_OWN=1               counts only what the program's own code asks for
  *   FAULT_CLOCK=file          8 bytes: so many seconds the wall clock is ahead of the true one. It may change at any time.
  */
 #define _GNU_SOURCE
 #include <dlfcn.h>
 #include <errno.h>
+#include <execinfo.h>
 #include <fcntl.h>
+#include <link.h>
 #include <pthread.h>
 #include <stdatomic.h>
 #include <stdint.h>
@@ -26,6 +30,7 @@ extern void *__libc_calloc(size_t count, size_t size);
 extern void *__libc_realloc(void *memory, size_t size);
 
 static int64_t first = -1, last = -1;
+static uintptr_t own_from, own_to; /* the program's code; both 0: all is counted */
 static _Atomic int64_t own_count;
 static _Atomic int64_t *count = &own_count;
 static _Atomic int64_t *ahead;
@@ -39,11 +44,30 @@ static void *shared(const char *path)
     return memory == MAP_FAILED ? NULL : memory;
 }
 
+/* The first that is told of is the program itself. */
+static int find_own(struct dl_phdr_info *about, size_t size, void *unused)
+{
+    (void)size;
+    (void)unused;
+    for (int i = 0; i < about->dlpi_phnum; i++) {
+        const ElfW(Phdr) *part = &about->dlpi_phdr[i];
+        if (part->p_type == PT_LOAD && part->p_flags & PF_X) {
+            own_from = about->dlpi_addr + part->p_vaddr;
+            own_to = own_from + part->p_memsz;
+        }
+    }
+    return 1;
+}
+
 __attribute__((constructor)) static void begin(void)
 {
+    void *frames[1];
+    backtrace(frames, 1); /* which allocates the first time */
     const char *wanted = getenv("FAULT_ALLOCATION"), *many = getenv("FAULT_ALLOCATIONS");
     if (shared(getenv("FAULT_COUNT")))
         count = shared(getenv("FAULT_COUNT"));
+    if (getenv("FAULT_OWN"))
+        dl_iterate_phdr(find_own, NULL);
     ahead = shared(getenv("FAULT_CLOCK"));
     if (wanted) {
         first = atoll(wanted);
@@ -53,28 +77,34 @@ __attribute__((constructor)) static void begin(void)
 
 /* --- memory ------------------------------------------------------------------------------------------------------- */
 
-static int fails(void)
+static int fails(const void *caller)
 {
+    if (own_to && ((uintptr_t)caller < own_from || (uintptr_t)caller >= own_to))
+        return 0;
     int64_t number = atomic_fetch_add_explicit(count, 1, memory_order_relaxed) + 1;
     if (number < first || number > last)
         return 0;
+    void *frames[12];
+    static const char words[] = "no memory for\n";
+    if (write(2, words, sizeof words - 1) > 0)
+        backtrace_symbols_fd(frames, backtrace(frames, 12), 2);
     errno = ENOMEM;
     return 1;
 }
 
 void *malloc(size_t size)
 {
-    return fails() ? NULL : __libc_malloc(size);
+    return fails(__builtin_return_address(0)) ? NULL : __libc_malloc(size);
 }
 
 void *calloc(size_t some, size_t size)
 {
-    return fails() ? NULL : __libc_calloc(some, size);
+    return fails(__builtin_return_address(0)) ? NULL : __libc_calloc(some, size);
 }
 
 void *realloc(void *memory, size_t size)
 {
-    return fails() ? NULL : __libc_realloc(memory, size);
+    return fails(__builtin_return_address(0)) ? NULL : __libc_realloc(memory, size);
 }
 
 /* --- the clock ---------------------------------------------------------------------------------------------------- */
