@@ -59,7 +59,7 @@ def delete_before(topic, partition, offset):
 
 def degraded(scene, store):
     """(view, topic, partition) -> the error, as `viewfold status` shows it"""
-    done = harness.run_viewfold("status", "--json", "-c", scene.direct)
+    done = scene.ask("status", "--json")
     rows = json.loads(done.stdout)["projections"]
     return {
         (row["view"], part["topic"], part["partition"]): part["error"]["error"]
@@ -76,7 +76,7 @@ def expect(scene, store, view, topic):
     error = degraded(scene, store)[at]
     for words in ("begins at offset", "are gone", "Restore the log", "generations drop"):
         scene.check(words in error, f"an operator is not told {words!r}: {error}")
-    done = harness.run_viewfold("status", "--check", "-c", scene.direct)
+    done = scene.ask("status", "--check")
     scene.check(done.returncode == 1, f"status --check ended with {done.returncode}")
     said = [line for process in scene.fleet.processes for line in process.lines("level=error", "degraded", f"{topic}/0")]
     scene.check(said, "the log has no line about it")

@@ -51,7 +51,7 @@ def other_numbers_stop_until_an_operator_vouches_for_the_keys(scene):
     for error in stopped(scene, store, orders).values():
         for words in ("has 4 partitions, and had 2", "partitions_added: keys_stay", "copy the topic"):
             scene.check(words in error, f"an operator is not told {words!r}: {error}")
-    done = harness.run_viewfold("status", "--check", "-c", scene.direct)
+    done = scene.ask("status", "--check")
     scene.check(done.returncode == 1, f"status --check ended with {done.returncode}")
     customers = [at for at in scene.produced if at[0] != orders]
     scene.wait("the other topic does not go on", lambda: all(scene.progress(store)[at] >= scene.produced[at] for at in customers))
@@ -110,7 +110,7 @@ def kept(records):
 
 def stopped(scene, store, topic):
     """partition -> why, as `viewfold status` shows it"""
-    done = harness.run_viewfold("status", "--json", "-c", scene.direct)
+    done = scene.ask("status", "--json")
     return {
         part["partition"]: part["error"]["error"]
         for row in json.loads(done.stdout)["projections"]
