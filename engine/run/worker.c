@@ -207,6 +207,8 @@ enum vf_step vf_worker_step(struct vf_worker *worker)
     }
     if (worker->doubted) {
         vf_worker_answer_doubt(worker);
+        if (worker->doubted) /* it did not take hold: perhaps the partitions are somebody else's by now */
+            poll_source(worker, worker->setup.idle_poll_ms);
         return VF_STEP_WORKED;
     }
     if (vf_worker_upkeep(worker))
