@@ -14,7 +14,7 @@ foreach(test redis_that_loses_everything_gets_its_view_again_from_the_log mongod
     ENVIRONMENT "VIEWFOLD_PROGRAM=${CMAKE_BINARY_DIR}/viewfold;PYTHONDONTWRITEBYTECODE=1")
 endforeach()
 set_tests_properties(system_restarts_kafka PROPERTIES COST 50)
-set_tests_properties(system_rebalances PROPERTIES COST 40)
+set_tests_properties(system_rebalances system_bounds PROPERTIES COST 40)
 set_tests_properties(system_emptied PROPERTIES COST 45)
 set_tests_properties(system_bad_input PROPERTIES COST 37)
 set_tests_properties(system_kills system_changing system_signals system_views PROPERTIES COST 20)
