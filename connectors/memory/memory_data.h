@@ -6,8 +6,7 @@
 #define VF_MEMORY_DATA_H
 
 #include "connectors/memory/memory_store.h"
-
-#include <uthash.h>
+#include "core/hash.h"
 
 struct vf_memory_document {
     struct vf_document value;

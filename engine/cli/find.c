@@ -9,13 +9,13 @@
 #include "cli/suggest.h"
 #include "cli/verbs.h"
 #include "core/body.h"
+#include "core/hash.h"
 #include "run/generation.h"
 #include "run/supervisor.h"
 
 #include <bson/bson.h>
 #include <math.h>
 #include <stdlib.h>
-#include <uthash.h>
 
 #define LIMIT_DEFAULT 100
 #define PAGE_MAX      500

@@ -11,12 +11,12 @@
 #define VF_RUN_CACHE_H
 
 #include "core/document.h"
+#include "core/hash.h"
 #include "core/index.h"
 #include "core/versions.h"
 #include "projector.h"
 
 #include <stdbool.h>
-#include <uthash.h>
 
 /* What documents and aggregate records have in common. The first member of both. */
 struct vf_cached {
