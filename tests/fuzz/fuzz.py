@@ -96,9 +96,9 @@ def environment(profile):
 def found(target, output, why):
     """What a fuzzer that has stopped says, and the input, as somebody needs them who was not there."""
     text = [output[-12000:], f"fuzz {target}: {why}"]
-    artifact = re.search(r"Test unit written to (\S+)", output)
-    if artifact:
-        path = artifact.group(1)
+    artifacts = re.findall(r"Test unit written to (\S+)", output)  # before the last, slow ones
+    if artifacts:
+        path = artifacts[-1]
         with open(path, "rb") as file:
             data = file.read()
         rest = "" if len(data) <= SHOWN_BYTES else f"... ({len(data)} bytes)"
