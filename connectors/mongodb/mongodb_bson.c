@@ -520,7 +520,7 @@ bool vf_mongodb_read_partition(struct vf_bytes text, struct vf_arena *arena, str
     slash = text.size - 1;
     while (slash > 0 && text.data[slash] != '/')
         slash--;
-    if (slash == 0 || slash == text.size - 1)
+    if (slash == 0 || slash == text.size - 1 || memchr(text.data, '\0', slash)) /* a topic is text that ends with NUL */
         return false;
     for (i = slash + 1; i < text.size; i++) {
         if (text.data[i] < '0' || text.data[i] > '9' || number > INT32_MAX)

@@ -10,8 +10,9 @@ bool vf_redis_read_partition(struct vf_bytes field, struct vf_arena *arena, stru
     int64_t number;
     while (slash > 0 && field.data[slash - 1] != '/')
         slash--;
-    /* `slash` is behind it now. */
-    if (slash < 2 || !vf_redis_parse_int(vf_bytes(field.data + slash, field.size - slash), &number) || number < 0 ||
+    /* `slash` is behind it now. A topic is text that ends with NUL. */
+    if (slash < 2 || memchr(field.data, '\0', slash - 1) ||
+        !vf_redis_parse_int(vf_bytes(field.data + slash, field.size - slash), &number) || number < 0 ||
         number > INT32_MAX)
         return false;
     ret_partition->topic = vf_arena_bytes(arena, field.data, slash - 1).data;
