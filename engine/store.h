@@ -114,7 +114,9 @@ struct vf_aggregate_change {
     enum vf_intent intent;
     bool base_exists;
     uint64_t base_stamp;
-    struct vf_aggregate next; /* otherwise only next.aggregate counts */
+    enum vf_aside_state base_state; /* as the base has them, so that a store can take it out of its lists */
+    bool base_draining;
+    struct vf_aggregate next; /* for a consulted one only next.aggregate counts; !exists with VF_WRITE: it is removed */
 };
 
 struct vf_progress_change {
@@ -140,6 +142,8 @@ struct vf_commit {
     size_t aside_count;
     const struct vf_aside *taken;
     size_t taken_count;
+    const struct vf_dropped *dropped; /* decisions to keep, in this order */
+    size_t dropped_count;
     const struct vf_index *indexes; /* the generation's */
     size_t index_count;
 };
@@ -335,6 +339,22 @@ struct vf_store_type {
     VF_MUSTCHECK enum vf_code (*draining)(struct vf_store *store, struct vf_view view, size_t most,
                                           struct vf_arena *arena, struct vf_bytes **ret_aggregates, size_t *ret_count,
                                           struct vf_error *error);
+
+    /* Aggregates whose records are in this state (not VF_ASIDE_NONE), in the order of their names' bytes: those behind `after`
+     * (size 0: from the first on), at most `most`. In the arena. */
+    VF_MUSTCHECK enum vf_code (*aside_aggregates)(struct vf_store *store, struct vf_view view,
+                                                  enum vf_aside_state state, struct vf_bytes after, size_t most,
+                                                  struct vf_arena *arena, struct vf_bytes **ret_aggregates,
+                                                  size_t *ret_count, struct vf_error *error);
+
+    /* How many aggregates are in each state; that of VF_ASIDE_NONE is 0. */
+    VF_MUSTCHECK enum vf_code (*aside_counts)(struct vf_store *store, struct vf_view view,
+                                              int64_t ret_counts[VF_ASIDE_STATES], struct vf_error *error);
+
+    /* What has been dropped, in the order of the decisions: from number `first` (0..) on, at most `most`. In the arena. */
+    VF_MUSTCHECK enum vf_code (*dropped)(struct vf_store *store, struct vf_view view, size_t first, size_t most,
+                                         struct vf_arena *arena, struct vf_dropped **ret_dropped, size_t *ret_count,
+                                         struct vf_error *error);
 
     /* Ids of documents that are due at `limit_ms`, those that have been so for longest first, at most `most`. A hint: what is
      * to be done with each, its document says. */

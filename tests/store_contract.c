@@ -15,7 +15,7 @@ int vf_store_contract_run(const char *name, const struct vf_store_contract *cont
         {"commits", contract_commit_run},        {"races", contract_race_run},
         {"lost replies", contract_loss_run},     {"husks and records", contract_records_run},
         {"set aside", contract_aside_run},       {"what is due", contract_due_run},
-        {"indexes", contract_find_run},
+        {"indexes", contract_find_run},          {"states and drops", contract_parking_run},
     };
     int failed = 0;
     contract_under_test = contract;

@@ -67,6 +67,12 @@ static bool writes_record(const struct vf_commit *commit, struct vf_bytes aggreg
     return false;
 }
 
+static bool writes_list(const struct vf_commit *commit, struct vf_bytes list)
+{
+    enum vf_list which;
+    return writes_record(commit, vf_list_aggregate(list, &which));
+}
+
 static bool same_event(const struct vf_aside *a, const struct vf_aside *b)
 {
     return a->offset == b->offset && a->partition.partition == b->partition.partition &&
@@ -98,12 +104,12 @@ static void check_lists(struct vf_memory_generation *generation, const struct vf
     for (size_t i = 0; i < commit->taken_count; i++) {
         const struct vf_aside *taken = &commit->taken[i];
         const struct vf_aside *held = vf_memory_find_aside(generation, taken->list, taken->place);
-        assert(writes_record(commit, taken->list) && "an event is taken from a list whose record is not written");
+        assert(writes_list(commit, taken->list) && "an event is taken from a list whose record is not written");
         assert(held && same_event(held, taken) && "an event is taken that is not there");
     }
     for (size_t i = 0; i < commit->aside_count; i++) {
         const struct vf_aside *aside = &commit->asides[i];
-        assert(writes_record(commit, aside->list) && "an event is set aside in a list whose record is not written");
+        assert(writes_list(commit, aside->list) && "an event is set aside in a list whose record is not written");
         assert(aside->record.size > 0 && aside->aggregate.size > 0 && "an event is set aside without its record");
         assert(!vf_memory_find_aside(generation, aside->list, aside->place) &&
                "an event is set aside in a place taken");
@@ -119,20 +125,60 @@ void vf_memory_check_before(struct vf_memory_generation *generation, const struc
         if (commit->documents[i].intent == VF_WRITE)
             check_document(generation, commit, &commit->documents[i]);
     }
+    for (size_t i = 0; i < commit->aggregate_count; i++) {
+        const struct vf_aggregate_change *change = &commit->aggregates[i];
+        const struct vf_memory_aggregate *held = vf_memory_find_aggregate(generation, change->next.aggregate);
+        if (change->intent != VF_WRITE)
+            continue;
+        assert(change->base_state == (held ? held->value.state : VF_ASIDE_NONE) && "the base's state is another");
+        assert(change->base_draining == (held && held->value.draining) && "the base is draining, or not");
+    }
     check_lists(generation, commit);
+}
+
+/* A list's count and its first and last place, as the store has them. */
+static int64_t count_list(struct vf_memory_generation *generation, enum vf_list list, struct vf_bytes aggregate,
+                          int64_t *ret_first, int64_t *ret_last)
+{
+    struct vf_arena *arena = vf_arena_new();
+    const struct vf_memory_list *found = vf_memory_find_list(generation, vf_list_key(arena, list, aggregate));
+    vf_arena_free(arena);
+    *ret_first = found ? found->asides[0].place : 0;
+    *ret_last = found ? found->asides[found->count - 1].place : 0;
+    return found ? (int64_t)found->count : 0;
+}
+
+static void check_range(struct vf_memory_generation *generation, enum vf_list list, struct vf_bytes aggregate,
+                        int64_t from, int64_t to)
+{
+    int64_t first, last;
+    int64_t count = count_list(generation, list, aggregate, &first, &last);
+    assert(count == to - from && "a record's places are not its list's");
+    assert((count == 0 || first >= from) && "an event is in front of its list");
+    assert((count == 0 || last < to) && "an event is behind its list");
+}
+
+static void check_record(struct vf_memory_generation *generation, const struct vf_aggregate *next)
+{
+    int64_t first, last;
+    check_range(generation, VF_LIST_OWN, next->aggregate, next->aside_from, next->aside_to);
+    check_range(generation, VF_LIST_WAITERS, next->aggregate, next->waiters_from, next->waiters_to);
+    int64_t early = count_list(generation, VF_LIST_EARLY, next->aggregate, &first, &last);
+    assert(early == next->early_count && (early == 0 || (first == next->early_from && last <= next->early_last)) &&
+           "a record's early events are not its list's");
+    bool own = next->aside_to > next->aside_from, waiters = next->waiters_to > next->waiters_from;
+    assert((!next->parked || own) && "what is parked?");
+    assert((next->state == VF_ASIDE_PARKED) == next->parked && "a record's state is not its own");
+    assert((next->state != VF_ASIDE_NONE) == (own || waiters || early > 0) && "a record's state is not its own");
+    assert((!next->draining || own || waiters || early > 0) && "what is there to drain?");
+    assert((next->exists || (next->state == VF_ASIDE_NONE && !next->has_link && !next->has_version)) &&
+           "a record is removed that has something to keep");
 }
 
 void vf_memory_check_after(struct vf_memory_generation *generation, const struct vf_commit *commit)
 {
     for (size_t i = 0; i < commit->aggregate_count; i++) {
-        const struct vf_aggregate *next = &commit->aggregates[i].next;
-        if (commit->aggregates[i].intent != VF_WRITE)
-            continue;
-        assert(next->exists && "a record is written that does not exist");
-        const struct vf_memory_list *list = vf_memory_find_list(generation, next->aggregate);
-        size_t count = list ? list->count : 0;
-        assert((int64_t)count == next->aside_to - next->aside_from && "a record's places are not its list's");
-        assert((count == 0 || list->asides[0].place >= next->aside_from) && "an event is in front of its list");
-        assert((count == 0 || list->asides[count - 1].place < next->aside_to) && "an event is behind its list");
+        if (commit->aggregates[i].intent == VF_WRITE)
+            check_record(generation, &commit->aggregates[i].next);
     }
 }

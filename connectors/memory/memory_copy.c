@@ -59,6 +59,9 @@ void vf_memory_copy_aggregate(struct vf_arena *arena, const struct vf_aggregate 
     copy.link_via = vf_memory_copy_bytes(arena, from->link_via);
     copy.waits_for = vf_memory_copy_bytes(arena, from->waits_for);
     copy.seen_more = vf_version_more_copy(arena, from->seen_more);
+    copy.failure.error = vf_memory_copy_bytes(arena, from->failure.error);
+    copy.failure.traceback = vf_memory_copy_bytes(arena, from->failure.traceback);
+    copy.failure.script = vf_memory_copy_bytes(arena, from->failure.script);
     *ret_to = copy;
 }
 
@@ -113,6 +116,15 @@ void vf_memory_copy_aside(struct vf_arena *arena, const struct vf_aside *from, s
     *ret_to = copy;
 }
 
+void vf_memory_copy_dropped(struct vf_arena *arena, const struct vf_dropped *from, struct vf_dropped *ret_to)
+{
+    struct vf_dropped copy = *from;
+    copy.aggregate = vf_memory_copy_bytes(arena, from->aggregate);
+    copy.partition.topic = vf_memory_copy_text(arena, from->partition.topic);
+    copy.error = vf_memory_copy_bytes(arena, from->error);
+    *ret_to = copy;
+}
+
 static struct vf_aside *copy_asides(struct vf_arena *arena, const struct vf_aside *from, size_t count)
 {
     struct vf_aside *copies = take(arena, count * sizeof(*copies));
@@ -164,7 +176,11 @@ struct vf_commit *vf_memory_copy_commit(struct vf_arena *arena, const struct vf_
         aggregates[i] = from->aggregates[i];
         vf_memory_copy_aggregate(arena, &from->aggregates[i].next, &aggregates[i].next);
     }
+    struct vf_dropped *dropped = take(arena, from->dropped_count * sizeof(*dropped));
+    for (size_t i = 0; i < from->dropped_count; i++)
+        vf_memory_copy_dropped(arena, &from->dropped[i], &dropped[i]);
     *copy = *from;
+    copy->dropped = dropped;
     copy->view.name = vf_memory_copy_text(arena, from->view.name);
     copy->progress = progress;
     copy->documents = documents;

@@ -48,6 +48,9 @@ static void clear_aggregate(struct vf_aggregate *aggregate)
     clear_bytes(&aggregate->link_via);
     clear_bytes(&aggregate->waits_for);
     free((void *)(uintptr_t)aggregate->seen_more);
+    clear_bytes(&aggregate->failure.error);
+    clear_bytes(&aggregate->failure.traceback);
+    clear_bytes(&aggregate->failure.script);
     *aggregate = (struct vf_aggregate){0};
 }
 
@@ -166,6 +169,20 @@ void vf_memory_put_aggregate(struct vf_memory_generation *generation, const stru
     HASH_ADD_KEYPTR(hh, generation->aggregates, item->value.aggregate.data, (unsigned)item->value.aggregate.size, item);
 }
 
+static void remove_aggregate(struct vf_memory_generation *generation, struct vf_memory_aggregate *aggregate)
+{
+    HASH_DEL(generation->aggregates, aggregate);
+    clear_aggregate(&aggregate->value);
+    free(aggregate);
+}
+
+void vf_memory_remove_aggregate(struct vf_memory_generation *generation, struct vf_bytes name)
+{
+    struct vf_memory_aggregate *aggregate = vf_memory_find_aggregate(generation, name);
+    if (aggregate)
+        remove_aggregate(generation, aggregate);
+}
+
 struct vf_memory_progress *vf_memory_find_progress(struct vf_memory_generation *generation,
                                                    struct vf_partition partition, bool make)
 {
@@ -270,6 +287,21 @@ void vf_memory_take_aside(struct vf_memory_generation *generation, struct vf_byt
     take_at(generation, found, position_of(found, place));
 }
 
+void vf_memory_add_dropped(struct vf_memory_generation *generation, const struct vf_dropped *dropped)
+{
+    size_t size = (generation->dropped_count + 1) * sizeof(*generation->dropped);
+    generation->dropped = vf_realloc(generation->dropped, size);
+    vf_memory_copy_dropped(NULL, dropped, &generation->dropped[generation->dropped_count++]);
+}
+
+static void remove_last_dropped(struct vf_memory_generation *generation)
+{
+    struct vf_dropped *dropped = &generation->dropped[--generation->dropped_count];
+    clear_bytes(&dropped->aggregate);
+    clear_bytes(&dropped->error);
+    free((void *)(uintptr_t)dropped->partition.topic);
+}
+
 /* ---- all of it ---- */
 
 size_t vf_memory_remove_some(struct vf_memory_generation *generation, size_t most)
@@ -277,14 +309,12 @@ size_t vf_memory_remove_some(struct vf_memory_generation *generation, size_t mos
     size_t removed = 0;
     for (; generation->documents && removed < most; removed++)
         remove_document(generation, generation->documents);
-    for (; generation->aggregates && removed < most; removed++) {
-        struct vf_memory_aggregate *aggregate = generation->aggregates;
-        HASH_DEL(generation->aggregates, aggregate);
-        clear_aggregate(&aggregate->value);
-        free(aggregate);
-    }
+    for (; generation->aggregates && removed < most; removed++)
+        remove_aggregate(generation, generation->aggregates);
     for (; generation->lists && removed < most; removed++)
         take_at(generation, generation->lists, generation->lists->count - 1);
+    for (; generation->dropped_count > 0 && removed < most; removed++)
+        remove_last_dropped(generation);
     return removed;
 }
 
@@ -307,6 +337,7 @@ static void free_generation(struct vf_memory_generation *generation)
     vf_memory_remove_progress(generation);
     clear_generation(&generation->entry);
     clear_bytes(&generation->key);
+    free(generation->dropped);
     free(generation);
 }
 
@@ -342,6 +373,8 @@ static struct vf_memory_generation *copy_tables(const struct vf_memory_generatio
     }
     for (struct vf_memory_aggregate *one = from->aggregates; one; one = one->hh.next)
         vf_memory_put_aggregate(to, &one->value);
+    for (size_t i = 0; i < from->dropped_count; i++)
+        vf_memory_add_dropped(to, &from->dropped[i]);
     for (struct vf_memory_progress *one = from->progress; one; one = one->hh.next) {
         struct vf_memory_progress *copy = vf_memory_find_progress(to, one->value.partition, true);
         copy->value.progress = one->value.progress;

@@ -39,6 +39,8 @@ struct vf_memory_generation {
     struct vf_memory_document *documents;
     struct vf_memory_aggregate *aggregates;
     struct vf_memory_list *lists;
+    struct vf_dropped *dropped; /* in the order of the decisions */
+    size_t dropped_count;
     struct vf_memory_progress *progress;
     bool registered;            /* whether `entry` is there */
     struct vf_generation entry; /* the registry's, with its script */
@@ -78,6 +80,9 @@ void vf_memory_put_aggregate(struct vf_memory_generation *generation, const stru
 void vf_memory_add_entry(struct vf_memory_document *document, const char *index, const struct vf_index_entry *entry);
 void vf_memory_remove_document(struct vf_memory_generation *generation, struct vf_bytes id); /* absent is fine */
 
+void vf_memory_remove_aggregate(struct vf_memory_generation *generation, struct vf_bytes name); /* as above */
+void vf_memory_add_dropped(struct vf_memory_generation *generation, const struct vf_dropped *dropped);
+
 /* What is set aside: the list is NULL where it has nothing. A place is put once, and taken once. */
 struct vf_memory_list *vf_memory_find_list(struct vf_memory_generation *generation, struct vf_bytes list);
 const struct vf_aside *vf_memory_find_aside(struct vf_memory_generation *generation, struct vf_bytes list,
@@ -99,6 +104,7 @@ void vf_memory_copy_generation(struct vf_arena *arena, const struct vf_generatio
 void vf_memory_copy_row(struct vf_arena *arena, const struct vf_progress_row *from, struct vf_progress_row *ret_to);
 void vf_memory_copy_entry(struct vf_arena *arena, const struct vf_index_entry *from, struct vf_index_entry *ret_to);
 void vf_memory_copy_aside(struct vf_arena *arena, const struct vf_aside *from, struct vf_aside *ret_to);
+void vf_memory_copy_dropped(struct vf_arena *arena, const struct vf_dropped *from, struct vf_dropped *ret_to);
 struct vf_bytes vf_memory_copy_bytes(struct vf_arena *arena, struct vf_bytes from);
 char *vf_memory_copy_text(struct vf_arena *arena, const char *text); /* NULL gives NULL */
 

@@ -30,6 +30,7 @@ struct vf_memory_server {
     unsigned connections; /* a store that was opened under another number is cut off */
     bool down;
     bool touch;
+    bool unchecked; /* commits may ask for anything */
     unsigned fail_in; /* 0: no call is to fail; 1: the next */
     bool break_prepare;
     enum vf_memory_commit_fault commit_fault;
@@ -73,6 +74,14 @@ enum vf_code vf_memory_aside_total(struct vf_store *store, struct vf_view view, 
 enum vf_code vf_memory_aside_at(struct vf_store *store, struct vf_view view, struct vf_partition partition,
                                 int64_t offset, struct vf_arena *arena, bool *ret_there, struct vf_bytes *ret_list,
                                 struct vf_error *error);
+enum vf_code vf_memory_aside_aggregates(struct vf_store *store, struct vf_view view, enum vf_aside_state state,
+                                        struct vf_bytes after, size_t most, struct vf_arena *arena,
+                                        struct vf_bytes **ret_aggregates, size_t *ret_count, struct vf_error *error);
+enum vf_code vf_memory_aside_counts(struct vf_store *store, struct vf_view view, int64_t ret_counts[VF_ASIDE_STATES],
+                                    struct vf_error *error);
+enum vf_code vf_memory_dropped(struct vf_store *store, struct vf_view view, size_t first, size_t most,
+                               struct vf_arena *arena, struct vf_dropped **ret_dropped, size_t *ret_count,
+                               struct vf_error *error);
 enum vf_code vf_memory_draining(struct vf_store *store, struct vf_view view, size_t most, struct vf_arena *arena,
                                 struct vf_bytes **ret_aggregates, size_t *ret_count, struct vf_error *error);
 enum vf_code vf_memory_due(struct vf_store *store, struct vf_view view, enum vf_due due, int64_t limit_ms, size_t most,

@@ -114,6 +114,63 @@ enum vf_code vf_memory_draining(struct vf_store *store, struct vf_view view, siz
     return end(store, code);
 }
 
+static int compare_names(const void *a, const void *b)
+{
+    return vf_bytes_compare(*(const struct vf_bytes *)a, *(const struct vf_bytes *)b);
+}
+
+enum vf_code vf_memory_aside_aggregates(struct vf_store *store, struct vf_view view, enum vf_aside_state state,
+                                        struct vf_bytes after, size_t most, struct vf_arena *arena,
+                                        struct vf_bytes **ret_aggregates, size_t *ret_count, struct vf_error *error)
+{
+    struct vf_memory_generation *generation;
+    enum vf_code code = begin(store, view, "aside aggregates", &generation, error);
+    size_t all = generation ? HASH_COUNT(generation->aggregates) : 0, count = 0;
+    struct vf_bytes *names = vf_arena_calloc(arena, all, sizeof(*names));
+    for (const struct vf_memory_aggregate *one = all ? generation->aggregates : NULL; one; one = one->hh.next) {
+        if (one->value.state == state && vf_bytes_compare(one->value.aggregate, after) > 0)
+            names[count++] = vf_memory_copy_bytes(arena, one->value.aggregate);
+    }
+    qsort(names, count, sizeof(*names), compare_names);
+    if (code == VF_OK) {
+        *ret_aggregates = names;
+        *ret_count = count < most ? count : most;
+    }
+    return end(store, code);
+}
+
+enum vf_code vf_memory_aside_counts(struct vf_store *store, struct vf_view view, int64_t ret_counts[VF_ASIDE_STATES],
+                                    struct vf_error *error)
+{
+    struct vf_memory_generation *generation;
+    enum vf_code code = begin(store, view, "aside counts", &generation, error);
+    if (code == VF_OK)
+        memset(ret_counts, 0, VF_ASIDE_STATES * sizeof(*ret_counts));
+    const struct vf_memory_aggregate *one = code == VF_OK && generation ? generation->aggregates : NULL;
+    for (; one; one = one->hh.next) {
+        if (one->value.state != VF_ASIDE_NONE)
+            ret_counts[one->value.state]++;
+    }
+    return end(store, code);
+}
+
+enum vf_code vf_memory_dropped(struct vf_store *store, struct vf_view view, size_t first, size_t most,
+                               struct vf_arena *arena, struct vf_dropped **ret_dropped, size_t *ret_count,
+                               struct vf_error *error)
+{
+    struct vf_memory_generation *generation;
+    enum vf_code code = begin(store, view, "dropped", &generation, error);
+    if (code == VF_OK) {
+        size_t all = generation ? generation->dropped_count : 0;
+        size_t count = first >= all ? 0 : all - first < most ? all - first : most;
+        *ret_dropped = vf_arena_calloc(arena, count, sizeof(**ret_dropped));
+        *ret_count = count;
+        for (size_t i = 0; i < count; i++)
+            vf_memory_copy_dropped(arena, &generation->dropped[first + i], &(*ret_dropped)[i]);
+    }
+    return end(store, code);
+}
+
 /* ---- what is due ---- */
 
 struct due_document {

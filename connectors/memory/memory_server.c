@@ -125,6 +125,13 @@ void vf_memory_server_set_touch(struct vf_memory_server *server, bool touch)
     pthread_mutex_unlock(&server->lock);
 }
 
+void vf_memory_server_set_checked(struct vf_memory_server *server, bool checked)
+{
+    pthread_mutex_lock(&server->lock);
+    server->unchecked = !checked;
+    pthread_mutex_unlock(&server->lock);
+}
+
 size_t vf_memory_server_late_count(struct vf_memory_server *server)
 {
     size_t count = 0;

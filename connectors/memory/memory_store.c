@@ -104,6 +104,18 @@ static void write_document(struct vf_memory_generation *generation, const struct
     }
 }
 
+static void write_aggregate(struct vf_memory_generation *generation, const struct vf_commit *commit,
+                            const struct vf_aggregate_change *change)
+{
+    if (!change->next.exists) {
+        vf_memory_remove_aggregate(generation, change->next.aggregate);
+        return;
+    }
+    struct vf_aggregate next = change->next;
+    next.stamp = commit->stamp;
+    vf_memory_put_aggregate(generation, &next);
+}
+
 static void write_all(struct vf_memory_generation *generation, const struct vf_commit *commit, bool touch)
 {
     for (size_t i = 0; i < commit->document_count; i++) {
@@ -119,10 +131,7 @@ static void write_all(struct vf_memory_generation *generation, const struct vf_c
         const struct vf_aggregate_change *change = &commit->aggregates[i];
         struct vf_memory_aggregate *held = vf_memory_find_aggregate(generation, change->next.aggregate);
         if (change->intent == VF_WRITE) {
-            struct vf_aggregate next = change->next;
-            next.exists = true;
-            next.stamp = commit->stamp;
-            vf_memory_put_aggregate(generation, &next);
+            write_aggregate(generation, commit, change);
         } else if (held && touch && change->intent == VF_CONSULT) {
             held->value.stamp = commit->stamp;
         }
@@ -131,6 +140,8 @@ static void write_all(struct vf_memory_generation *generation, const struct vf_c
         vf_memory_take_aside(generation, commit->taken[i].list, commit->taken[i].place);
     for (size_t i = 0; i < commit->aside_count; i++)
         vf_memory_add_aside(generation, &commit->asides[i]);
+    for (size_t i = 0; i < commit->dropped_count; i++)
+        vf_memory_add_dropped(generation, &commit->dropped[i]);
     for (size_t i = 0; i < commit->progress_count; i++)
         write_progress(generation, &commit->progress[i]);
 }
@@ -152,9 +163,11 @@ enum vf_outcome vf_memory_apply(struct vf_memory_server *server, const struct vf
     /* GUARD memory-all-or-nothing: all conditions come before the first write */
     if (failed != 0)
         return VF_CONFLICT;
-    vf_memory_check_before(generation, commit);
+    if (!server->unchecked)
+        vf_memory_check_before(generation, commit);
     write_all(generation, commit, server->touch);
-    vf_memory_check_after(generation, commit);
+    if (!server->unchecked)
+        vf_memory_check_after(generation, commit);
     server->commits++;
     if (server->observer)
         server->observer(server->observer_self, commit);
@@ -494,6 +507,9 @@ const struct vf_store_type vf_memory_store_type = {
     .aside_total = vf_memory_aside_total,
     .aside_at = vf_memory_aside_at,
     .draining = vf_memory_draining,
+    .aside_aggregates = vf_memory_aside_aggregates,
+    .aside_counts = vf_memory_aside_counts,
+    .dropped = vf_memory_dropped,
     .due = vf_memory_due,
     .find = vf_memory_find,
 };

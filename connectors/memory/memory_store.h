@@ -61,6 +61,10 @@ void vf_memory_server_set_down(struct vf_memory_server *server, bool down);
  * (off at first). The engine must get on with both. */
 void vf_memory_server_set_touch(struct vf_memory_server *server, bool touch);
 
+/* Without: a commit may ask for what the engine must never ask for, as the contract suite does, whose records are not of one
+ * piece with their lists (checked at first). */
+void vf_memory_server_set_checked(struct vf_memory_server *server, bool checked);
+
 /* Commits of delayed calls that have not landed yet. `land` applies the i-th (oldest 0) under its conditions, as a late call
  * of a dead worker does, tells its outcome and forgets it; `forget` drops them all. */
 size_t vf_memory_server_late_count(struct vf_memory_server *server);

@@ -20,16 +20,6 @@ static void append_place(bson_t *into, const char *key, struct vf_bytes list, in
     bson_append_document_end(into, &id);
 }
 
-static void append_partition(bson_t *into, struct vf_partition partition)
-{
-    struct vf_buffer text;
-
-    vf_buffer_init(&text);
-    vf_buffer_printf(&text, "%s/%d", partition.topic, (int)partition.partition);
-    vf_mongodb_append_text(into, "tp", vf_bytes(text.data, text.size));
-    vf_buffer_done(&text);
-}
-
 /* --- writing --------------------------------------------------------------------------------------------------------- */
 
 static bool take_away(struct vf_mongodb_transaction *transaction)
@@ -57,7 +47,7 @@ static void append_entry(bson_t *entry, const struct vf_aside *aside)
 {
     append_place(entry, "_id", aside->list, aside->place);
     vf_mongodb_append_text(entry, "of", aside->aggregate);
-    append_partition(entry, aside->partition);
+    vf_mongodb_append_partition(entry, aside->partition);
     BSON_APPEND_INT64(entry, "offset", aside->offset);
     BSON_APPEND_INT64(entry, "size", (int64_t)aside->record.size);
     bson_append_binary(entry, "record", -1, BSON_SUBTYPE_BINARY, (const uint8_t *)aside->record.data,
@@ -198,7 +188,7 @@ static void append_total(bson_t *pipeline, struct vf_partition partition)
 
     BSON_APPEND_DOCUMENT_BEGIN(pipeline, "0", &stage);
     BSON_APPEND_DOCUMENT_BEGIN(&stage, "$match", &match);
-    append_partition(&match, partition);
+    vf_mongodb_append_partition(&match, partition);
     bson_append_document_end(&stage, &match);
     bson_append_document_end(pipeline, &stage);
     BSON_APPEND_DOCUMENT_BEGIN(pipeline, "1", &stage);
@@ -261,7 +251,7 @@ enum vf_code vf_mongodb_aside_at(struct vf_store *store, struct vf_view view, st
     bool there = false;
     enum vf_code code = vf_mongodb_names(store, view, &names, error);
 
-    append_partition(&filter, partition);
+    vf_mongodb_append_partition(&filter, partition);
     BSON_APPEND_INT64(&filter, "offset", offset);
     BSON_APPEND_INT32(&fields, "_id", 1);
     if (code == VF_OK)
@@ -296,5 +286,94 @@ enum vf_code vf_mongodb_draining(struct vf_store *store, struct vf_view view, si
                                    error);
     bson_destroy(&options);
     bson_destroy(&filter);
+    return code;
+}
+
+/* --- records by their state ------------------------------------------------------------------------------------------ */
+
+enum vf_code vf_mongodb_aside_aggregates(struct vf_store *store, struct vf_view view, enum vf_aside_state state,
+                                         struct vf_bytes after, size_t most, struct vf_arena *arena,
+                                         struct vf_bytes **ret_aggregates, size_t *ret_count, struct vf_error *error)
+{
+    bson_t filter = BSON_INITIALIZER, options = BSON_INITIALIZER, part;
+    struct vf_mongodb_names names;
+    enum vf_code code = vf_mongodb_names(store, view, &names, error);
+
+    BSON_APPEND_UTF8(&filter, "state", vf_mongodb_state_name(state));
+    if (after.size > 0) {
+        BSON_APPEND_DOCUMENT_BEGIN(&filter, "_id", &part);
+        vf_mongodb_append_text(&part, "$gt", after);
+        bson_append_document_end(&filter, &part);
+    }
+    BSON_APPEND_DOCUMENT_BEGIN(&options, "sort", &part);
+    BSON_APPEND_INT32(&part, "_id", 1);
+    bson_append_document_end(&options, &part);
+    if (code == VF_OK)
+        code = vf_mongodb_make_state_index(store, &names, error);
+    if (code == VF_OK)
+        code = vf_mongodb_find_ids(store, names.aggregates, &filter, &options, most, arena, ret_aggregates, ret_count,
+                                   error);
+    bson_destroy(&options);
+    bson_destroy(&filter);
+    return code;
+}
+
+/* [{$match: {state: {$in: [...]}}}, {$group: {_id: "$state", count: {$sum: 1}}}]: of the index alone. */
+static void append_state_counts(bson_t *pipeline)
+{
+    bson_t stage, match, states, list, group, sum;
+    enum vf_aside_state state;
+    char buffer[16];
+    const char *key;
+
+    BSON_APPEND_DOCUMENT_BEGIN(pipeline, "0", &stage);
+    BSON_APPEND_DOCUMENT_BEGIN(&stage, "$match", &match);
+    BSON_APPEND_DOCUMENT_BEGIN(&match, "state", &states);
+    BSON_APPEND_ARRAY_BEGIN(&states, "$in", &list);
+    for (state = VF_ASIDE_NONE + 1; state < VF_ASIDE_STATES; state++) {
+        bson_uint32_to_string((uint32_t)state - 1, &key, buffer, sizeof(buffer));
+        BSON_APPEND_UTF8(&list, key, vf_mongodb_state_name(state));
+    }
+    bson_append_array_end(&states, &list);
+    bson_append_document_end(&match, &states);
+    bson_append_document_end(&stage, &match);
+    bson_append_document_end(pipeline, &stage);
+    BSON_APPEND_DOCUMENT_BEGIN(pipeline, "1", &stage);
+    BSON_APPEND_DOCUMENT_BEGIN(&stage, "$group", &group);
+    BSON_APPEND_UTF8(&group, "_id", "$state");
+    BSON_APPEND_DOCUMENT_BEGIN(&group, "count", &sum);
+    BSON_APPEND_INT64(&sum, "$sum", 1);
+    bson_append_document_end(&group, &sum);
+    bson_append_document_end(&stage, &group);
+    bson_append_document_end(pipeline, &stage);
+}
+
+enum vf_code vf_mongodb_aside_counts(struct vf_store *store, struct vf_view view, int64_t ret_counts[VF_ASIDE_STATES],
+                                     struct vf_error *error)
+{
+    bson_t pipeline = BSON_INITIALIZER;
+    int64_t counts[VF_ASIDE_STATES] = {0};
+    struct vf_mongodb_names names;
+    mongoc_cursor_t *cursor = NULL;
+    bson_error_t failure;
+    const bson_t *bson;
+    bson_iter_t count;
+    struct vf_bytes name;
+    enum vf_code code = vf_mongodb_names(store, view, &names, error);
+
+    append_state_counts(&pipeline);
+    if (code == VF_OK)
+        code = vf_mongodb_make_state_index(store, &names, error);
+    if (code == VF_OK)
+        cursor = vf_mongodb_aggregate(store, names.aggregates, &pipeline);
+    while (cursor && mongoc_cursor_next(cursor, &bson))
+        if (vf_mongodb_text_at(bson, "_id", &name) && bson_iter_init_find(&count, bson, "count"))
+            counts[vf_mongodb_state_named(name)] = bson_iter_as_int64(&count);
+    if (cursor && mongoc_cursor_error(cursor, &failure))
+        code = vf_mongodb_fail(store, &failure, NULL, "count what is set aside", error);
+    mongoc_cursor_destroy(cursor);
+    bson_destroy(&pipeline);
+    if (code == VF_OK)
+        memcpy(ret_counts, counts, sizeof(counts));
     return code;
 }

@@ -3,6 +3,9 @@
 static const char *const husk_names[] = {
     [VF_HUSK_NEW] = "new", [VF_HUSK_DELETED] = "deleted", [VF_HUSK_EXPIRED] = "expired"};
 
+static const char *const aside_states[VF_ASIDE_STATES] = {
+    [VF_ASIDE_HELD] = "held", [VF_ASIDE_GAP] = "gap", [VF_ASIDE_PARKED] = "parked"};
+
 void vf_mongodb_append_stamp(bson_t *into, const char *key, uint64_t stamp)
 {
     char text[VF_STAMP_TEXT_BYTES];
@@ -85,17 +88,67 @@ void vf_mongodb_append_document(bson_t *into, const struct vf_document *document
     bson_append_document_end(into, &view);
 }
 
-/* What a record says of events that are set aside: in its own list, and of its own. */
+const char *vf_mongodb_state_name(enum vf_aside_state state)
+{
+    return aside_states[state];
+}
+
+enum vf_aside_state vf_mongodb_state_named(struct vf_bytes name)
+{
+    enum vf_aside_state state;
+
+    for (state = VF_ASIDE_NONE + 1; state < VF_ASIDE_STATES; state++)
+        if (vf_bytes_is(name, aside_states[state]))
+            return state;
+    return VF_ASIDE_NONE;
+}
+
+/* key: [first, second] */
+static void append_ints(bson_t *into, const char *key, int64_t first, int64_t second)
+{
+    bson_t list;
+
+    bson_append_array_begin(into, key, -1, &list);
+    BSON_APPEND_INT64(&list, "0", first);
+    BSON_APPEND_INT64(&list, "1", second);
+    bson_append_array_end(into, &list);
+}
+
+static void append_early(bson_t *into, const struct vf_aggregate *aggregate)
+{
+    bson_t list;
+
+    bson_append_array_begin(into, "early", -1, &list);
+    BSON_APPEND_INT64(&list, "0", aggregate->early_from);
+    BSON_APPEND_INT64(&list, "1", aggregate->early_last);
+    BSON_APPEND_INT64(&list, "2", aggregate->early_count);
+    bson_append_array_end(into, &list);
+}
+
+static void append_failure(bson_t *into, const struct vf_failure *failure)
+{
+    bson_t parked;
+
+    BSON_APPEND_DOCUMENT_BEGIN(into, "parked", &parked);
+    vf_mongodb_append_text(&parked, "error", failure->error);
+    if (failure->traceback.size > 0)
+        vf_mongodb_append_text(&parked, "traceback", failure->traceback);
+    vf_mongodb_append_text(&parked, "script", failure->script);
+    BSON_APPEND_DATE_TIME(&parked, "at", failure->failed_ms);
+    bson_append_document_end(into, &parked);
+}
+
+/* What a record says of events that are set aside: in its lists, and of its own. */
 static void append_aside(bson_t *into, const struct vf_aggregate *aggregate)
 {
     bson_t part;
 
-    if (aggregate->aside_to > 0) { /* also where the list is empty again: its places only grow */
-        BSON_APPEND_ARRAY_BEGIN(into, "aside", &part);
-        BSON_APPEND_INT64(&part, "0", aggregate->aside_from);
-        BSON_APPEND_INT64(&part, "1", aggregate->aside_to);
-        bson_append_array_end(into, &part);
-    }
+    if (aggregate->aside_to > 0) /* also where the list is empty again: its places only grow */
+        append_ints(into, "aside", aggregate->aside_from, aggregate->aside_to);
+    if (aggregate->waiters_to > 0)
+        append_ints(into, "waiters", aggregate->waiters_from, aggregate->waiters_to);
+    if (aggregate->early_count > 0)
+        append_early(into, aggregate);
     if (aggregate->waits_for.size > 0)
         vf_mongodb_append_text(into, "waits_for", aggregate->waits_for);
     if (aggregate->has_seen) {
@@ -103,8 +156,14 @@ static void append_aside(bson_t *into, const struct vf_aggregate *aggregate)
         append_version(&part, "v", aggregate->seen, aggregate->seen_more);
         bson_append_document_end(into, &part);
     }
+    if (aggregate->parked)
+        append_failure(into, &aggregate->failure);
+    if (aggregate->since_ms != 0)
+        BSON_APPEND_DATE_TIME(into, "since", aggregate->since_ms);
     if (aggregate->draining)
         BSON_APPEND_BOOL(into, "draining", true);
+    if (aggregate->state != VF_ASIDE_NONE)
+        BSON_APPEND_UTF8(into, "state", aside_states[aggregate->state]);
 }
 
 void vf_mongodb_append_aggregate(bson_t *into, const struct vf_aggregate *aggregate, uint64_t stamp)
@@ -122,23 +181,23 @@ void vf_mongodb_append_aggregate(bson_t *into, const struct vf_aggregate *aggreg
     append_aside(into, aggregate);
 }
 
-void vf_mongodb_append_progress(bson_t *into, const struct vf_progress *progress, uint64_t stamp)
+void vf_mongodb_append_progress(bson_t *into, const struct vf_progress *progress)
 {
     bson_t last;
 
-    if (progress->exists) {
-        BSON_APPEND_INT64(into, "next", progress->next);
-        BSON_APPEND_INT64(into, "of", progress->of);
-        if (progress->has_last) {
-            BSON_APPEND_ARRAY_BEGIN(into, "last", &last);
-            BSON_APPEND_INT64(&last, "0", progress->last_offset);
-            BSON_APPEND_INT64(&last, "1", progress->last_timestamp_ms);
-            vf_mongodb_append_stamp(&last, "2", progress->last_hash);
-            bson_append_array_end(into, &last);
-        }
-        BSON_APPEND_INT64(into, "aside", progress->aside);
+    if (!progress->exists)
+        return;
+    BSON_APPEND_INT64(into, "next", progress->next);
+    BSON_APPEND_INT64(into, "of", progress->of);
+    if (progress->has_last) {
+        BSON_APPEND_ARRAY_BEGIN(into, "last", &last);
+        BSON_APPEND_INT64(&last, "0", progress->last_offset);
+        BSON_APPEND_INT64(&last, "1", progress->last_timestamp_ms);
+        vf_mongodb_append_stamp(&last, "2", progress->last_hash);
+        bson_append_array_end(into, &last);
     }
-    vf_mongodb_append_stamp(into, "stamp", stamp);
+    BSON_APPEND_INT64(into, "aside", progress->aside);
+    vf_mongodb_append_stamp(into, "stamp", progress->stamp);
 }
 
 /* --- reading --------------------------------------------------------------------------------------------------------- */
@@ -420,14 +479,63 @@ enum vf_code vf_mongodb_read_document(const bson_t *bson, struct vf_arena *arena
     return VF_OK;
 }
 
-static bool read_list(const bson_iter_t *value, struct vf_aggregate *aggregate)
+static bool read_ints(const bson_iter_t *value, int64_t *ret_first, int64_t *ret_second)
+{
+    bson_iter_t iter;
+
+    return BSON_ITER_HOLDS_ARRAY(value) && bson_iter_recurse(value, &iter) && /* */
+           bson_iter_next(&iter) && iter_int(&iter, ret_first) &&             /* */
+           bson_iter_next(&iter) && iter_int(&iter, ret_second);
+}
+
+static bool read_early(const bson_iter_t *value, struct vf_aggregate *aggregate)
 {
     bson_iter_t iter;
 
     return BSON_ITER_HOLDS_ARRAY(value) && bson_iter_recurse(value, &iter) &&  /* */
-           bson_iter_next(&iter) && iter_int(&iter, &aggregate->aside_from) && /* */
-           bson_iter_next(&iter) && iter_int(&iter, &aggregate->aside_to) &&   /* */
-           aggregate->aside_from >= 0 && aggregate->aside_from <= aggregate->aside_to;
+           bson_iter_next(&iter) && iter_int(&iter, &aggregate->early_from) && /* */
+           bson_iter_next(&iter) && iter_int(&iter, &aggregate->early_last) && /* */
+           bson_iter_next(&iter) && iter_int(&iter, &aggregate->early_count) && aggregate->early_count > 0;
+}
+
+static bool read_places(const bson_iter_t *value, int64_t *ret_from, int64_t *ret_to)
+{
+    return read_ints(value, ret_from, ret_to) && *ret_from >= 0 && *ret_from <= *ret_to;
+}
+
+static bool read_failure(const bson_iter_t *value, struct vf_arena *arena, struct vf_failure *failure)
+{
+    bool has_error = false, has_script = false, has_time = false, fine = true;
+    bson_iter_t iter;
+
+    if (!BSON_ITER_HOLDS_DOCUMENT(value) || !bson_iter_recurse(value, &iter))
+        return false;
+    while (fine && bson_iter_next(&iter)) {
+        const char *key = bson_iter_key(&iter);
+
+        if (strcmp(key, "error") == 0)
+            fine = has_error = iter_text(&iter, &failure->error);
+        else if (strcmp(key, "traceback") == 0)
+            fine = iter_text(&iter, &failure->traceback);
+        else if (strcmp(key, "script") == 0)
+            fine = has_script = iter_text(&iter, &failure->script);
+        else if (strcmp(key, "at") == 0)
+            fine = has_time = iter_date(&iter, &failure->failed_ms);
+        else
+            fine = false;
+    }
+    failure->error = vf_arena_copy(arena, failure->error);
+    failure->traceback = vf_arena_copy(arena, failure->traceback);
+    failure->script = vf_arena_copy(arena, failure->script);
+    return fine && has_error && has_script && has_time;
+}
+
+static bool read_state(const bson_iter_t *value, enum vf_aside_state *ret_state)
+{
+    struct vf_bytes name;
+
+    *ret_state = iter_text(value, &name) ? vf_mongodb_state_named(name) : VF_ASIDE_NONE;
+    return *ret_state != VF_ASIDE_NONE;
 }
 
 static bool read_seen(const bson_iter_t *value, struct vf_arena *arena, struct vf_aggregate *aggregate)
@@ -442,6 +550,36 @@ static bool read_seen(const bson_iter_t *value, struct vf_arena *arena, struct v
     return finish_version(&parts, arena, &aggregate->seen, &aggregate->seen_more) && fine && parts.has_value;
 }
 
+/* Takes one field that says what is set aside. False: unknown, or of the wrong type. */
+static bool take_aside_field(const bson_iter_t *field, struct vf_arena *arena, struct vf_aggregate *aggregate)
+{
+    const char *key = bson_iter_key(field);
+
+    if (strcmp(key, "aside") == 0)
+        return read_places(field, &aggregate->aside_from, &aggregate->aside_to);
+    if (strcmp(key, "waiters") == 0)
+        return read_places(field, &aggregate->waiters_from, &aggregate->waiters_to);
+    if (strcmp(key, "early") == 0)
+        return read_early(field, aggregate);
+    if (strcmp(key, "waits_for") == 0)
+        return iter_text(field, &aggregate->waits_for);
+    if (strcmp(key, "seen") == 0)
+        return read_seen(field, arena, aggregate);
+    if (strcmp(key, "parked") == 0) {
+        aggregate->parked = true;
+        return read_failure(field, arena, &aggregate->failure);
+    }
+    if (strcmp(key, "since") == 0)
+        return iter_date(field, &aggregate->since_ms);
+    if (strcmp(key, "state") == 0)
+        return read_state(field, &aggregate->state);
+    if (strcmp(key, "draining") == 0) {
+        aggregate->draining = BSON_ITER_HOLDS_BOOL(field) && bson_iter_bool(field);
+        return aggregate->draining;
+    }
+    return false; /* of a later build, which this one would not keep */
+}
+
 /* Takes one field of a record that its version is none of. False: unknown, or of the wrong type. */
 static bool take_aggregate_field(const bson_iter_t *field, struct vf_arena *arena, struct vf_aggregate *aggregate)
 {
@@ -454,17 +592,7 @@ static bool take_aggregate_field(const bson_iter_t *field, struct vf_arena *aren
     }
     if (strcmp(key, "via") == 0)
         return iter_text(field, &aggregate->link_via);
-    if (strcmp(key, "aside") == 0)
-        return read_list(field, aggregate);
-    if (strcmp(key, "waits_for") == 0)
-        return iter_text(field, &aggregate->waits_for);
-    if (strcmp(key, "seen") == 0)
-        return read_seen(field, arena, aggregate);
-    if (strcmp(key, "draining") == 0) {
-        aggregate->draining = BSON_ITER_HOLDS_BOOL(field) && bson_iter_bool(field);
-        return aggregate->draining;
-    }
-    return false; /* of a later build, which this one would not keep */
+    return take_aside_field(field, arena, aggregate);
 }
 
 enum vf_code vf_mongodb_read_aggregate(const bson_t *bson, struct vf_arena *arena, struct vf_aggregate *ret_aggregate,
@@ -549,7 +677,7 @@ enum vf_code vf_mongodb_read_progress(const bson_t *bson, const struct vf_mongod
 {
     struct vf_progress_row row = {0};
     struct vf_bytes text = {0};
-    bool readable = true;
+    bool readable = true, has_stamp = false;
     int64_t of = 0;
     bson_iter_t iter;
 
@@ -569,14 +697,16 @@ enum vf_code vf_mongodb_read_progress(const bson_t *bson, const struct vf_mongod
             readable = readable && read_last(&iter, &row.progress);
         } else if (strcmp(key, "aside") == 0) {
             readable = readable && iter_int(&iter, &row.progress.aside);
+        } else if (strcmp(key, "stamp") == 0) {
+            has_stamp = iter_stamp(&iter, &row.progress.stamp);
         } else if (strcmp(key, "stopped") == 0) {
             readable = readable && iter_text(&iter, &text);
             if (readable)
                 row.stopped = vf_arena_copy(arena, text).data;
         }
     }
-    if (!readable)
-        return not_ours("progress", bson, "a field is of the wrong type", error);
+    if (!readable || (row.progress.exists && !has_stamp))
+        return not_ours("progress", bson, "a field is missing, or of the wrong type", error);
     row.progress.of = (int32_t)of;
     *ret_row = row;
     return VF_OK;

@@ -482,7 +482,7 @@ static bool write_note(struct vf_mongodb_transaction *transaction, struct change
     bson_append_document_end(&statement, &query);
     BSON_APPEND_DOCUMENT_BEGIN(&statement, "u", &change);
     BSON_APPEND_DOCUMENT_BEGIN(&change, "$set", &fields);
-    vf_mongodb_append_stamp(&fields, "stamp", transaction->commit->stamp); /* so that it counts as modified */
+    vf_mongodb_append_stamp(&fields, "touched", transaction->commit->stamp); /* so that it counts as modified */
     if (note->reason)
         BSON_APPEND_UTF8(&fields, "stopped", note->reason);
     bson_append_document_end(&change, &fields);

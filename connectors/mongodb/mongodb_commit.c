@@ -17,7 +17,7 @@ struct item {
     struct vf_bytes id;
     bool exists; /* when it was read */
     bool left_alone;
-    bool removed; /* whole: a husk whose time has come */
+    bool removed; /* whole: a husk whose time has come, or a record in which nothing is left */
     uint64_t base_stamp;
     const struct vf_document *document;   /* to write, or NULL */
     const struct vf_aggregate *aggregate; /* to write, or NULL; both NULL: only consulted */
@@ -61,17 +61,28 @@ static struct item document_at(const struct vf_commit *commit, size_t index)
     return item;
 }
 
+/* What a record carries beside its name. */
+static size_t record_bytes(const struct vf_aggregate *record)
+{
+    return record->link.size + record->link_via.size + record->waits_for.size + more_bytes(record->version_more) +
+           more_bytes(record->seen_more) + record->failure.error.size + record->failure.traceback.size +
+           record->failure.script.size;
+}
+
 static struct item aggregate_at(const struct vf_commit *commit, size_t index)
 {
     const struct vf_aggregate_change *change = &commit->aggregates[index];
     struct item item = {.id = change->next.aggregate,
                         .exists = change->base_exists,
                         .base_stamp = change->base_stamp,
-                        .aggregate = change->intent == VF_WRITE ? &change->next : NULL,
-                        .size = STATEMENT_BYTES + 2 * change->next.aggregate.size + change->next.link.size +
-                                change->next.link_via.size + change->next.waits_for.size +
-                                more_bytes(change->next.version_more) + more_bytes(change->next.seen_more)};
+                        .size = STATEMENT_BYTES + 2 * change->next.aggregate.size};
 
+    if (change->intent == VF_WRITE && !change->next.exists) {
+        item.removed = item.exists;
+    } else if (change->intent == VF_WRITE) {
+        item.aggregate = &change->next;
+        item.size += record_bytes(&change->next);
+    }
     /* An aggregate's own record with nothing set aside changes only in a commit that moves the progress of the aggregate's
      * partition, and this commit tests that progress in the same transaction: whoever wrote the record meanwhile has moved
      * the progress too. So it is not touched, which would double what a batch of ordinary events writes. */
@@ -334,6 +345,8 @@ static bool check_sizes(struct vf_mongodb_transaction *transaction)
                                       "an event that is to be set aside is larger than MongoDB's 16 MiB");
         total += size;
     }
+    for (i = 0; i < commit->dropped_count; i++)
+        total += vf_mongodb_drop_bytes(&commit->dropped[i]);
     if (total > VF_MONGODB_COMMIT_BYTES_MAX)
         return vf_mongodb_refused(transaction, VF_E_LIMIT, false,
                                   "a batch writes more than 48 MiB: make batch.written smaller");
@@ -350,7 +363,8 @@ static bool write_all(struct vf_mongodb_transaction *transaction)
     transaction->part = VF_FAILED_AGGREGATE;
     if (!write_items(&aggregates))
         return false;
-    if (!vf_mongodb_write_asides(transaction))
+    transaction->part = 0;
+    if (!vf_mongodb_write_asides(transaction) || !vf_mongodb_write_drops(transaction))
         return false;
     transaction->part = VF_FAILED_PROGRESS;
     return vf_mongodb_update_progress(transaction);

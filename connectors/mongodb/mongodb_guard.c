@@ -75,14 +75,14 @@ static void append_not_frozen(bson_t *all, const char *key)
     bson_append_document_end(all, &condition);
 }
 
-static void append_same_generation(bson_t *all, const char *key, uint64_t generation_stamp)
+static void append_same_stamp(bson_t *all, const char *key, const char *path, uint64_t stamp)
 {
     char text[VF_STAMP_TEXT_BYTES];
     bson_t condition;
 
-    vf_stamp_print(text, generation_stamp);
+    vf_stamp_print(text, stamp);
     bson_append_document_begin(all, key, -1, &condition);
-    vf_mongodb_append_pair(&condition, "$eq", "$generation", text);
+    vf_mongodb_append_pair(&condition, "$eq", path, text);
     bson_append_document_end(all, &condition);
 }
 
@@ -103,8 +103,11 @@ static void append_progress_guard(bson_t *condition, const char *key, const stru
         append_same_last(&all, "2", from);
         /* GUARD mongodb-progress-aside: events were set aside or taken back meanwhile */
         append_equal_int(&all, "3", "$aside", from->aside);
+        /* GUARD mongodb-progress-stamp: a store that was rewound, and that others have brought up to here again, is taken for
+         * the one that was read */
+        append_same_stamp(&all, "6", "$stamp", from->stamp);
         /* GUARD mongodb-superseded: a worker goes on writing what was adopted or dropped meanwhile */
-        append_same_generation(&all, "5", generation_stamp);
+        append_same_stamp(&all, "5", "$generation", generation_stamp);
     } else {
         /* GUARD mongodb-progress-absent: another worker has begun this partition */
         append_missing(&all, "0", "$next");
@@ -115,26 +118,25 @@ static void append_progress_guard(bson_t *condition, const char *key, const stru
     bson_append_document_end(condition, &guard);
 }
 
-/* What the progress document becomes: moved, without `stopped` and a past `frozen`; or only tested: the stamp alone. */
+/* What the progress document becomes: moved, without `stopped` and a past `frozen`; or only tested, and touched. */
 static void append_progress_value(bson_t *condition, const char *key, const struct vf_mongodb_transaction *transaction,
                                   const struct vf_progress_change *change)
 {
     bool moved = !vf_progress_equal(&change->from, &change->to);
-    uint64_t stamp = transaction->commit->stamp;
     bson_t outer, list, literal;
 
     bson_append_document_begin(condition, key, -1, &outer);
     if (moved) {
         BSON_APPEND_DOCUMENT_BEGIN(&outer, "$literal", &literal);
         vf_mongodb_append_progress_id(&literal, "_id", &transaction->names, change->partition);
-        vf_mongodb_append_progress(&literal, &change->to, stamp);
+        vf_mongodb_append_progress(&literal, &change->to);
         vf_mongodb_append_stamp(&literal, "generation", transaction->commit->generation_stamp);
         bson_append_document_end(&outer, &literal);
     } else {
         BSON_APPEND_ARRAY_BEGIN(&outer, "$mergeObjects", &list);
         BSON_APPEND_UTF8(&list, "0", "$$ROOT");
         BSON_APPEND_DOCUMENT_BEGIN(&list, "1", &literal);
-        vf_mongodb_append_stamp(&literal, "stamp", stamp);
+        vf_mongodb_append_stamp(&literal, "touched", transaction->commit->stamp);
         bson_append_document_end(&list, &literal);
         bson_append_array_end(&outer, &list);
     }
@@ -180,7 +182,7 @@ static bool touch_all_progress(struct vf_mongodb_transaction *transaction)
     BSON_APPEND_ARRAY_BEGIN(&statement, "u", &pipeline);
     BSON_APPEND_DOCUMENT_BEGIN(&pipeline, "0", &stage);
     BSON_APPEND_DOCUMENT_BEGIN(&stage, "$set", &set);
-    BSON_APPEND_DOCUMENT_BEGIN(&set, "stamp", &value);
+    BSON_APPEND_DOCUMENT_BEGIN(&set, "touched", &value);
     BSON_APPEND_ARRAY_BEGIN(&value, "$cond", &list);
     BSON_APPEND_DOCUMENT_BEGIN(&list, "0", &condition);
     BSON_APPEND_ARRAY_BEGIN(&condition, "$and", &all);
@@ -189,7 +191,7 @@ static bool touch_all_progress(struct vf_mongodb_transaction *transaction)
     bson_append_array_end(&condition, &all);
     bson_append_document_end(&list, &condition);
     vf_mongodb_append_stamp(&list, "1", transaction->commit->stamp);
-    BSON_APPEND_UTF8(&list, "2", "$stamp");
+    BSON_APPEND_UTF8(&list, "2", "$touched");
     bson_append_array_end(&value, &list);
     bson_append_document_end(&set, &value);
     bson_append_document_end(&stage, &set);

@@ -1,7 +1,7 @@
 /*
  * Indexes: a projection's, and those that a generation needs for itself. Made before the first batch, as building one waits for
  * open transactions and keeps new ones waiting. Each costs every commit a little, so what only some views ask for, the husks
- * that are to be forgotten and the records that are draining, is made when it is asked for first.
+ * that are to be forgotten and the records that are draining or where events wait, is made when it is asked for first.
  */
 #include "connectors/mongodb/mongodb_internal.h"
 
@@ -102,6 +102,25 @@ enum vf_code vf_mongodb_make_draining_index(struct vf_store *store, const struct
     definition_done(&definition);
     if (code == VF_OK)
         snprintf(store->draining_index, sizeof(store->draining_index), "%s", names->aggregates);
+    return code;
+}
+
+enum vf_code vf_mongodb_make_state_index(struct vf_store *store, const struct vf_mongodb_names *names,
+                                         struct vf_error *error)
+{
+    struct definition definition;
+    enum vf_code code;
+
+    if (strcmp(store->state_index, names->aggregates) == 0)
+        return VF_OK;
+    definition_init(&definition, names->aggregates, "state");
+    BSON_APPEND_INT32(&definition.key, "state", 1);
+    BSON_APPEND_INT32(&definition.key, "_id", 1);
+    append_exists(&definition.filter, "state");
+    code = make_index(store, &definition, error);
+    definition_done(&definition);
+    if (code == VF_OK)
+        snprintf(store->state_index, sizeof(store->state_index), "%s", names->aggregates);
     return code;
 }
 

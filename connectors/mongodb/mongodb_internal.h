@@ -46,7 +46,8 @@ struct vf_store {
     mongoc_write_concern_t *concern;            /* majority, with journal, for everything that is written */
     enum vf_mongodb_verdict worst;              /* of all hellos while connecting */
     struct vf_commit_result result;             /* of the last commit_send */
-    char draining_index[VF_MONGODB_NAME_BYTES]; /* the collection where this index is known to be */
+    char draining_index[VF_MONGODB_NAME_BYTES]; /* the collections where these indexes are known to be */
+    char state_index[VF_MONGODB_NAME_BYTES];
     bool
         silent; /* no reply came, or no server was found: nothing is asked any more that somebody would have to wait for */
     mongoc_client_session_t *left_open; /* with `silent`: of a transaction that is still to be aborted; or NULL */
@@ -108,6 +109,9 @@ VF_MUSTCHECK enum vf_code vf_mongodb_names(const struct vf_store *store, struct 
 void vf_mongodb_append_progress_id(bson_t *bson, const char *key, const struct vf_mongodb_names *names,
                                    struct vf_partition partition);
 
+/* Appends `tp: "orders/3"`. */
+void vf_mongodb_append_partition(bson_t *bson, struct vf_partition partition);
+
 /* Appends `_id: {$gte: first, $lt: after}`: all progress documents of a generation. */
 void vf_mongodb_append_progress_range(bson_t *bson, const struct vf_mongodb_names *names);
 
@@ -120,8 +124,12 @@ void vf_mongodb_append_text(bson_t *bson, const char *key, struct vf_bytes text)
 
 void vf_mongodb_append_document(bson_t *into, const struct vf_document *document, uint64_t stamp);
 void vf_mongodb_append_aggregate(bson_t *into, const struct vf_aggregate *aggregate, uint64_t stamp);
-void vf_mongodb_append_progress(bson_t *into, const struct vf_progress *progress, uint64_t stamp);
+void vf_mongodb_append_progress(bson_t *into, const struct vf_progress *progress); /* nothing where there is none */
 void vf_mongodb_append_stamp(bson_t *into, const char *key, uint64_t stamp);
+
+/* "held", and back; VF_ASIDE_NONE for what is no state. */
+const char *vf_mongodb_state_name(enum vf_aside_state state);
+enum vf_aside_state vf_mongodb_state_named(struct vf_bytes name);
 
 /* These read what a server sent; strings are copied to the arena. VF_E_CONFIG, naming the _id, where it is not ours. */
 VF_MUSTCHECK enum vf_code vf_mongodb_read_document(const bson_t *bson, struct vf_arena *arena,
@@ -183,6 +191,19 @@ VF_MUSTCHECK enum vf_code vf_mongodb_draining(struct vf_store *store, struct vf_
                                               struct vf_arena *arena, struct vf_bytes **ret_aggregates,
                                               size_t *ret_count, struct vf_error *error);
 
+VF_MUSTCHECK enum vf_code vf_mongodb_aside_aggregates(struct vf_store *store, struct vf_view view,
+                                                      enum vf_aside_state state, struct vf_bytes after, size_t most,
+                                                      struct vf_arena *arena, struct vf_bytes **ret_aggregates,
+                                                      size_t *ret_count, struct vf_error *error);
+VF_MUSTCHECK enum vf_code vf_mongodb_aside_counts(struct vf_store *store, struct vf_view view,
+                                                  int64_t ret_counts[VF_ASIDE_STATES], struct vf_error *error);
+
+/* mongodb_drops.c: what operators have dropped. */
+
+VF_MUSTCHECK enum vf_code vf_mongodb_dropped(struct vf_store *store, struct vf_view view, size_t first, size_t most,
+                                             struct vf_arena *arena, struct vf_dropped **ret_dropped, size_t *ret_count,
+                                             struct vf_error *error);
+
 /* mongodb_generation.c */
 
 VF_MUSTCHECK enum vf_code vf_mongodb_prepare(struct vf_store *store, const char *view,
@@ -227,11 +248,14 @@ VF_MUSTCHECK enum vf_code vf_mongodb_remove_view(struct vf_store *store, const c
 /* mongodb_index.c */
 
 /* Each makes one, where it is not there: of what is set aside of a partition (how much, and whether it is the event at an
- * offset); of records that are to be gone on with; of husks by the time at which they went. */
+ * offset); of records that are to be gone on with; of records by why events are set aside there; of husks by the time at which
+ * they went. */
 VF_MUSTCHECK enum vf_code vf_mongodb_make_aside_index(struct vf_store *store, const struct vf_mongodb_names *names,
                                                       struct vf_error *error);
 VF_MUSTCHECK enum vf_code vf_mongodb_make_draining_index(struct vf_store *store, const struct vf_mongodb_names *names,
                                                          struct vf_error *error);
+VF_MUSTCHECK enum vf_code vf_mongodb_make_state_index(struct vf_store *store, const struct vf_mongodb_names *names,
+                                                      struct vf_error *error);
 VF_MUSTCHECK enum vf_code vf_mongodb_make_husks_index(struct vf_store *store, const struct vf_mongodb_names *names,
                                                       struct vf_error *error);
 

@@ -36,6 +36,16 @@ void vf_mongodb_append_progress_id(bson_t *bson, const char *key, const struct v
     vf_buffer_done(&id);
 }
 
+void vf_mongodb_append_partition(bson_t *bson, struct vf_partition partition)
+{
+    struct vf_buffer text;
+
+    vf_buffer_init(&text);
+    vf_buffer_printf(&text, "%s/%d", partition.topic, (int)partition.partition);
+    vf_mongodb_append_text(bson, "tp", vf_bytes(text.data, text.size));
+    vf_buffer_done(&text);
+}
+
 void vf_mongodb_append_progress_range(bson_t *bson, const struct vf_mongodb_names *names)
 {
     char bound[VF_MONGODB_NAME_BYTES + 1];

@@ -70,6 +70,14 @@ bool vf_mongodb_write_asides(struct vf_mongodb_transaction *transaction);
 /* What an event that is set aside takes in a command, about. */
 size_t vf_mongodb_aside_bytes(const struct vf_aside *aside);
 
+/* mongodb_drops.c */
+
+/* Puts down what has been dropped, behind what there is. */
+bool vf_mongodb_write_drops(struct vf_mongodb_transaction *transaction);
+
+/* What a decision takes in a command, about. */
+size_t vf_mongodb_drop_bytes(const struct vf_dropped *dropped);
+
 /* mongodb_guard.c: conditions in pipelines, and progress. */
 
 /* operator: [path, value] */

@@ -1,6 +1,6 @@
 /*
  * Events that are set aside, as they are read: an aggregate's list and a partition's, sorted sets by the place or offset with which
- * a member's text begins, and the records to go on with. They are written by commits (library_side.lua).
+ * a member's text begins, the records to go on with, and those of each state. They are written by commits (library_side.lua).
  */
 #include "connectors/redis/internal.h"
 
@@ -247,4 +247,63 @@ enum vf_code vf_redis_draining(struct vf_store *store, struct vf_view view, size
     vf_redis_copy_list(reply, arena, ret_aggregates, ret_count);
     freeReplyObject(reply);
     return VF_OK;
+}
+
+/* --- by state ---------------------------------------------------------------------------------------------------- */
+
+enum vf_code vf_redis_aside_aggregates(struct vf_store *store, struct vf_view view, enum vf_aside_state state,
+                                       struct vf_bytes after, size_t most, struct vf_arena *arena,
+                                       struct vf_bytes **ret_aggregates, size_t *ret_count, struct vf_error *error)
+{
+    struct vf_redis_request *request = &store->request;
+    vf_redis_begin(store);
+    vf_redis_keys_set(&store->keys, store->prefix, view.name, view.generation);
+    vf_redis_request_begin(request, 8);
+    vf_redis_request_add_text(request, "ZRANGE");
+    vf_redis_request_add(request, store->keys.states[state]);
+    if (after.size > 0)
+        vf_redis_request_add_joined(request, VF_LITERAL("("), after);
+    else
+        vf_redis_request_add_text(request, "-");
+    vf_redis_request_add_text(request, "+");
+    vf_redis_request_add_text(request, "BYLEX");
+    vf_redis_request_add_text(request, "LIMIT");
+    vf_redis_request_add_int(request, 0);
+    vf_redis_request_add_int(request, most < INT64_MAX ? (int64_t)most : INT64_MAX);
+    redisReply *reply = NULL;
+    enum vf_code code = vf_redis_ask(store, "ZRANGE of what is set aside", vf_redis_deadline(store), &reply, error);
+    if (code != VF_OK)
+        return code;
+    vf_redis_copy_list(reply, arena, ret_aggregates, ret_count);
+    freeReplyObject(reply);
+    return VF_OK;
+}
+
+enum vf_code vf_redis_aside_counts(struct vf_store *store, struct vf_view view, int64_t ret_counts[VF_ASIDE_STATES],
+                                   struct vf_error *error)
+{
+    int64_t deadline_ms = vf_redis_deadline(store), counts[VF_ASIDE_STATES] = {0};
+    vf_redis_begin(store);
+    vf_redis_keys_set(&store->keys, store->prefix, view.name, view.generation);
+    for (enum vf_aside_state state = VF_ASIDE_HELD; state < VF_ASIDE_STATES; state++) {
+        vf_redis_request_begin(&store->request, 2);
+        vf_redis_request_add_text(&store->request, "ZCARD");
+        vf_redis_request_add(&store->request, store->keys.states[state]);
+    }
+    enum vf_code code = vf_redis_send(store, deadline_ms, error), refused = VF_OK;
+    for (enum vf_aside_state state = VF_ASIDE_HELD; state < VF_ASIDE_STATES && code == VF_OK; state++) {
+        redisReply *reply = NULL;
+        code = vf_redis_receive(store, deadline_ms, &reply, error);
+        if (code != VF_OK)
+            break;
+        if (reply->type == REDIS_REPLY_ERROR && refused == VF_OK)
+            refused = vf_redis_fail_reply(store, "ZCARD of what is set aside", reply, error);
+        counts[state] = reply->integer;
+        freeReplyObject(reply);
+    }
+    if (code == VF_OK)
+        code = refused;
+    if (code == VF_OK)
+        memcpy(ret_counts, counts, sizeof(counts));
+    return code;
 }

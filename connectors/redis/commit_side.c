@@ -1,6 +1,6 @@
 /*
- * What a commit changes beside documents and records: sorted sets of indexes and of what is due, lists of events that are set
- * aside (library_side.lua). All changes are collected, sorted by key, and sent as one group a key. A plain batch has none, and
+ * What a commit changes beside documents and records: sorted sets of indexes, of what is due and of records by state, lists of
+ * events that are set aside, and what was dropped (library_side.lua). All changes are collected, sorted by key, and sent as one group a key. A plain batch has none, and
  * pays for a look at each of its changes.
  */
 #include "connectors/redis/internal.h"
@@ -14,7 +14,7 @@
 #define EXACT_MAX 9007199254740992
 
 /* As library_side.lua has them. */
-enum side_kind { SIDE_SET = 1, SIDE_LIST, SIDE_PARTITION, SIDE_BYTES, SIDE_DRAINING };
+enum side_kind { SIDE_SET = 1, SIDE_LIST, SIDE_PARTITION, SIDE_BYTES, SIDE_DROPS };
 #define SHAPE_BYTES 12
 
 struct vf_redis_side_change {
@@ -22,7 +22,7 @@ struct vf_redis_side_change {
     bool comes;
     struct vf_bytes key;
     double score;
-    int64_t position;           /* a place or an offset */
+    int64_t position;           /* a place or an offset; of what was dropped, its place among the commit's */
     struct vf_bytes head, tail; /* together a sorted set's member; of an event that leaves a partition, its list */
 };
 
@@ -154,22 +154,38 @@ static enum vf_code collect_aside(struct vf_store *store, const struct vf_aside 
     return VF_OK;
 }
 
-/* True where the set of draining records may change. */
-static bool collect_draining(struct vf_store *store, const struct vf_commit *commit)
+/* The lists of records to go on with, and of those in each state. */
+static void collect_aggregates(struct vf_store *store, const struct vf_commit *commit)
 {
-    bool may = false;
+    struct vf_redis_side *side = &store->commit_side;
+    const struct vf_redis_keys *keys = &store->keys;
     for (size_t i = 0; i < commit->aggregate_count; i++) {
         const struct vf_aggregate_change *change = &commit->aggregates[i];
+        const struct vf_aggregate *next = &change->next;
         if (change->intent != VF_WRITE)
             continue;
-        /* Whether it was draining is not known here: the function takes all of these out. */
-        may = may || change->base_exists;
-        if (!change->next.exists || !change->next.draining)
+        bool draining = next->exists && next->draining;
+        /* GUARD redis-draining-leave: a record that is drained no more is gone on with for ever */
+        if (draining != change->base_draining)
+            (void)add_change(side, SIDE_SET, keys->draining, draining, next->aggregate);
+        enum vf_aside_state state = next->exists ? next->state : VF_ASIDE_NONE;
+        if (state == change->base_state)
             continue;
-        (void)add_change(&store->commit_side, SIDE_DRAINING, store->keys.draining, true, change->next.aggregate);
-        may = true;
+        /* GUARD redis-state-leave: an aggregate is listed as what it was before */
+        if (change->base_state != VF_ASIDE_NONE)
+            (void)add_change(side, SIDE_SET, keys->states[change->base_state], false, next->aggregate);
+        if (state != VF_ASIDE_NONE)
+            (void)add_change(side, SIDE_SET, keys->states[state], true, next->aggregate);
     }
-    return may;
+}
+
+static void collect_dropped(struct vf_store *store, const struct vf_commit *commit)
+{
+    struct vf_redis_side *side = &store->commit_side;
+    for (size_t i = 0; i < commit->dropped_count; i++) {
+        struct vf_bytes text = vf_redis_dropped_text(&commit->dropped[i], side->arena);
+        add_change(side, SIDE_DROPS, store->keys.drops, true, text)->position = (int64_t)i;
+    }
 }
 
 /* --- grouping ---------------------------------------------------------------------------------------------------- */
@@ -229,7 +245,7 @@ static enum vf_code group_changes(struct vf_store *store, size_t *at, enum side_
     return VF_OK;
 }
 
-static enum vf_code group_all(struct vf_store *store, bool draining, struct vf_error *error)
+static enum vf_code group_all(struct vf_store *store, struct vf_error *error)
 {
     struct vf_redis_side *side = &store->commit_side;
     size_t at = 0, partitions = 0;
@@ -244,29 +260,26 @@ static enum vf_code group_all(struct vf_store *store, bool draining, struct vf_e
         size_t from = side->group_count - partitions;
         add_group(side, SIDE_BYTES, store->keys.aside_bytes, from)->come = partitions;
     }
-    if (draining)
-        add_group(side, SIDE_DRAINING, store->keys.draining, at)->come = side->count - at;
-    return VF_OK;
+    return group_changes(store, &at, SIDE_DROPS, error);
 }
 
 enum vf_code vf_redis_side_plan(struct vf_store *store, const struct vf_commit *commit, size_t *ret_keys,
                                 struct vf_error *error)
 {
     struct vf_redis_side *side = &store->commit_side;
-    const struct vf_redis_layout *layout = &store->commit_layout;
     enum vf_code code = VF_OK;
     vf_arena_reset(side->arena);
     side->count = 0;
     side->group_count = 0;
-    side->first_aggregate = 3 + layout->absent + layout->written_documents;
     collect_documents(store, commit);
     for (size_t i = 0; i < commit->aside_count && code == VF_OK; i++)
         code = collect_aside(store, &commit->asides[i], true, error);
     for (size_t i = 0; i < commit->taken_count && code == VF_OK; i++)
         code = collect_aside(store, &commit->taken[i], false, error);
-    bool draining = collect_draining(store, commit);
+    collect_aggregates(store, commit);
+    collect_dropped(store, commit);
     if (code == VF_OK)
-        code = group_all(store, draining, error);
+        code = group_all(store, error);
     if (code == VF_OK)
         *ret_keys = side->group_count;
     return code;
@@ -352,13 +365,10 @@ void vf_redis_side_add_arguments(struct vf_store *store)
             continue;
         }
         const struct vf_redis_side_change *changes = side->changes + group->from;
-        if (group->kind == SIDE_DRAINING) {
-            vf_redis_request_add_int(request, (int64_t)store->keys.aggregate.size);
-            vf_redis_request_add_int(request, (int64_t)side->first_aggregate);
-        }
         add_leaving(request, group, changes);
         for (size_t n = group->leave; n < group->leave + group->come; n++) {
-            vf_redis_add_score(request, changes[n].score);
+            if (group->kind != SIDE_DROPS)
+                vf_redis_add_score(request, changes[n].score);
             vf_redis_request_add_joined(request, changes[n].head, changes[n].tail);
         }
     }

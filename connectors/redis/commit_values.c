@@ -4,6 +4,8 @@
  */
 #include "connectors/redis/internal.h"
 
+#include <inttypes.h>
+
 /* As library_commit.lua has it. */
 #define SHAPE_BYTES 8
 
@@ -165,6 +167,61 @@ static void add_int_field(struct vf_redis_request *request, struct vf_bytes name
     vf_redis_request_add_int(request, number);
 }
 
+static void add_failure(struct vf_store *store, const struct vf_failure *failure)
+{
+    struct vf_buffer *out = &store->value;
+    vf_buffer_clear(out);
+    vf_buffer_printf(out, "{\"at\":%" PRId64 ",\"error\":", failure->failed_ms);
+    vf_json_print_string(out, failure->error);
+    if (failure->script.size > 0) {
+        vf_buffer_add_text(out, ",\"script\":");
+        vf_json_print_string(out, failure->script);
+    }
+    if (failure->traceback.size > 0) {
+        vf_buffer_add_text(out, ",\"traceback\":");
+        vf_json_print_string(out, failure->traceback);
+    }
+    vf_buffer_add_char(out, '}');
+    vf_redis_request_add(&store->commit_request, VF_LITERAL("parked"));
+    vf_redis_request_add(&store->commit_request, vf_bytes(out->data, out->size));
+}
+
+/* What is set aside of an aggregate. Nothing that most records do not have is written. */
+static void add_waiting(struct vf_store *store, const struct vf_aggregate *aggregate)
+{
+    struct vf_redis_request *request = &store->commit_request;
+    /* Also where nothing is set aside any more: places only grow. */
+    if (aggregate->waiters_to > 0) {
+        add_int_field(request, VF_LITERAL("waiters_from"), aggregate->waiters_from);
+        add_int_field(request, VF_LITERAL("waiters_to"), aggregate->waiters_to);
+    }
+    if (aggregate->aside_to > 0) {
+        add_int_field(request, VF_LITERAL("aside_from"), aggregate->aside_from);
+        add_int_field(request, VF_LITERAL("aside_to"), aggregate->aside_to);
+    }
+    if (aggregate->waits_for.size > 0) {
+        vf_redis_request_add(request, VF_LITERAL("waits_for"));
+        vf_redis_request_add(request, aggregate->waits_for);
+    }
+    if (aggregate->early_count > 0) {
+        add_int_field(request, VF_LITERAL("early_count"), aggregate->early_count);
+        add_int_field(request, VF_LITERAL("early_from"), aggregate->early_from);
+        add_int_field(request, VF_LITERAL("early_last"), aggregate->early_last);
+    }
+    if (aggregate->has_seen)
+        add_version(store, VF_LITERAL("seen"), aggregate->seen, aggregate->seen_more);
+    if (aggregate->parked)
+        add_failure(store, &aggregate->failure);
+    if (aggregate->since_ms != 0)
+        add_int_field(request, VF_LITERAL("since"), aggregate->since_ms);
+    if (aggregate->draining)
+        add_int_field(request, VF_LITERAL("draining"), 1);
+    if (aggregate->state != VF_ASIDE_NONE) {
+        vf_redis_request_add(request, VF_LITERAL("state"));
+        vf_redis_request_add_text(request, vf_redis_state_name(aggregate->state));
+    }
+}
+
 void vf_redis_values_add_aggregate(struct vf_store *store, size_t place, const struct vf_aggregate *aggregate)
 {
     struct vf_redis_request *request = &store->commit_request;
@@ -179,18 +236,6 @@ void vf_redis_values_add_aggregate(struct vf_store *store, size_t place, const s
     }
     if (aggregate->has_version)
         add_version(store, VF_LITERAL("version"), aggregate->version, aggregate->version_more);
-    /* Also where nothing is set aside any more: places only grow. */
-    if (aggregate->aside_to > 0) {
-        add_int_field(request, VF_LITERAL("aside_from"), aggregate->aside_from);
-        add_int_field(request, VF_LITERAL("aside_to"), aggregate->aside_to);
-    }
-    if (aggregate->waits_for.size > 0) {
-        vf_redis_request_add(request, VF_LITERAL("waits_for"));
-        vf_redis_request_add(request, aggregate->waits_for);
-    }
-    if (aggregate->has_seen)
-        add_version(store, VF_LITERAL("seen"), aggregate->seen, aggregate->seen_more);
-    if (aggregate->draining)
-        add_int_field(request, VF_LITERAL("draining"), 1);
+    add_waiting(store, aggregate);
     put_shape(store, place, before);
 }

@@ -107,7 +107,7 @@ void vf_redis_entry_add_adopted(struct vf_store *store, const struct vf_generati
 
 /* --- reading ----------------------------------------------------------------------------------------------------- */
 
-static bool member_int(struct vf_json entry, const char *name, int64_t *ret_number)
+bool vf_redis_member_int(struct vf_json entry, const char *name, int64_t *ret_number)
 {
     struct vf_json value;
     if (!vf_json_member(entry, vf_bytes_from(name), &value) || vf_json_type(value) != VF_JSON_INT)
@@ -116,12 +116,12 @@ static bool member_int(struct vf_json entry, const char *name, int64_t *ret_numb
     return true;
 }
 
-static bool member_text(struct vf_json entry, const char *name, struct vf_arena *arena, const char **ret_text)
+bool vf_redis_member_text(struct vf_json entry, const char *name, struct vf_arena *arena, struct vf_bytes *ret_text)
 {
     struct vf_json value;
     if (!vf_json_member(entry, vf_bytes_from(name), &value) || vf_json_type(value) != VF_JSON_STRING)
         return false;
-    *ret_text = vf_arena_copy(arena, vf_json_string(value)).data;
+    *ret_text = vf_arena_copy(arena, vf_json_string(value));
     return true;
 }
 
@@ -168,9 +168,10 @@ static bool read_adoptions(struct vf_json entry, struct vf_arena *arena, struct 
     count = 0;
     for (struct vf_json_iterator i = vf_json_iterate(list); vf_json_next(&i, NULL, &value);) {
         struct vf_adoption *one = &adoptions[count++];
-        if (!member_int(value, "adopted_ms", &one->adopted_ms) || !member_hash(value, "from", one->from_hash) ||
-            !member_hash(value, "to", one->to_hash) || !vf_json_member(value, VF_LITERAL("positions"), &positions) ||
-            vf_json_type(positions) != VF_JSON_OBJECT || !read_positions(positions, arena, one))
+        if (!vf_redis_member_int(value, "adopted_ms", &one->adopted_ms) ||
+            !member_hash(value, "from", one->from_hash) || !member_hash(value, "to", one->to_hash) ||
+            !vf_json_member(value, VF_LITERAL("positions"), &positions) || vf_json_type(positions) != VF_JSON_OBJECT ||
+            !read_positions(positions, arena, one))
             return false;
     }
     generation->adoptions = adoptions;
@@ -194,23 +195,27 @@ enum vf_code vf_redis_entry_read(struct vf_store *store, struct vf_bytes text, s
     struct vf_json entry, flag;
     struct vf_error detail;
     int64_t format = 0;
-    const char *stamp = NULL;
-    bool fine = vf_json_parse(store->parser, text, &entry, &detail) == VF_OK && member_int(entry, "format", &format);
+    struct vf_bytes script = {NULL, 0}, state = {NULL, 0}, stamp = {NULL, 0};
+    bool fine =
+        vf_json_parse(store->parser, text, &entry, &detail) == VF_OK && vf_redis_member_int(entry, "format", &format);
     if (fine && format > VF_FORMAT) {
         char digits[24];
         int size = snprintf(digits, sizeof(digits), "%" PRId64, format);
         return vf_redis_entry_fail_newer(store, vf_bytes(digits, (size_t)size), error);
     }
-    fine = fine && member_int(entry, "created_ms", &generation->created_ms) &&
-           member_int(entry, "projection_version", &generation->projection_version) &&
-           member_text(entry, "script", arena, &generation->script) &&
-           member_text(entry, "state", arena, &generation->state) &&
-           member_hash(entry, "script_hash", generation->script_hash) && member_text(entry, "stamp", arena, &stamp) &&
-           vf_stamp_parse(vf_bytes_from(stamp), &generation->stamp) && read_adoptions(entry, arena, generation);
+    fine = fine && vf_redis_member_int(entry, "created_ms", &generation->created_ms) &&
+           vf_redis_member_int(entry, "projection_version", &generation->projection_version) &&
+           vf_redis_member_text(entry, "script", arena, &script) &&
+           vf_redis_member_text(entry, "state", arena, &state) &&
+           member_hash(entry, "script_hash", generation->script_hash) &&
+           vf_redis_member_text(entry, "stamp", arena, &stamp) && vf_stamp_parse(stamp, &generation->stamp) &&
+           read_adoptions(entry, arena, generation);
     if (!fine)
         return vf_fail(error, VF_E_CONFIG, "%s: %.*s: the entry of generation %d cannot be read: %.*s", store->label,
                        (int)store->keys.registry.size, store->keys.registry.data, (int)generation->number,
                        text.size < 200 ? (int)text.size : 200, text.data);
+    generation->script = script.data;
+    generation->state = state.data;
     generation->format = (int32_t)format;
     generation->follows_drop = vf_json_member(entry, VF_LITERAL("follows_drop"), &flag) &&
                                vf_json_type(flag) == VF_JSON_BOOL && vf_json_bool(flag);

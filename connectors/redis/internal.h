@@ -48,7 +48,6 @@ struct vf_redis_side {
     size_t count, size;
     struct vf_redis_side_group *groups;
     size_t group_count, groups_size;
-    size_t first_aggregate; /* the place of the first written record's key */
     struct vf_arena *arena; /* keys and texts of one commit */
 };
 
@@ -62,6 +61,7 @@ struct vf_store {
     char function_freeze[VF_REDIS_FUNCTION_BYTES], function_adopt[VF_REDIS_FUNCTION_BYTES];
     char function_drop_begin[VF_REDIS_FUNCTION_BYTES], function_drop_more[VF_REDIS_FUNCTION_BYTES];
     char function_note[VF_REDIS_FUNCTION_BYTES], function_find[VF_REDIS_FUNCTION_BYTES];
+    char function_rights[VF_REDIS_FUNCTION_BYTES];
 
     struct vf_redis_request request; /* of every call but the commit */
     struct vf_redis_keys keys;
@@ -188,6 +188,9 @@ void vf_redis_entry_add_adopted(struct vf_store *store, const struct vf_generati
 /* Fills all but the number and the files. */
 VF_MUSTCHECK enum vf_code vf_redis_entry_read(struct vf_store *store, struct vf_bytes text, struct vf_arena *arena,
                                               struct vf_generation *generation, struct vf_error *error);
+/* Members of a JSON object of ours; false where there is none of this type. A text is put into the arena, with a NUL. */
+bool vf_redis_member_int(struct vf_json entry, const char *name, int64_t *ret_number);
+bool vf_redis_member_text(struct vf_json entry, const char *name, struct vf_arena *arena, struct vf_bytes *ret_text);
 enum vf_code vf_redis_entry_fail_newer(struct vf_store *store, struct vf_bytes format, struct vf_error *error);
 
 /* changing.c */
@@ -217,6 +220,19 @@ VF_MUSTCHECK enum vf_code vf_redis_aside_at(struct vf_store *store, struct vf_vi
 VF_MUSTCHECK enum vf_code vf_redis_draining(struct vf_store *store, struct vf_view view, size_t most,
                                             struct vf_arena *arena, struct vf_bytes **ret_aggregates, size_t *ret_count,
                                             struct vf_error *error);
+
+VF_MUSTCHECK enum vf_code vf_redis_aside_aggregates(struct vf_store *store, struct vf_view view,
+                                                    enum vf_aside_state state, struct vf_bytes after, size_t most,
+                                                    struct vf_arena *arena, struct vf_bytes **ret_aggregates,
+                                                    size_t *ret_count, struct vf_error *error);
+VF_MUSTCHECK enum vf_code vf_redis_aside_counts(struct vf_store *store, struct vf_view view,
+                                                int64_t ret_counts[VF_ASIDE_STATES], struct vf_error *error);
+
+/* dropped.c: a decision's text in the arena, as it lies in the list; and all of them. */
+struct vf_bytes vf_redis_dropped_text(const struct vf_dropped *dropped, struct vf_arena *arena);
+VF_MUSTCHECK enum vf_code vf_redis_dropped(struct vf_store *store, struct vf_view view, size_t first, size_t most,
+                                           struct vf_arena *arena, struct vf_dropped **ret_dropped, size_t *ret_count,
+                                           struct vf_error *error);
 
 /* find.c */
 VF_MUSTCHECK enum vf_code vf_redis_find(struct vf_store *store, struct vf_view view, const struct vf_find *find,

@@ -1,6 +1,6 @@
 #include "connectors/redis/keys.h"
 
-#define KEYS 17 /* of a generation, those with an id behind them once */
+#define KEYS 21 /* of a generation, those with an id behind them once */
 
 void vf_redis_keys_init(struct vf_redis_keys *keys)
 {
@@ -48,6 +48,16 @@ void vf_redis_keys_set(struct vf_redis_keys *keys, const char *prefix, const cha
     keys->aside_partition = key(keys, prefix, view, "@", generation, ":aside@");
     keys->aside_bytes = key(keys, prefix, view, "@", generation, ":aside_bytes");
     keys->draining = key(keys, prefix, view, "@", generation, ":draining");
+    keys->drops = key(keys, prefix, view, "@", generation, ":drops");
+    keys->states[VF_ASIDE_HELD] = key(keys, prefix, view, "@", generation, ":held");
+    keys->states[VF_ASIDE_GAP] = key(keys, prefix, view, "@", generation, ":gap");
+    keys->states[VF_ASIDE_PARKED] = key(keys, prefix, view, "@", generation, ":parked");
+}
+
+const char *vf_redis_state_name(enum vf_aside_state state)
+{
+    static const char *const names[] = {[VF_ASIDE_HELD] = "held", [VF_ASIDE_GAP] = "gap", [VF_ASIDE_PARKED] = "parked"};
+    return names[state];
 }
 
 struct vf_bytes vf_redis_keys_index(const struct vf_redis_keys *keys, int32_t generation, const struct vf_index *index,

@@ -1,7 +1,7 @@
 -- PREPARE: a generation's registry entry, its script and the readers' pointer, each where there is none.
 --
 -- KEYS  1 pointer  2 registry  3 script  4 progress  5 stopped  6 a document  7 a husk  8 an aggregate record  9 a sorted set
---       (the last four only stand for all of their kind: the user's rights on them are looked at)
+--       10 what was dropped (the last five only stand for all of their kind: the user's rights on them are looked at)
 -- ARGV  1 number  2 entry (JSON)  3 script hash  4 our format  5 the entry's stamp  6 the entry where one was dropped, or
 --       "": what was dropped stays so  then file, text, file, text, ...
 --
@@ -12,7 +12,7 @@ local NEEDED = { -- command, which key, further arguments; PUBLISH is not needed
   { 'HDEL', 5, 'f' }, { 'EXISTS', 6 }, { 'HGET', 6, 'f' }, { 'HLEN', 6 }, { 'HGETALL', 6 }, { 'HSET', 6, 'f', 'v' },
   { 'UNLINK', 6 }, { 'HSET', 7, 'f', 'v' }, { 'HSET', 8, 'f', 'v' }, { 'ZADD', 9, '0', 'm' }, { 'ZREM', 9, 'm' },
   { 'ZREMRANGEBYLEX', 9, '-', '-' }, { 'ZCARD', 9 }, { 'ZCOUNT', 9, '0', '0' }, { 'ZLEXCOUNT', 9, '-', '+' }, { 'ZRANGE', 9, '0', '0' },
-  { 'ZRANDMEMBER', 9 },
+  { 'ZRANDMEMBER', 9 }, { 'LLEN', 10 }, { 'LRANGE', 10, '0', '0' }, { 'RPUSH', 10, 'v' },
 }
 
 local function check_view(keys, args)
@@ -191,6 +191,13 @@ local function note(keys, args)
   return { 'ok' }
 end
 
+-- RIGHTS: KEYS 1 any key; whether the user may do to it what cannot be asked in another way
+local function rights(keys)
+  if denied('RPUSH', keys[1], 'v') then return { 'denied', 'RPUSH', keys[1] } end
+  return { 'ok' }
+end
+
+redis.register_function{ function_name = 'viewfold_rights_1_@HASH@', callback = rights, flags = { 'no-writes' } }
 redis.register_function('viewfold_adopt_1_@HASH@', adopt)
 redis.register_function('viewfold_drop_begin_1_@HASH@', drop_begin)
 redis.register_function('viewfold_drop_more_1_@HASH@', drop_more)

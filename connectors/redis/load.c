@@ -22,7 +22,9 @@ enum { DOCUMENT = 1, HUSK = 2, AGGREGATE = 4 };
 struct hash {
     struct vf_bytes id, stamp, revision, versions, types, expires;
     struct vf_bytes husk, deleted_by, since;
-    struct vf_bytes link, none, link_via, version, aside_from, aside_to, waits_for, seen, draining;
+    struct vf_bytes link, none, link_via, version;
+    struct vf_bytes waiters_from, waiters_to, aside_from, aside_to, waits_for, early_count, early_from, early_last, seen;
+    struct vf_bytes parked, draining, state; /* and `since` */
     size_t field_count;
     struct vf_bytes unknown; /* a field of the engine's that this build does not know */
     bool no_strings;         /* some field's name or text is no string: that is no Redis, or what stands in front of it */
@@ -41,15 +43,22 @@ static const struct own_field {
     {"_expires", offsetof(struct hash, expires), DOCUMENT | HUSK},
     {"husk", offsetof(struct hash, husk), HUSK},
     {"deleted_by", offsetof(struct hash, deleted_by), HUSK},
-    {"since", offsetof(struct hash, since), HUSK},
+    {"since", offsetof(struct hash, since), HUSK | AGGREGATE},
     {"link", offsetof(struct hash, link), AGGREGATE},
     {"none", offsetof(struct hash, none), AGGREGATE},
     {"version", offsetof(struct hash, version), AGGREGATE},
     {"link_via", offsetof(struct hash, link_via), AGGREGATE},
+    {"waiters_from", offsetof(struct hash, waiters_from), AGGREGATE},
+    {"waiters_to", offsetof(struct hash, waiters_to), AGGREGATE},
     {"aside_from", offsetof(struct hash, aside_from), AGGREGATE},
     {"aside_to", offsetof(struct hash, aside_to), AGGREGATE},
     {"waits_for", offsetof(struct hash, waits_for), AGGREGATE},
+    {"early_count", offsetof(struct hash, early_count), AGGREGATE},
+    {"early_from", offsetof(struct hash, early_from), AGGREGATE},
+    {"early_last", offsetof(struct hash, early_last), AGGREGATE},
     {"seen", offsetof(struct hash, seen), AGGREGATE},
+    {"parked", offsetof(struct hash, parked), AGGREGATE},
+    {"state", offsetof(struct hash, state), AGGREGATE},
     {"draining", offsetof(struct hash, draining), AGGREGATE},
 };
 
@@ -233,16 +242,54 @@ static bool read_version(struct vf_store *store, struct vf_bytes text, struct vf
            vf_version_read(json, arena, ret_version, ret_more);
 }
 
+/* The places of a list, [from, to). */
+static bool read_places(struct vf_bytes from, struct vf_bytes to, int64_t *ret_from, int64_t *ret_to)
+{
+    if (!from.data && !to.data)
+        return true;
+    return vf_redis_parse_int(from, ret_from) && vf_redis_parse_int(to, ret_to) && *ret_from >= 0 &&
+           *ret_from <= *ret_to;
+}
+
+static bool read_failure(struct vf_store *store, struct vf_bytes text, struct vf_arena *arena,
+                         struct vf_failure *failure)
+{
+    struct vf_json json;
+    struct vf_error ignored;
+    *failure = (struct vf_failure){0};
+    if (vf_json_parse(store->parser, text, &json, &ignored) != VF_OK ||
+        !vf_redis_member_int(json, "at", &failure->failed_ms) ||
+        !vf_redis_member_text(json, "error", arena, &failure->error))
+        return false;
+    (void)vf_redis_member_text(json, "script", arena, &failure->script);
+    (void)vf_redis_member_text(json, "traceback", arena, &failure->traceback);
+    return true;
+}
+
+static bool read_state(struct vf_bytes text, enum vf_aside_state *ret_state)
+{
+    for (enum vf_aside_state state = VF_ASIDE_HELD; state < VF_ASIDE_STATES; state++) {
+        if (vf_bytes_is(text, vf_redis_state_name(state))) {
+            *ret_state = state;
+            return true;
+        }
+    }
+    return !text.data;
+}
+
 /* What of an aggregate is set aside. What is wrong, or NULL. */
 static const char *read_waiting(struct vf_store *store, const struct hash *hash, struct vf_arena *arena,
                                 struct vf_aggregate *aggregate)
 {
-    if ((hash->aside_from.data || hash->aside_to.data) &&
-        (!vf_redis_parse_int(hash->aside_from, &aggregate->aside_from) ||
-         !vf_redis_parse_int(hash->aside_to, &aggregate->aside_to)))
-        return "aside_from or aside_to is no integer";
-    if (aggregate->aside_from < 0 || aggregate->aside_from > aggregate->aside_to)
-        return "aside_from is behind aside_to";
+    if (!read_places(hash->aside_from, hash->aside_to, &aggregate->aside_from, &aggregate->aside_to))
+        return "aside_from and aside_to are no places of a list";
+    if (!read_places(hash->waiters_from, hash->waiters_to, &aggregate->waiters_from, &aggregate->waiters_to))
+        return "waiters_from and waiters_to are no places of a list";
+    if ((hash->early_count.data || hash->early_from.data || hash->early_last.data) &&
+        (!vf_redis_parse_int(hash->early_count, &aggregate->early_count) ||
+         !vf_redis_parse_int(hash->early_from, &aggregate->early_from) ||
+         !vf_redis_parse_int(hash->early_last, &aggregate->early_last) || aggregate->early_count < 1))
+        return "early_count, early_from or early_last is no such number";
     if (hash->waits_for.size > 0)
         aggregate->waits_for = vf_arena_copy(arena, hash->waits_for);
     aggregate->has_seen = hash->seen.data != NULL;
@@ -251,6 +298,13 @@ static const char *read_waiting(struct vf_store *store, const struct hash *hash,
     aggregate->draining = hash->draining.data != NULL;
     if (aggregate->draining && !vf_bytes_is(hash->draining, "1"))
         return "draining is not 1";
+    aggregate->parked = hash->parked.data != NULL;
+    if (aggregate->parked && !read_failure(store, hash->parked, arena, &aggregate->failure))
+        return "parked is no failure that viewfold writes";
+    if (hash->since.data && !vf_redis_parse_int(hash->since, &aggregate->since_ms))
+        return "since is no integer";
+    if (!read_state(hash->state, &aggregate->state))
+        return "state is none that this build knows";
     return NULL;
 }
 

@@ -203,6 +203,7 @@ static struct vf_store *store_new(const struct vf_store_config *config, const st
     name_function(store->function_drop_more, "drop_more");
     name_function(store->function_note, "note");
     name_function(store->function_find, "find");
+    name_function(store->function_rights, "rights");
     vf_redis_request_init(&store->request);
     vf_redis_request_init(&store->commit_request);
     vf_redis_keys_init(&store->keys);
@@ -363,6 +364,9 @@ const struct vf_store_type vf_redis_store_type = {
     .aside_total = vf_redis_aside_total,
     .aside_at = vf_redis_aside_at,
     .draining = vf_redis_draining,
+    .aside_aggregates = vf_redis_aside_aggregates,
+    .aside_counts = vf_redis_aside_counts,
+    .dropped = vf_redis_dropped,
     .due = vf_redis_due,
     .find = vf_redis_find,
     .check_rights = vf_redis_check_rights,

@@ -181,10 +181,10 @@ static void add_prepare(struct vf_store *store, const struct vf_generation *prop
     const struct vf_bytes sample = VF_LITERAL("x");
     struct vf_generation after_drop = *proposed;
     after_drop.follows_drop = true;
-    vf_redis_request_begin(request, 3 + 9 + 6 + 2 * proposed->file_count);
+    vf_redis_request_begin(request, 3 + 10 + 6 + 2 * proposed->file_count);
     vf_redis_request_add_text(request, "FCALL");
     vf_redis_request_add_text(request, store->function_prepare);
-    vf_redis_request_add_int(request, 9);
+    vf_redis_request_add_int(request, 10);
     vf_redis_request_add(request, keys->pointer);
     vf_redis_request_add(request, keys->registry);
     vf_redis_request_add(request, keys->script);
@@ -194,6 +194,7 @@ static void add_prepare(struct vf_store *store, const struct vf_generation *prop
     vf_redis_request_add_joined(request, keys->husk, sample);
     vf_redis_request_add_joined(request, keys->aggregate, sample);
     vf_redis_request_add(request, keys->expires);
+    vf_redis_request_add(request, keys->drops);
     vf_redis_request_add_int(request, proposed->number);
     vf_redis_entry_add(store, proposed);
     vf_redis_request_add_text(request, proposed->script_hash);

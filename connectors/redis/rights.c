@@ -26,6 +26,8 @@ static const struct question {
     {"ZLEXCOUNT", true, {"-", "+", NULL}},
     {"ZRANGE", true, {"0", "0", NULL}},
     {"ZRANDMEMBER", true, {NULL}},
+    {"LLEN", true, {NULL}},
+    {"LRANGE", true, {"0", "0", NULL}},
     {"TIME", false, {NULL}},
     {"FCALL", false, {"viewfold_no_such_function", "0", NULL}},
     {"FCALL_RO", false, {"viewfold_no_such_function", "0", NULL}},
@@ -45,6 +47,26 @@ static void ask(struct vf_store *store, const struct question *question)
         vf_redis_request_add_text(&store->request, question->rest[i]);
 }
 
+/* There is no RPUSH that does nothing, so one of our functions asks. */
+static enum vf_code check_push(struct vf_store *store, int64_t deadline_ms, struct vf_error *error)
+{
+    redisReply *reply = NULL;
+    vf_redis_request_clear(&store->request);
+    vf_redis_request_begin(&store->request, 4);
+    vf_redis_request_add_text(&store->request, "FCALL_RO");
+    vf_redis_request_add_text(&store->request, store->function_rights);
+    vf_redis_request_add_int(&store->request, 1);
+    vf_redis_request_add_joined(&store->request, vf_bytes_from(store->prefix), VF_LITERAL("viewfold@rights"));
+    enum vf_code code = vf_redis_ask_function(store, "FCALL_RO", deadline_ms, &reply, error);
+    if (code != VF_OK)
+        return code;
+    if (reply->elements == 3)
+        code = vf_redis_fail_answer(store, vf_redis_bytes(reply->element[0]), vf_redis_bytes(reply->element[1]),
+                                    vf_redis_bytes(reply->element[2]), error);
+    freeReplyObject(reply);
+    return code;
+}
+
 enum vf_code vf_redis_check_rights(struct vf_store *store, struct vf_error *error)
 {
     int64_t deadline_ms = vf_redis_deadline(store);
@@ -62,5 +84,7 @@ enum vf_code vf_redis_check_rights(struct vf_store *store, struct vf_error *erro
         if (reply)
             freeReplyObject(reply);
     }
-    return code != VF_OK ? code : refused;
+    if (code == VF_OK)
+        code = refused;
+    return code == VF_OK ? check_push(store, deadline_ms, error) : code;
 }

@@ -203,7 +203,7 @@ void vf_redis_rights_print(struct vf_buffer *out, const char *prefix)
         out,
         "~%s* &%s* +fcall +fcall_ro +function|load +function|list +info +select +time +get +set +exists +unlink +scan "
         "+hget +hmget +hset +hdel +hlen +hgetall +zadd +zrem +zremrangebylex +zcard +zcount +zlexcount +zrange "
-        "+zrandmember +publish",
+        "+zrandmember +llen +lrange +rpush +publish",
         prefix, prefix);
 }
 

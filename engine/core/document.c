@@ -123,6 +123,29 @@ enum vf_code vf_versions_parse(struct vf_bytes json, struct vf_json_parser *pars
     return VF_OK;
 }
 
+/* ---- lists ---- */
+
+static const char *const list_prefixes[] = {
+    [VF_LIST_OWN] = "", [VF_LIST_WAITERS] = "/waiters/", [VF_LIST_EARLY] = "/early/"};
+
+struct vf_bytes vf_list_key(struct vf_arena *arena, enum vf_list list, struct vf_bytes aggregate)
+{
+    return vf_arena_printf(arena, "%s%.*s", list_prefixes[list], (int)aggregate.size, aggregate.data);
+}
+
+struct vf_bytes vf_list_aggregate(struct vf_bytes key, enum vf_list *ret_list)
+{
+    for (enum vf_list list = VF_LIST_EARLY; list > VF_LIST_OWN; list--) {
+        size_t size = strlen(list_prefixes[list]);
+        if (key.size > size && memcmp(key.data, list_prefixes[list], size) == 0) {
+            *ret_list = list;
+            return vf_bytes(key.data + size, key.size - size);
+        }
+    }
+    *ret_list = VF_LIST_OWN;
+    return key;
+}
+
 /* ---- progress ---- */
 
 bool vf_progress_equal(const struct vf_progress *a, const struct vf_progress *b)
@@ -132,6 +155,9 @@ bool vf_progress_equal(const struct vf_progress *a, const struct vf_progress *b)
     if (!a->exists)
         return true;
     if (a->next != b->next || a->of != b->of || a->aside != b->aside || a->has_last != b->has_last)
+        return false;
+    /* GUARD progress-stamp: what was read before a rewind, or during one, would be written where others are up to here again */
+    if (a->stamp != b->stamp)
         return false;
     return !a->has_last || (a->last_offset == b->last_offset && a->last_timestamp_ms == b->last_timestamp_ms &&
                             a->last_hash == b->last_hash);
@@ -159,7 +185,11 @@ void vf_progress_print(struct vf_buffer *out, const struct vf_progress *progress
     }
     vf_buffer_add_text(out, ",\"aside\":");
     vf_buffer_add_int(out, progress->aside);
-    vf_buffer_add_char(out, '}');
+    char stamp[VF_STAMP_TEXT_BYTES];
+    vf_stamp_print(stamp, progress->stamp);
+    vf_buffer_add_text(out, ",\"stamp\":\"");
+    vf_buffer_add_text(out, stamp);
+    vf_buffer_add_text(out, "\"}");
 }
 
 static bool read_int(struct vf_json object, const char *pointer, int64_t low, int64_t high, int64_t *ret_number)
@@ -182,7 +212,10 @@ static bool read_progress(struct vf_json root, struct vf_progress *progress)
         return false;
     progress->of = (int32_t)of;
 
-    struct vf_json last, hash;
+    struct vf_json last, hash, stamp;
+    if (!vf_json_at(root, "/stamp", &stamp) || vf_json_type(stamp) != VF_JSON_STRING ||
+        !vf_stamp_parse(vf_json_string(stamp), &progress->stamp))
+        return false;
     progress->has_last = vf_json_at(root, "/last", &last);
     if (!progress->has_last)
         return true;

@@ -48,6 +48,24 @@ struct vf_document {
     struct vf_bytes deleted_by; /* of a deleted husk: the aggregate whose event said so */
 };
 
+/* Why events of an aggregate are set aside: of several reasons the last one here. */
+enum vf_aside_state {
+    VF_ASIDE_NONE,
+    VF_ASIDE_HELD,   /* for a link, or while they are being taken in */
+    VF_ASIDE_GAP,    /* for numbers that are missing */
+    VF_ASIDE_PARKED, /* as one of them failed */
+    VF_ASIDE_STATES
+};
+
+/* How an event failed. */
+struct vf_failure {
+    struct vf_bytes error;     /* at most VF_FAILURE_BYTES_MAX, and so for the traceback */
+    struct vf_bytes traceback; /* Lua's; size 0: there is none */
+    struct vf_bytes script;    /* the hash of the script that it failed with */
+    int64_t failed_ms;         /* Unix milliseconds */
+};
+#define VF_FAILURE_BYTES_MAX ((size_t)8 << 10)
+
 struct vf_aggregate {
     struct vf_bytes aggregate; /* order/42 */
     bool exists;
@@ -60,25 +78,60 @@ struct vf_aggregate {
     const struct vf_version_more *version_more; /* NULL: the integer is all */
     struct vf_bytes link_via; /* with a link that was followed through another aggregate: which. Else size 0 */
 
-    /* What is set aside, held for a link that is not known. Two different things: */
-    int64_t
-        aside_from;   /* events that wait here for *this* aggregate's link, its own and others': their places in its */
-    int64_t aside_to; /* list, [from, to). Places only grow, while the record is there */
-    struct vf_bytes waits_for; /* its own linking event waits in another aggregate's list: whose. Else size 0 */
-    bool has_seen;             /* while any event of its own is set aside, here or there: */
+    /* What is set aside. Places only grow, while the record is there. */
+    int64_t waiters_from, waiters_to; /* linking events of others that wait for this aggregate's link: [from, to) */
+    int64_t aside_from, aside_to;     /* its own events, in the order in which they are to be taken in: [from, to) */
+    struct vf_bytes waits_for;        /* its own linking event is in the list of this other aggregate. Else size 0 */
+    int64_t early_count;              /* its own events that came before numbers that are missing; of a sequence only */
+    int64_t early_from, early_last;   /* with early_count: the lowest and the highest of their numbers: their places */
+    bool has_seen;                    /* with any event of its own set aside, in its list or as waits_for says: */
     int64_t seen; /* the last version of them, which decides duplicate and gap instead of the last one taken in */
     const struct vf_version_more *seen_more;
-    bool draining; /* nothing has to be waited for any more: what is in its list is to be taken in */
+    bool parked;               /* the first event in its own list failed: those behind it wait until somebody decides */
+    struct vf_failure failure; /* with `parked` */
+    int64_t
+        since_ms; /* Unix milliseconds by a worker's clock, since when something has been set aside: for reports only */
+
+    /* Both follow from what is above, for the store's lists of them. */
+    bool draining; /* something in its lists need not wait any more: it is to be taken in */
+    enum vf_aside_state state;
 };
 
-/* An event that is set aside: one place in one aggregate's list. */
+/* An event that is set aside: one place in one of an aggregate's lists. */
 struct vf_aside {
-    struct vf_bytes list;      /* the aggregate whose link it waits for: account/9 */
+    struct vf_bytes list;      /* vf_list_key */
     int64_t place;             /* in the list */
-    struct vf_bytes aggregate; /* whose event it is: account/9, or card/1 */
+    struct vf_bytes aggregate; /* whose event it is; of an unreadable record that of its list */
     struct vf_partition partition;
     int64_t offset;
     struct vf_bytes record; /* vf_record_encode. Not needed to take it away */
+};
+
+/* The lists of an aggregate. */
+enum vf_list {
+    VF_LIST_OWN,     /* order/42: its own events. Places are [aside_from, aside_to) */
+    VF_LIST_WAITERS, /* /waiters/order/42: others' linking events. Places are [waiters_from, waiters_to) */
+    VF_LIST_EARLY,   /* /early/order/42: its own events behind a hole, each at its number. early_count of them */
+};
+
+/* A list's key: no aggregate's name begins with a slash, as no kind is empty. */
+struct vf_arena;
+struct vf_bytes vf_list_key(struct vf_arena *arena, enum vf_list list, struct vf_bytes aggregate);
+/* The aggregate whose record tells the list's places (it borrows from the key), and which of its lists it is. */
+struct vf_bytes vf_list_aggregate(struct vf_bytes key, enum vf_list *ret_list);
+
+/* Records whose aggregate cannot be read are parked one by one, under what stands in for one: /unreadable/orders/3@1042. */
+#define VF_UNREADABLE_PREFIX "/unreadable/"
+
+/* An operator's decision that is not in the log: this event is not to be taken in; or, with a topic of NULL, numbers of an
+ * aggregate are not waited for any more. */
+struct vf_dropped {
+    struct vf_bytes aggregate;
+    struct vf_partition partition; /* topic NUL-terminated, or NULL */
+    int64_t offset;
+    int64_t missing_from, missing_to; /* with topic NULL: [from, to) */
+    int64_t dropped_ms;               /* Unix milliseconds */
+    struct vf_bytes error;            /* what the event had failed with; size 0: it had not */
 };
 
 /* How much is set aside. */
@@ -97,6 +150,8 @@ struct vf_progress {
     int64_t last_timestamp_ms;
     uint64_t last_hash; /* vf_record_hash */
     int64_t aside; /* how many events of this partition have ever been set aside: with none, none need be looked for */
+    uint64_t
+        stamp; /* of the commit that wrote it: a store that was rewound and brought up to here again has another one */
 };
 
 bool vf_progress_equal(const struct vf_progress *a, const struct vf_progress *b);

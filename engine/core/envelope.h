@@ -92,7 +92,10 @@ struct vf_envelope {
     int64_t first; /* the first number of a sequence */
     bool history_partial;
     bool keys_stay;  /* partitions_added: keys_stay. Partitions that are added move no aggregate */
-    int32_t repeats; /* with `offset` numbers: event ids remembered an aggregate */
+    bool gaps_allowed;     /* gaps: allow. What is missing is not waited for */
+    int64_t gaps_wait_ms;  /* gaps: wait. So long a gap is no trouble yet; 0: it is one at once */
+    bool unreadable_stops; /* unreadable: stop */
+    int32_t repeats;       /* with `offset` numbers: event ids remembered an aggregate */
     enum vf_tombstone tombstone;
     const char *tombstone_type;
     const struct vf_preset *preset;      /* NULL: a mapping of the user's, or the default */

@@ -15,15 +15,9 @@ static struct vf_fold_state begin(struct vf_fold *fold, const struct vf_fold_too
 
 static enum vf_fold_outcome finish(struct vf_fold_state *run, enum vf_code code)
 {
-    enum vf_fold_outcome outcome;
-    if (run->store_failed)
-        outcome = VF_FOLD_NO_STORE;
-    else if (run->stale)
-        outcome = VF_FOLD_STALE;
-    else if (code)
-        outcome = VF_FOLD_FAILED;
-    else
-        outcome = vf_fold_seal(run);
+    vf_fold_end_events(run);
+    bool failed = code || run->trouble != VF_TROUBLE_NONE;
+    enum vf_fold_outcome outcome = failed ? vf_fold_failed_outcome(run) : vf_fold_seal(run);
     if (outcome != VF_FOLDED)
         vf_cache_drop_unused(run->tools->cache);
     return outcome;
@@ -33,14 +27,47 @@ enum vf_fold_outcome vf_fold_drain_list(struct vf_fold *fold, const struct vf_fo
                                         struct vf_bytes aggregate, struct vf_counts *loads)
 {
     struct vf_fold_state run = begin(fold, tools, loads);
-    struct vf_cached_aggregate *list;
-    enum vf_code code = vf_fold_need_aggregate(&run, aggregate, &list, &fold->error);
-    /* GUARD drain-stale: a record as it was before it began to drain, in a cache, would be left alone for ever */
-    run.stale = !code && !list->draining;
-    if (!code && list->draining) {
-        vf_fold_list_add(&run, &run.drains, list);
+    struct vf_cached_aggregate *record;
+    enum vf_code code = vf_fold_need_aggregate(&run, aggregate, &record, &fold->error);
+    /* Of a gap that may have been filled by way of another partition nobody has taken notice. */
+    if (!code && record->early_count > 0)
+        record->early_ready = true;
+    if (!code && vf_cached_is_draining(record)) {
+        vf_fold_list_add(&run, &run.drains, record);
         code = vf_fold_drain(&run, &fold->error);
+    } else if (!code && record->early_count == 0) {
+        /* GUARD drain-stale: a record as it was before it began to drain, in a cache, would be left alone for ever */
+        run.trouble = VF_TROUBLE_STALE;
     }
+    return finish(&run, code);
+}
+
+enum vf_fold_outcome vf_fold_retry(struct vf_fold *fold, const struct vf_fold_tools *tools, struct vf_bytes aggregate,
+                                   const struct vf_fold_retry *retry, struct vf_counts *loads)
+{
+    struct vf_fold_state run = begin(fold, tools, loads);
+    struct vf_cached_aggregate *record;
+    enum vf_code code = vf_fold_need_aggregate(&run, aggregate, &record, &fold->error);
+    if (code)
+        return finish(&run, code);
+    bool drops_own = retry->drop_first && vf_cached_has_own(record) && record->waits_for.size == 0;
+    bool drops_waiter = retry->drop_first && !drops_own && vf_cached_has_waiters(record);
+    run.drops_first = drops_own || drops_waiter;
+    run.gives_up_missing = retry->drop_missing && record->early_count > 0 && !vf_cached_waits(record);
+    bool was_parked = record->parked;
+    if (was_parked) {
+        run.dropped_error = vf_arena_copy(fold->arena, record->failure.error);
+        vf_cached_set_parked(record, NULL);
+        record->head.changed = true;
+    }
+    record->early_ready = record->early_count > 0;
+    /* The first one is tried even where its link is not known: it may be the one that says it. */
+    if (run.drops_first || was_parked)
+        code = vf_fold_release_first(&run, record, drops_waiter ? VF_LIST_WAITERS : VF_LIST_OWN, &fold->error);
+    if (!code)
+        code = vf_fold_wake(&run, record, &fold->error);
+    if (!code)
+        code = vf_fold_drain(&run, &fold->error);
     return finish(&run, code);
 }
 
@@ -56,7 +83,7 @@ static void sweep_document(struct vf_fold_state *run, struct vf_cached_document 
         vf_cached_set_husk(tools->cache, document, VF_ABSENT, (struct vf_bytes){0}, 0);
     } else {
         /* GUARD sweep-stale: a document as it was before its time came, in a cache, would be left alone for ever */
-        run->stale = true;
+        run->trouble = VF_TROUBLE_STALE;
         return;
     }
     document->head.changed = true;

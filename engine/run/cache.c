@@ -115,6 +115,7 @@ void vf_cache_weigh(struct vf_cache *cache, struct vf_cached *entry)
     } else {
         const struct vf_cached_aggregate *aggregate = (const struct vf_cached_aggregate *)entry;
         bytes += aggregate->link.size + aggregate->link_via.size + aggregate->waits_for.size +
+                 aggregate->failure.error.size + aggregate->failure.traceback.size +
                  vf_version_more_bytes(aggregate->version_more) + vf_version_more_bytes(aggregate->seen_more);
     }
     cache->bytes += bytes;
@@ -184,6 +185,7 @@ static void drop(struct vf_cache *cache, struct vf_cached *entry)
     free_bytes(&aggregate->waits_for);
     free_more(aggregate->version_more);
     free_more(aggregate->seen_more);
+    vf_cached_set_parked(aggregate, NULL);
     free_bytes(&aggregate->head.key);
     free(aggregate);
 }
@@ -456,6 +458,47 @@ void vf_cached_set_husk(struct vf_cache *cache, struct vf_cached_document *docum
     document->has_expires = false;
 }
 
+void vf_cache_save(struct vf_cached_document *document, struct vf_saved_document *ret_saved)
+{
+    *ret_saved = (struct vf_saved_document){
+        .document = document,
+        .presence = document->presence,
+        .revision = document->revision,
+        .expires_ms = document->expires_ms,
+        .since_ms = document->since_ms,
+        .has_expires = document->has_expires,
+        .changed = document->head.changed,
+        .body_bytes = document->body_bytes,
+    };
+    if (document->deleted_by.size)
+        ret_saved->deleted_by = own(document->deleted_by);
+    if (document->cold.size)
+        ret_saved->cold = own_body(document->cold);
+}
+
+void vf_cache_restore(struct vf_cache *cache, struct vf_saved_document *saved)
+{
+    struct vf_cached_document *document = saved->document;
+    vf_cache_cool(cache, document);
+    free_bytes(&document->cold);
+    free_bytes(&document->deleted_by);
+    document->presence = saved->presence;
+    document->revision = saved->revision;
+    document->expires_ms = saved->expires_ms;
+    document->since_ms = saved->since_ms;
+    document->has_expires = saved->has_expires;
+    document->head.changed = saved->changed;
+    document->body_bytes = saved->body_bytes;
+    document->deleted_by = saved->deleted_by;
+    document->cold = saved->cold;
+}
+
+void vf_saved_document_done(struct vf_saved_document *saved)
+{
+    free_bytes(&saved->deleted_by);
+    free_bytes(&saved->cold);
+}
+
 /* Who is used again within so many batches stays warm: making Lua tables of BSON costs a microsecond or so, and a document
  * that is warm without being used takes the room of five, which would then have to be read from the store again. */
 #define WARM_BATCHES 4
@@ -495,12 +538,22 @@ struct vf_cached_aggregate *vf_cache_put_aggregate(struct vf_cache *cache, const
             aggregate->link_via = own(from->link_via);
         if (from->waits_for.size)
             aggregate->waits_for = own(from->waits_for);
+        aggregate->waiters_from = from->waiters_from;
+        aggregate->waiters_to = from->waiters_to;
         aggregate->aside_from = from->aside_from;
         aggregate->aside_to = from->aside_to;
         aggregate->has_seen = from->has_seen;
         aggregate->seen = from->seen;
         aggregate->seen_more = vf_version_more_copy(NULL, from->seen_more);
-        aggregate->draining = from->draining;
+        aggregate->early_count = from->early_count;
+        aggregate->early_from = from->early_from;
+        aggregate->early_last = from->early_last;
+        aggregate->since_ms = from->since_ms;
+        aggregate->base_state = from->state;
+        aggregate->base_draining = from->draining;
+        aggregate->early_ready = from->draining;
+        if (from->parked)
+            vf_cached_set_parked(aggregate, &from->failure);
     }
     HASH_ADD_KEYPTR(hh, cache->aggregates, aggregate->head.key.data, aggregate->head.key.size, aggregate);
     link_oldest(cache, &aggregate->head);
@@ -521,6 +574,19 @@ void vf_cached_set_link(struct vf_cached_aggregate *aggregate, struct vf_bytes l
     aggregate->link_is_none = is_none;
     set_bytes(&aggregate->link, is_none ? (struct vf_bytes){0} : link);
     set_bytes(&aggregate->link_via, via);
+}
+
+void vf_cached_set_parked(struct vf_cached_aggregate *aggregate, const struct vf_failure *failure)
+{
+    struct vf_failure next = {0};
+    if (failure)
+        next =
+            (struct vf_failure){own(failure->error), own(failure->traceback), own(failure->script), failure->failed_ms};
+    free_bytes(&aggregate->failure.error);
+    free_bytes(&aggregate->failure.traceback);
+    free_bytes(&aggregate->failure.script);
+    aggregate->parked = failure != NULL;
+    aggregate->failure = next;
 }
 
 void vf_cached_set_waits_for(struct vf_cached_aggregate *aggregate, struct vf_bytes awaited)

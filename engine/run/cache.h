@@ -57,6 +57,8 @@ struct vf_cached_aggregate {
     struct vf_cached head;
     UT_hash_handle hh;
     bool base_exists;
+    enum vf_aside_state base_state;
+    bool base_draining;
     bool exists;
     bool has_link;
     bool link_is_none;
@@ -65,14 +67,63 @@ struct vf_cached_aggregate {
     int64_t version;
     const struct vf_version_more *version_more; /* owned */
     struct vf_bytes link_via;                   /* owned, as all below; as in struct vf_aggregate */
+    int64_t waiters_from, waiters_to;
     int64_t aside_from, aside_to;
     struct vf_bytes waits_for;
+    int64_t early_count, early_from, early_last;
     bool has_seen;
     int64_t seen;
     const struct vf_version_more *seen_more;
-    bool draining;
-    bool queued; /* the fold under way is going to drain it */
+    bool parked;
+    struct vf_failure failure;
+    int64_t since_ms;
+    bool early_ready; /* the hole before its first early event may be filled */
+    bool by_link;     /* its kind goes by links: the cache's owner says so */
+    bool queued;      /* the fold under way is going to drain it */
 };
+
+/* Whether linking events of others wait for its link; whether events of its own are in its list. */
+static inline bool vf_cached_has_waiters(const struct vf_cached_aggregate *aggregate)
+{
+    return aggregate->waiters_to > aggregate->waiters_from;
+}
+static inline bool vf_cached_has_own(const struct vf_cached_aggregate *aggregate)
+{
+    return aggregate->aside_to > aggregate->aside_from;
+}
+
+/* Whether its own events wait: the next one comes behind them. */
+static inline bool vf_cached_waits(const struct vf_cached_aggregate *aggregate)
+{
+    return vf_cached_has_own(aggregate) || aggregate->waits_for.size > 0;
+}
+
+/* Whether what is in its lists need not wait any more. */
+static inline bool vf_cached_drains_waiters(const struct vf_cached_aggregate *aggregate)
+{
+    return aggregate->has_link && vf_cached_has_waiters(aggregate);
+}
+static inline bool vf_cached_drains_own(const struct vf_cached_aggregate *aggregate)
+{
+    /* GUARD parked-waits: what is behind an event that failed would be taken in without it */
+    return vf_cached_has_own(aggregate) && !aggregate->parked && aggregate->waits_for.size == 0 &&
+           (aggregate->has_link || !aggregate->by_link);
+}
+static inline bool vf_cached_drains_early(const struct vf_cached_aggregate *aggregate)
+{
+    return aggregate->early_ready && aggregate->early_count > 0 && !vf_cached_waits(aggregate);
+}
+static inline bool vf_cached_is_draining(const struct vf_cached_aggregate *aggregate)
+{
+    return vf_cached_drains_waiters(aggregate) || vf_cached_drains_own(aggregate) || vf_cached_drains_early(aggregate);
+}
+
+/* Whether there is anything to keep about it. */
+static inline bool vf_cached_is_needed(const struct vf_cached_aggregate *aggregate)
+{
+    return aggregate->has_link || aggregate->has_version || aggregate->has_seen || vf_cached_waits(aggregate) ||
+           vf_cached_has_waiters(aggregate) || aggregate->early_count > 0;
+}
 
 struct vf_cache;
 
@@ -111,11 +162,27 @@ void vf_cached_forget_seen(struct vf_cached_aggregate *aggregate); /* where vers
 
 /* `via`: the aggregate whose link was followed; size 0: none. */
 void vf_cached_set_link(struct vf_cached_aggregate *aggregate, struct vf_bytes link, bool is_none, struct vf_bytes via);
+/* Its first own event failed (copied); NULL: it is not parked any more. */
+void vf_cached_set_parked(struct vf_cached_aggregate *aggregate, const struct vf_failure *failure);
 void vf_cached_set_waits_for(struct vf_cached_aggregate *aggregate, struct vf_bytes awaited); /* size 0: nobody */
 
 /* The document has no body any more, and is a husk of this kind, or absent: cooled, with nothing left of a former husk. */
 void vf_cached_set_husk(struct vf_cache *cache, struct vf_cached_document *document, enum vf_presence presence,
                         struct vf_bytes deleted_by, int64_t since_ms);
+
+/* A document as it was before an event: its handler may fail half-way. Made of a document that is not warm. */
+struct vf_saved_document {
+    struct vf_cached_document *document;
+    enum vf_presence presence;
+    int64_t revision, expires_ms, since_ms;
+    bool has_expires, changed;
+    struct vf_bytes deleted_by, cold; /* owned */
+    size_t body_bytes;
+};
+void vf_cache_save(struct vf_cached_document *document, struct vf_saved_document *ret_saved);
+/* Puts it back as it was; the versions must not have changed. Either of these ends the saved one. */
+void vf_cache_restore(struct vf_cache *cache, struct vf_saved_document *saved);
+void vf_saved_document_done(struct vf_saved_document *saved);
 
 /* What the store will hold once the commit has taken hold: takes a copy of the entries; NULL: in none. */
 void vf_cached_set_entries(struct vf_cache *cache, struct vf_cached_document *document,

@@ -20,7 +20,7 @@ void vf_fold_done(struct vf_fold *fold)
 
 /* --- envelopes ---------------------------------------------------------------------------------------------------- */
 
-static const struct vf_route *find_route(const struct vf_projection *projection, struct vf_bytes kind)
+const struct vf_route *vf_fold_find_route(const struct vf_projection *projection, struct vf_bytes kind)
 {
     for (size_t i = 0; i < projection->route_count; i++)
         if (vf_bytes_is(kind, projection->routes[i].kind))
@@ -45,15 +45,15 @@ static const struct vf_error *keep_error(struct vf_fold_state *run, const struct
     return memcpy(vf_arena_alloc(run->fold->arena, sizeof *error), error, sizeof *error);
 }
 
-void vf_fold_read_event(struct vf_fold_state *run, struct vf_fold_row *row, const struct vf_envelope *envelope)
+void vf_fold_read_event(struct vf_fold_state *run, struct vf_fold_row *row)
 {
     const struct vf_fold_tools *tools = run->tools;
     struct vf_error error;
-    if (vf_envelope_read(envelope, row->record, tools->parser, run->fold->arena, &row->event, &error)) {
+    if (vf_envelope_read(row->envelope, row->record, tools->parser, run->fold->arena, &row->event, &error)) {
         row->unreadable = keep_error(run, &error);
         return;
     }
-    row->route = find_route(tools->projection, row->event.kind);
+    row->route = vf_fold_find_route(tools->projection, row->event.kind);
     if (row->route && tools->projection->upcasts &&
         tools->projector_type->upcast(tools->projector, &row->event, run->fold->arena, &error))
         row->not_upcast = keep_error(run, &error);
@@ -72,10 +72,9 @@ static void read_rows(struct vf_fold_state *run, const struct vf_record *records
         if (!is_ours(tools, record, reading))
             continue;
         struct vf_fold_row *row = &run->rows[run->row_count++];
-        *row = (struct vf_fold_row){.record = record, .reading = reading};
-        if (record->row != VF_ROW_RECORD)
-            continue;
-        vf_fold_read_event(run, row, &reading->topic->envelope);
+        *row = (struct vf_fold_row){.record = record, .reading = reading, .envelope = &reading->topic->envelope};
+        if (record->row == VF_ROW_RECORD)
+            vf_fold_read_event(run, row);
     }
 }
 
@@ -89,7 +88,7 @@ enum vf_code vf_fold_find_taken(struct vf_fold_state *run, struct vf_fold_row *r
     row->last = (struct vf_last){0};
     if (tools->projection->versions == VF_VERSIONS_NONE)
         return VF_OK;
-    if (tools->projection->versions == VF_VERSIONS_RECORD || (record && !is_linked)) {
+    if (tools->projection->versions == VF_VERSIONS_RECORD || (record && record->by_link && !is_linked)) {
         assert(record);
         row->last = (struct vf_last){record->has_version, record->version, record->version_more};
         return VF_OK;
@@ -132,7 +131,9 @@ static enum vf_code apply_routed(struct vf_fold_state *run, struct vf_fold_row *
     const struct vf_bytes *ids = &row->event.id;
     size_t count = 1;
     enum vf_code code = VF_OK;
-    if (row->route->route != VF_ROUTE_OWN) {
+    if (row->route->route != VF_ROUTE_OWN && row->dropped) {
+        count = 0; /* whichever documents it would have gone to */
+    } else if (row->route->route != VF_ROUTE_OWN) {
         code = vf_fold_ask_route(run, row, error);
         ids = row->routed.ids;
         count = row->routed.count;
@@ -154,38 +155,129 @@ static enum vf_code apply_routed(struct vf_fold_state *run, struct vf_fold_row *
     return VF_OK;
 }
 
-static enum vf_code apply(struct vf_fold_state *run, struct vf_fold_row *row, struct vf_error *error)
+/* What is left of the aggregate's lists comes before anything new. What decided about the event stays decided; where its
+ * aggregate's last version is may have changed. */
+static enum vf_code drain_first(struct vf_fold_state *run, struct vf_fold_row *row, struct vf_cached_aggregate *record,
+                                struct vf_error *error)
 {
-    const struct vf_fold_tools *tools = run->tools;
-    const struct vf_event *event = &row->event;
-    struct vf_cached_aggregate *record = NULL;
-    enum vf_code code = VF_OK;
-    if (vf_fold_has_record(tools, row->route))
-        code = vf_fold_need_aggregate(run, event->aggregate, &record, error);
+    enum vf_code code = vf_fold_wake(run, record, error);
     if (!code)
-        code = find_last(run, row, record, error);
+        code = vf_fold_drain(run, error);
+    if (!code && record->has_seen)
+        row->last = (struct vf_last){true, record->seen, record->seen_more};
+    else if (!code)
+        code = vf_fold_find_taken(run, row, record, error);
+    vf_fold_begin_event(run, row);
+    return code;
+}
+
+/* An event of a kind without links: into its documents, or behind what waits of its aggregate. */
+static enum vf_code apply_plain(struct vf_fold_state *run, struct vf_fold_row *row, struct vf_cached_aggregate *record,
+                                struct vf_error *error)
+{
+    /* GUARD behind-parked: what failed would be overtaken by what its aggregate does next */
+    if (record && !row->in_turn && vf_cached_waits(record))
+        return vf_fold_hold_behind(run, row, record, error);
+    if (record && row->in_turn) {
+        enum vf_code code = vf_fold_find_taken(run, row, record, error);
+        if (code)
+            return code;
+    }
+    return apply_routed(run, row, record, error);
+}
+
+enum vf_code vf_fold_apply_in_turn(struct vf_fold_state *run, struct vf_fold_row *row,
+                                   struct vf_cached_aggregate *record, struct vf_error *error)
+{
+    return row->route->route == VF_ROUTE_LINK ? vf_fold_apply_linked(run, row, record, error)
+                                              : apply_plain(run, row, record, error);
+}
+
+/* The event of an aggregate of which numbers are missing has been dealt with: what came early may be next. */
+static void look_early(struct vf_cached_aggregate *record)
+{
+    if (record && record->early_count > 0)
+        record->early_ready = true;
+}
+
+/* Numbers are missing before the event, or it cannot be told whether. */
+static enum vf_code meet_gap(struct vf_fold_state *run, struct vf_fold_row *row, struct vf_cached_aggregate *record,
+                             enum vf_order order, struct vf_error *error)
+{
+    const struct vf_event *event = &row->event;
+    /* What comes before the first number there is never filled. Of a revision's siblings nobody knows how many there are. */
+    bool may_be_filled =
+        order == VF_GAP && event->numbers == VF_NUMBERS_SEQUENCE && (row->last.exists || event->version > event->first);
+    if (may_be_filled && run->tools->parks)
+        return vf_fold_hold_early(run, row, record, error);
+    run->fold->failed_order = order == VF_UNFIT && event->numbers == VF_NUMBERS_OFFSET;
+    return vf_version_fail(event, &row->last, order, error);
+}
+
+/* The aggregate's record, where the event cannot be judged without it. */
+static enum vf_code find_record(struct vf_fold_state *run, struct vf_fold_row *row, bool is_needed,
+                                struct vf_cached_aggregate **record, struct vf_error *error)
+{
+    /* GUARD aside-looked-for: with something set aside in its partition, only the record tells whether it is of this aggregate */
+    is_needed |= vf_fold_has_record(run->tools, row->route) || !row->reading || row->reading->folded.aside > 0;
+    if (!is_needed || *record)
+        return VF_OK;
+    enum vf_code code = vf_fold_need_aggregate(run, row->event.aggregate, record, error);
+    return code ? code : find_last(run, row, *record, error);
+}
+
+static enum vf_code judge(struct vf_fold_state *run, struct vf_fold_row *row, struct vf_cached_aggregate **record,
+                          enum vf_order *ret_order, struct vf_error *error)
+{
+    *ret_order = VF_NEXT;
+    enum vf_code code = find_record(run, row, false, record, error);
+    if (!code && !*record)
+        code = find_last(run, row, NULL, error);
+    if (code || run->tools->projection->versions == VF_VERSIONS_NONE)
+        return code;
+    *ret_order = vf_version_order(&row->event, &row->last);
+    if (*ret_order == VF_DUPLICATE || *ret_order == VF_NEXT || *record)
+        return VF_OK;
+    /* Its aggregate may have something set aside by another partition, behind which it is next. */
+    code = find_record(run, row, true, record, error);
+    if (!code)
+        *ret_order = vf_version_order(&row->event, &row->last);
+    return code;
+}
+
+enum vf_code vf_fold_apply(struct vf_fold_state *run, struct vf_fold_row *row, struct vf_error *error)
+{
+    struct vf_cached_aggregate *record = NULL;
+    enum vf_order order;
+    enum vf_code code = judge(run, row, &record, &order, error);
     if (code)
         return code;
-    if (tools->projection->versions != VF_VERSIONS_NONE) {
-        enum vf_order order = vf_version_order(event, &row->last);
-        /* GUARD duplicate: what was taken in before would be taken in again */
-        /* GUARD duplicate-before-route: a repeat of an old link event would be followed, or fail */
-        if (order == VF_DUPLICATE) {
-            rely_on(record);
-            run->fold->counts.duplicates++;
-            return VF_OK;
-        }
-        /* GUARD gap: an event after a hole, or one that cannot be told, is neither taken in nor skipped */
-        if (order != VF_NEXT)
-            return vf_version_fail(event, &row->last, order, error);
+    /* GUARD duplicate: what was taken in before would be taken in again */
+    /* GUARD duplicate-before-route: a repeat of an old link event would be followed, or fail */
+    if (order == VF_DUPLICATE) {
+        rely_on(record);
+        run->fold->counts.duplicates++;
+        return VF_OK;
     }
+    if (order == VF_GAP && row->envelope->gaps_allowed) {
+        run->fold->counts.gaps++;
+        order = VF_NEXT;
+    }
+    /* GUARD gap: an event after a hole, or one that cannot be told, is neither taken in nor skipped */
+    if (order != VF_NEXT)
+        return meet_gap(run, row, record, order, error);
+    if (record && vf_cached_is_draining(record))
+        code = drain_first(run, row, record, error);
+    if (code)
+        return code;
     if (row->not_upcast) {
         *error = *row->not_upcast;
         return error->code;
     }
-    if (row->route->route != VF_ROUTE_LINK)
-        return apply_routed(run, row, record, error);
-    code = vf_fold_apply_linked(run, row, record, error);
+    code = vf_fold_apply_in_turn(run, row, record, error);
+    look_early(record);
+    if (!code && record && vf_cached_is_draining(record))
+        code = vf_fold_wake(run, record, error);
     return code ? code : vf_fold_drain(run, error);
 }
 
@@ -245,17 +337,19 @@ static enum vf_code deal_with(struct vf_fold_state *run, struct vf_fold_row *row
     /* GUARD below-position: reading begins at the last record that was dealt with, which would be dealt with again */
     if (record->offset < reading->folded.next)
         return VF_OK;
+    vf_fold_begin_event(run, row);
     if (row->unreadable) {
         *error = *row->unreadable;
-        return error->code;
-    }
-    if (row->route) {
-        code = apply(run, row, error);
-        if (code)
-            return code;
+        code = error->code;
+    } else if (row->route) {
+        code = vf_fold_apply(run, row, error);
     } else {
         run->fold->counts.not_for_view++;
     }
+    if (code && vf_fold_may_park(run, row, error))
+        code = vf_fold_park(run, row, error);
+    if (code)
+        return code;
     run->fold->counts.records++;
     reading->folded.exists = true;
     reading->folded.next = record->offset + 1;
@@ -267,13 +361,18 @@ static enum vf_code deal_with(struct vf_fold_state *run, struct vf_fold_row *row
 
 /* --- the fold ----------------------------------------------------------------------------------------------------- */
 
-static enum vf_fold_outcome failed_outcome(const struct vf_fold_state *run)
+enum vf_fold_outcome vf_fold_failed_outcome(const struct vf_fold_state *run)
 {
-    run->fold->failed_drain = run->drain_failed;
-    return run->must_settle    ? VF_FOLD_SETTLE
-           : run->store_failed ? VF_FOLD_NO_STORE
-           : run->stale        ? VF_FOLD_STALE
-                               : VF_FOLD_FAILED;
+    switch (run->trouble) {
+    case VF_TROUBLE_STORE: return VF_FOLD_NO_STORE;
+    case VF_TROUBLE_IN_FLIGHT: return VF_FOLD_SETTLE;
+    case VF_TROUBLE_STALE: return VF_FOLD_STALE;
+    case VF_TROUBLE_CAREFULLY: return VF_FOLD_CAREFULLY;
+    case VF_TROUBLE_HELD: run->fold->failed_drain = true; break;
+    case VF_TROUBLE_FOREIGN:
+    case VF_TROUBLE_NONE: break;
+    }
+    return VF_FOLD_FAILED;
 }
 
 static enum vf_fold_outcome fold_rows(struct vf_fold *fold, const struct vf_fold_tools *tools,
@@ -286,7 +385,7 @@ static enum vf_fold_outcome fold_rows(struct vf_fold *fold, const struct vf_fold
         row_count = tools->rows_max;
     read_rows(&run, rows, row_count);
     run.row_limit = run.row_count;
-    if (vf_fold_foresee(&run, &fold->error) && run.store_failed)
+    if (vf_fold_foresee(&run, &fold->error) && run.trouble == VF_TROUBLE_STORE)
         return VF_FOLD_NO_STORE;
 
     run.began_ms = tools->clock->monotonic_ms(tools->clock->self);
@@ -298,15 +397,18 @@ static enum vf_fold_outcome fold_rows(struct vf_fold *fold, const struct vf_fold
             fold->rows_taken = (size_t)(row->record - rows); /* the rest is the next batch's */
             break;
         }
+        run.is_alone = i == 0;
         if (deal_with(&run, row, &fold->error)) {
+            vf_fold_end_events(&run);
             fold->failed = row->record;
             fold->failed_reading = row->reading;
             fold->rows_before_failed = (size_t)(row->record - rows);
             if (!row->unreadable)
                 fold->failed_aggregate = row->event.aggregate;
-            return failed_outcome(&run);
+            return vf_fold_failed_outcome(&run);
         }
     }
+    vf_fold_end_events(&run);
     return vf_fold_seal(&run);
 }
 

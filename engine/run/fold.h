@@ -20,6 +20,7 @@
 #include "run/cache.h"
 #include "run/counts.h"
 #include "run/reading.h"
+#include "run/suspects.h"
 #include "store.h"
 
 /* What a fold works with; the worker's. */
@@ -38,10 +39,14 @@ struct vf_fold_tools {
     uint64_t assignment;                   /* rows of another are dropped */
     const struct vf_reading_topic *topics; /* all of the projection's */
     size_t topic_count;
-    bool in_flight;    /* a commit is under way */
-    bool drain_apart;  /* lists are not drained beside rows */
-    int64_t forget_ms; /* how long husks stay; 0: for ever */
-    int64_t aside_max; /* a partition's events set aside, and their bytes; 0: no limit */
+    bool in_flight;                     /* a commit is under way */
+    bool drain_apart;                   /* lists are not drained beside rows */
+    bool parks;                         /* what fails for good is parked; else it stops its partition */
+    bool parks_at_once;                 /* whatever fails, without further tries */
+    const struct vf_suspects *suspects; /* NULL: none */
+    const char *script_hash;            /* of the generation's script */
+    int64_t forget_ms;                  /* how long husks stay; 0: for ever */
+    int64_t aside_max;                  /* a partition's events set aside, and their bytes; 0: no limit */
     int64_t aside_bytes_max;
     size_t rows_max;          /* a batch's rows */
     size_t written_bytes_max; /* of documents that a batch consults, by the sizes they had */
@@ -59,6 +64,14 @@ enum vf_fold_outcome {
     VF_FOLD_STALE,     /* what was read is of two moments: fold again, as after a conflict. `error` if it stays so */
 };
 
+/* An event that the fold has parked. */
+struct vf_fold_parked {
+    struct vf_bytes aggregate;
+    const struct vf_record *record;
+    const struct vf_error *error;
+    const struct vf_fold_parked *next;
+};
+
 /* Plain data for the worker to read after vf_fold_run. */
 struct vf_fold {
     uint64_t number; /* of the batch; set by the owner, only grows */
@@ -73,12 +86,18 @@ struct vf_fold {
     struct vf_counts counts; /* to be added once the commit has taken hold */
     const struct vf_record *failed;
     struct vf_reading *failed_reading;
-    size_t rows_before_failed;        /* in this batch */
-    struct vf_bytes failed_aggregate; /* size 0 where the envelope could not be read */
-    bool failed_room;                 /* limits.aside has been reached: no event is to blame */
-    bool failed_drain;                /* what fails was held, not the row with which it was to be taken in */
-    size_t drained_before_failed;     /* events that had left lists before that one */
-    bool failed_log;                  /* no event is to blame: the log is not the one that progress was taken from */
+    size_t rows_before_failed;           /* in this batch */
+    struct vf_bytes failed_aggregate;    /* size 0 where the envelope could not be read */
+    bool failed_room;                    /* limits.aside has been reached: no event is to blame; */
+    int64_t failed_room_bytes;           /* the event would take so many */
+    struct vf_bytes failed_room_list;    /* of this list (core/document.h); in the arena */
+    bool failed_drain;                   /* what fails was held, not the row with which it was to be taken in */
+    size_t drained_before_failed;        /* events that had left lists before that one */
+    bool failed_order;                   /* its number does not tell what came first: nothing behind it is dealt with */
+    bool failed_parkable;                /* it may be parked, once it has failed for good */
+    struct vf_bytes failed_suspect;      /* vf_suspect_key of what failed; size 0 where no event is to blame */
+    const struct vf_fold_parked *parked; /* the last one first; in the arena */
+    bool failed_log;                     /* no event is to blame: the log is not the one that progress was taken from */
     struct vf_error error;
 };
 
@@ -90,6 +109,22 @@ void vf_fold_done(struct vf_fold *fold);
  * Where there is nothing to do, what it knew of that is stale. VF_FOLDED, _FAILED, _CAREFULLY, _NO_STORE, _STALE. */
 VF_MUSTCHECK enum vf_fold_outcome vf_fold_drain_list(struct vf_fold *fold, const struct vf_fold_tools *tools,
                                                      struct vf_bytes aggregate, struct vf_counts *loads);
+/* What an operator wants of an aggregate's lists. */
+struct vf_fold_retry {
+    bool
+        drop_first; /* the first event, which failed or is held, is not to be taken in: its number counts, and nothing else.
+                          The decision is kept. Of its own list, or else of those who wait for its link */
+    bool
+        drop_missing; /* the numbers that are missing before the early events are not waited for. The decision is kept */
+};
+
+/* A batch without rows: what is parked of an aggregate is taken in, as far as a batch goes (the rest is draining then, and any
+ * worker goes on with it) and up to the next event that fails, which is parked with its new failure. For tools->parks and
+ * ->parks_at_once; nothing may be in flight. `empty` where there is nothing to do. Outcomes as vf_fold_drain_list's. */
+VF_MUSTCHECK enum vf_fold_outcome vf_fold_retry(struct vf_fold *fold, const struct vf_fold_tools *tools,
+                                                struct vf_bytes aggregate, const struct vf_fold_retry *retry,
+                                                struct vf_counts *loads);
+
 /* What the sweep asks a store for, at this time. */
 int64_t vf_fold_sweep_limit_ms(enum vf_due due, int64_t now_ms, int64_t forget_ms);
 

@@ -45,6 +45,15 @@ static void want(struct vf_fold_state *run, struct wanted *wanted, struct vf_byt
     wanted->keys[wanted->count++] = key;
 }
 
+static void put_aggregate(struct vf_fold_state *run, const struct vf_aggregate *aggregate)
+{
+    const char *slash = memchr(aggregate->aggregate.data, '/', aggregate->aggregate.size);
+    size_t size = slash ? (size_t)(slash - aggregate->aggregate.data) : 0;
+    const struct vf_route *route =
+        vf_fold_find_route(run->tools->projection, vf_bytes(aggregate->aggregate.data, size));
+    vf_cache_put_aggregate(run->tools->cache, aggregate)->by_link = route && route->route == VF_ROUTE_LINK;
+}
+
 /* Nothing is read where the cache holds all there is. Should another have written it meanwhile, the commit's condition does
  * not hold, and from then on everything is read. */
 static void presume_absent(struct vf_fold_state *run, const struct wanted *documents, const struct wanted *aggregates)
@@ -53,7 +62,7 @@ static void presume_absent(struct vf_fold_state *run, const struct wanted *docum
         vf_cache_put_document(run->tools->cache,
                               &(struct vf_document){.id = documents->keys[i], .presence = VF_ABSENT});
     for (size_t i = 0; i < aggregates->count; i++)
-        vf_cache_put_aggregate(run->tools->cache, &(struct vf_aggregate){.aggregate = aggregates->keys[i]});
+        put_aggregate(run, &(struct vf_aggregate){.aggregate = aggregates->keys[i]});
 }
 
 /* Reads documents and aggregate records that are not in the cache into it: one round trip. */
@@ -77,7 +86,7 @@ static enum vf_code load(struct vf_fold_state *run, struct wanted *documents, st
                                 aggregates->count, arena, read_documents, read_aggregates, error);
     if (code) {
         /* Something in the store that is not ours is the fault of the event that needs it; the others go on. */
-        run->store_failed = code != VF_E_CONFIG && code != VF_E_DATA;
+        run->trouble = code == VF_E_CONFIG || code == VF_E_DATA ? VF_TROUBLE_FOREIGN : VF_TROUBLE_STORE;
         return code;
     }
     run->loads->loads++;
@@ -88,7 +97,7 @@ static enum vf_code load(struct vf_fold_state *run, struct wanted *documents, st
     }
     run->fold->loaded_documents += documents->count;
     for (size_t i = 0; i < aggregates->count; i++)
-        vf_cache_put_aggregate(tools->cache, &read_aggregates[i]);
+        put_aggregate(run, &read_aggregates[i]);
     return VF_OK;
 }
 
@@ -168,7 +177,7 @@ bool vf_fold_has_record(const struct vf_fold_tools *tools, const struct vf_route
 
 bool vf_fold_is_linking(const struct vf_fold_row *row)
 {
-    return row->route->route == VF_ROUTE_LINK && vf_route_link(row->route, row->event.type) != NULL;
+    return !row->dropped && row->route->route == VF_ROUTE_LINK && vf_route_link(row->route, row->event.type) != NULL;
 }
 
 enum vf_code vf_fold_ask_route(struct vf_fold_state *run, struct vf_fold_row *row, struct vf_error *error)
@@ -251,7 +260,7 @@ enum vf_code vf_fold_foresee(struct vf_fold_state *run, struct vf_error *error)
         struct vf_fold_row *row = &run->rows[i];
         if (!row->route)
             continue;
-        if (vf_fold_has_record(tools, row->route))
+        if (vf_fold_has_record(tools, row->route) || row->reading->folded.aside > 0)
             want_aggregate(run, &aggregates, row->event.aggregate);
         if (row->route->route == VF_ROUTE_LINK)
             foresee_through(run, row, &aggregates);

@@ -4,8 +4,10 @@
 
 void vf_readings_clear(struct vf_readings *readings)
 {
-    for (size_t i = 0; i < readings->count; i++)
+    for (size_t i = 0; i < readings->count; i++) {
         free(readings->all[i].why);
+        free(readings->all[i].room_list);
+    }
     free(readings->all);
     *readings = (struct vf_readings){0};
 }

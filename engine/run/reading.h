@@ -29,10 +29,10 @@ struct vf_reading {
     const struct vf_reading_topic *topic;
     int32_t of; /* the topic's partition count now */
     enum vf_reading_state state;
-    bool waits_for_room;      /* with STOPPING, STOPPED: limits.aside has been reached */
-    int64_t room_again_at_ms; /* when it is tried again all the same */
-    int64_t room_bytes;       /* that the event takes for which there was no room */
-    bool degraded;            /* with STOPPED: the log does not hold what the view needs; no event is to blame */
+    bool waits_for_room; /* with STOPPING, STOPPED: limits.aside has been reached */
+    int64_t room_bytes;  /* that the event takes for which there was no room, */
+    char *room_list;     /* and the list into which it was to come (core/document.h); owned */
+    bool degraded;       /* with STOPPED: the log does not hold what the view needs; no event is to blame */
 
     struct vf_progress stored;
     struct vf_progress sent;

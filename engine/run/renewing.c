@@ -141,6 +141,8 @@ static enum vf_code take_over(struct vf_worker *worker, const struct vf_generati
     type->close(worker->projector);
     vf_arena_free(worker->generation_arena);
     worker->projector = projector;
+    vf_suspects_free(worker->suspects); /* what failed may have been mended */
+    worker->suspects = vf_suspects_new();
     worker->cache = vf_cache_new(type, projector, (size_t)worker->setup.cache_bytes);
     worker->generation = *registered;
     worker->generation_arena = arena;

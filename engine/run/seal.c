@@ -84,14 +84,23 @@ static enum vf_code seal_document(struct vf_fold_state *run, struct vf_cached_do
     return seal_entries(run, change, error);
 }
 
-/* A record without a link, or with something set aside, may be written by any worker of the fleet */
+/* A record without a link, or with something set aside, may be written by any worker of the fleet. */
 static enum vf_intent intent_of(const struct vf_cached_aggregate *aggregate)
 {
-    bool is_own = aggregate->has_link && aggregate->aside_from == aggregate->aside_to && !aggregate->has_seen &&
-                  aggregate->waits_for.size == 0;
+    bool is_own = (aggregate->has_link || (!aggregate->by_link && !aggregate->has_version)) &&
+                  !vf_cached_has_waiters(aggregate) && !vf_cached_waits(aggregate) && aggregate->early_count == 0;
     if (aggregate->head.changed)
         return VF_WRITE;
     return is_own && !aggregate->head.relied_on ? VF_CONSULT_OWN : VF_CONSULT;
+}
+
+static enum vf_aside_state state_of(const struct vf_cached_aggregate *aggregate)
+{
+    if (aggregate->parked)
+        return VF_ASIDE_PARKED;
+    if (aggregate->early_count > 0)
+        return VF_ASIDE_GAP;
+    return vf_cached_has_own(aggregate) || vf_cached_has_waiters(aggregate) ? VF_ASIDE_HELD : VF_ASIDE_NONE;
 }
 
 static void seal_aggregate(struct vf_fold_state *run, const struct vf_cached_aggregate *aggregate,
@@ -101,12 +110,14 @@ static void seal_aggregate(struct vf_fold_state *run, const struct vf_cached_agg
         .intent = intent_of(aggregate),
         .base_exists = aggregate->base_exists,
         .base_stamp = aggregate->head.base_stamp,
+        .base_state = aggregate->base_state,
+        .base_draining = aggregate->base_draining,
         .next = {.aggregate = aggregate->head.key},
     };
     if (!aggregate->head.changed)
         return;
     struct vf_aggregate *next = &change->next;
-    next->exists = true;
+    next->exists = vf_cached_is_needed(aggregate);
     next->stamp = run->fold->commit.stamp;
     next->has_link = aggregate->has_link;
     next->link_is_none = aggregate->link_is_none;
@@ -117,13 +128,27 @@ static void seal_aggregate(struct vf_fold_state *run, const struct vf_cached_agg
     next->version_more = vf_version_more_copy(run->fold->arena, aggregate->version_more);
     next->link_via = vf_arena_copy(run->fold->arena, aggregate->link_via);
     next->waits_for = vf_arena_copy(run->fold->arena, aggregate->waits_for);
+    next->waiters_from = aggregate->waiters_from;
+    next->waiters_to = aggregate->waiters_to;
     next->aside_from = aggregate->aside_from;
     next->aside_to = aggregate->aside_to;
     next->has_seen = aggregate->has_seen;
     next->seen = aggregate->seen;
     next->seen_more = vf_version_more_copy(run->fold->arena, aggregate->seen_more);
-    next->draining = aggregate->draining;
-    run->fold->left_draining |= aggregate->draining;
+    next->early_count = aggregate->early_count;
+    next->early_from = aggregate->early_count ? aggregate->early_from : 0;
+    next->early_last = aggregate->early_count ? aggregate->early_last : 0;
+    next->parked = aggregate->parked;
+    next->failure = (struct vf_failure){
+        .error = vf_arena_copy(run->fold->arena, aggregate->failure.error),
+        .traceback = vf_arena_copy(run->fold->arena, aggregate->failure.traceback),
+        .script = vf_arena_copy(run->fold->arena, aggregate->failure.script),
+        .failed_ms = aggregate->failure.failed_ms,
+    };
+    next->state = state_of(aggregate);
+    next->since_ms = next->state == VF_ASIDE_NONE ? 0 : aggregate->since_ms;
+    next->draining = vf_cached_is_draining(aggregate);
+    run->fold->left_draining |= next->draining;
 }
 
 /* What came into lists and is still there, and what has left them. */
@@ -145,6 +170,11 @@ static void seal_lists(struct vf_fold_state *run)
     commit->asides = asides;
     commit->taken = taken;
     commit->taken_count = run->taken.count;
+    struct vf_dropped *dropped = vf_arena_alloc(run->fold->arena, run->dropped.count * sizeof *dropped);
+    for (size_t i = 0; i < run->dropped.count; i++)
+        dropped[i] = *(const struct vf_dropped *)run->dropped.items[i];
+    commit->dropped = dropped;
+    commit->dropped_count = run->dropped.count;
     commit->indexes = run->tools->projection->indexes;
     commit->index_count = run->tools->projection->index_count;
 }
@@ -166,6 +196,7 @@ static void seal_progress(struct vf_fold_state *run)
         }
         if (vf_progress_equal(&reading->folded, &reading->sent))
             continue;
+        reading->folded.stamp = fold->commit.stamp;
         changes[count++] = (struct vf_progress_change){reading->partition, reading->sent, reading->folded};
         reading->sent = reading->folded; /* the next batch stands on this one */
     }
@@ -195,7 +226,11 @@ static void rebase(struct vf_fold_state *run)
     for (size_t i = 0; i < run->aggregates.count; i++) {
         struct vf_cached_aggregate *aggregate = run->aggregates.items[i];
         if (aggregate->head.changed) {
-            aggregate->base_exists = true;
+            aggregate->base_exists = run->fold->commit.aggregates[i].next.exists;
+            aggregate->exists = aggregate->base_exists;
+            aggregate->since_ms = run->fold->commit.aggregates[i].next.since_ms;
+            aggregate->base_state = run->fold->commit.aggregates[i].next.state;
+            aggregate->base_draining = run->fold->commit.aggregates[i].next.draining;
             aggregate->head.base_stamp = stamp;
         } else if (aggregate->head.relied_on && run->tools->store_type->touches) {
             aggregate->head.base_stamp = stamp;

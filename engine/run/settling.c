@@ -15,8 +15,6 @@
 #define RETRY_WAIT_MAX_MS 10000
 /* So long lists are drained apart after one of their events has failed beside a row. */
 #define DRAIN_APART_MS 60000
-/* So often an event for which there was no room is tried again, as it may need none any more. */
-#define ROOM_AGAIN_MS 15000
 /* What was read is of two moments so often in a row: then it is no coincidence, and the event fails. */
 #define STALES_MAX 50
 /* A batch that met this many conflicts in a row is cut smaller; after these many the worker polls in between. */
@@ -156,6 +154,24 @@ void vf_worker_commit_offsets(struct vf_worker *worker, bool wait)
 
 /* --- writing and settling ------------------------------------------------------------------------------------------ */
 
+/* The operator sees each, or of very many the first ones. */
+static void say_parked(struct vf_worker *worker, const struct vf_fold *fold)
+{
+    int64_t now_ms = vf_worker_now_ms(worker), dropped;
+    vf_suspects_keep(worker->suspects, now_ms);
+    for (const struct vf_fold_parked *parked = fold->parked; parked; parked = parked->next) {
+        if (!vf_log_rate_allow(&worker->park_log, now_ms, &dropped))
+            continue;
+        struct vf_log_about line = vf_worker_about(worker);
+        line.record = parked->record;
+        line.aggregate = parked->aggregate;
+        line.error = parked->error;
+        vf_log(VF_LOG_ERROR, &line,
+               "the event cannot be taken in: it is parked, and what its aggregate does next waits behind it; all "
+               "others go on. See `viewfold parked list`");
+    }
+}
+
 static void took_hold(struct vf_worker *worker)
 {
     struct vf_fold *fold = worker->in_flight;
@@ -169,6 +185,8 @@ static void took_hold(struct vf_worker *worker)
             reading->failing_offset = -1;
     }
     fold->counts.batches++;
+    if (fold->parked)
+        say_parked(worker, fold);
     vf_counts_add(&worker->counts, &fold->counts);
     worker->in_flight = NULL;
     settle_rows(worker, worker->in_flight_rows);
@@ -273,13 +291,36 @@ static bool is_retried(enum vf_code code)
     return code == VF_E_SCRIPT || code == VF_E_LIMIT || code == VF_E_MEMORY;
 }
 
+void vf_worker_free_memory(struct vf_worker *worker)
+{
+    vf_cache_drop_all(worker->cache);
+    worker->setup.projector_type->collect(worker->projector);
+}
+
+void vf_worker_note_failure(struct vf_worker *worker, const struct vf_fold *fold)
+{
+    int64_t now_ms = vf_worker_now_ms(worker);
+    int32_t failures = vf_suspects_add(worker->suspects, fold->failed_suspect, now_ms);
+    /* GUARD fresh-before-park: a handler may have failed only because its document was out of date: once more, on fresh ones */
+    int32_t retries =
+        is_retried(fold->error.code) && worker->setup.errors.retries > 1 ? worker->setup.errors.retries : 1;
+    if (failures > retries) {
+        vf_suspects_condemn(worker->suspects, fold->failed_suspect, now_ms);
+    } else if (is_retried(fold->error.code)) {
+        int64_t wait_ms = worker->setup.errors.backoff_ms << (failures - 1);
+        vf_worker_sleep_ms(worker, wait_ms < RETRY_WAIT_MAX_MS ? wait_ms : RETRY_WAIT_MAX_MS);
+    }
+}
+
 /* An event could not be taken in. Its documents may have been stale: it is folded again on ones that were just loaded, as
  * often as `errors` says, before its partition stops (docs/protocol.md). */
 static void event_failed(struct vf_worker *worker, const struct vf_fold *fold)
 {
     struct vf_reading *reading = fold->failed_reading;
-    /* No partition stops because of an event of another one, which was held. */
+    /* No partition stops because of an event of another one, which was set aside. */
     if (fold->failed_drain) {
+        if (fold->failed_parkable)
+            vf_worker_note_failure(worker, fold);
         worker->drain_apart_until_ms = vf_worker_now_ms(worker) + DRAIN_APART_MS;
         return;
     }
@@ -289,20 +330,25 @@ static void event_failed(struct vf_worker *worker, const struct vf_fold *fold)
             worker->rows_max = fold->rows_before_failed;
             return;
         }
+        reading->room_bytes = fold->failed_room_bytes;
         if (!vf_worker_has_room(worker, reading) && worker->store) {
             reading->waits_for_room = true;
-            reading->room_again_at_ms = vf_worker_now_ms(worker) + ROOM_AGAIN_MS;
+            free(reading->room_list);
+            reading->room_list = vf_strndup(fold->failed_room_list.data, fold->failed_room_list.size);
             vf_worker_begin_stop(worker, reading, fold->failed->offset, fold->failed_aggregate, &fold->error, false);
         }
         return;
     }
     if (fold->error.code == VF_E_MEMORY) {
-        vf_cache_drop_all(worker->cache);
-        worker->setup.projector_type->collect(worker->projector);
+        vf_worker_free_memory(worker);
         if (fold->rows_before_failed > 0) { /* the batch has filled the heap, not the event: fold what is before it */
             worker->rows_max = fold->rows_before_failed;
             return;
         }
+    }
+    if (fold->failed_parkable) {
+        vf_worker_note_failure(worker, fold);
+        return;
     }
     if (reading->failing_offset != fold->failed->offset) {
         reading->failing_offset = fold->failed->offset;
@@ -345,6 +391,9 @@ struct vf_fold_tools vf_worker_tools(struct vf_worker *worker)
         .topics = worker->setup.topics,
         .topic_count = worker->setup.topic_count,
         .in_flight = worker->in_flight != NULL,
+        .parks = worker->setup.errors.then == VF_THEN_PARK,
+        .suspects = worker->suspects,
+        .script_hash = worker->generation.script_hash,
         .drain_apart = vf_worker_now_ms(worker) < worker->drain_apart_until_ms,
         .forget_ms = worker->setup.forget_ms,
         .aside_max = worker->setup.aside_max,

@@ -3,6 +3,7 @@
 #include "run/fold_state.h"
 
 #include <assert.h>
+#include <stdlib.h>
 
 /* So many bytes of an event's type are shown in an error. */
 #define TYPE_SHOWN_MAX 100
@@ -35,7 +36,7 @@ static enum vf_code settle_carefully(struct vf_fold_state *run, const struct vf_
                                      struct vf_cached_document *document, struct vf_error *error)
 {
     const struct vf_bytes type = row->event.type;
-    if (!run->tools->careful || document->presence != VF_PRESENT || !document->warm)
+    if (!(run->tools->careful || run->is_guarded) || document->presence != VF_PRESENT || !document->warm)
         return VF_OK;
     enum vf_code code = settle_document(run, document, error);
     if (code) /* it says which field, and no line of the script */
@@ -43,6 +44,54 @@ static enum vf_code settle_carefully(struct vf_fold_state *run, const struct vf_
                                type.data);
     return VF_OK;
 }
+
+/* --- undoing one event -------------------------------------------------------------------------------------------- */
+
+void vf_fold_end_events(struct vf_fold_state *run)
+{
+    for (size_t i = 0; i < run->saved_count; i++)
+        vf_saved_document_done(&run->saved[i]);
+    free(run->saved);
+    run->saved = NULL;
+    run->saved_count = run->saved_capacity = 0;
+}
+
+void vf_fold_begin_event(struct vf_fold_state *run, const struct vf_fold_row *row)
+{
+    for (size_t i = 0; i < run->saved_count; i++)
+        vf_saved_document_done(&run->saved[i]);
+    run->saved_count = 0;
+    run->unlinked = false;
+    run->is_guarded = run->tools->parks_at_once || vf_suspects_has(run->tools->suspects, &row->event);
+}
+
+void vf_fold_undo(struct vf_fold_state *run)
+{
+    while (run->saved_count > 0)
+        vf_cache_restore(run->tools->cache, &run->saved[--run->saved_count]);
+}
+
+/* The document is about to change by an event of a type that fails. */
+static enum vf_code save(struct vf_fold_state *run, struct vf_cached_document *document, struct vf_error *error)
+{
+    if (!run->is_guarded)
+        return VF_OK;
+    if (document->presence == VF_PRESENT && document->warm) {
+        enum vf_code code = settle_document(run, document, error);
+        if (code) { /* this event has not touched it yet */
+            run->trouble = VF_TROUBLE_CAREFULLY;
+            return code;
+        }
+    }
+    if (run->saved_count == run->saved_capacity) {
+        run->saved_capacity = run->saved_capacity ? 2 * run->saved_capacity : 4;
+        run->saved = vf_realloc(run->saved, run->saved_capacity * sizeof *run->saved);
+    }
+    vf_cache_save(document, &run->saved[run->saved_count++]);
+    return VF_OK;
+}
+
+/* --- taking in ---------------------------------------------------------------------------------------------------- */
 
 /* A document whose time was over before the event begins anew with it. Decided by event time alone, so that a replay comes to
  * the same, whenever the sweep comes by (docs/protocol.md). */
@@ -153,11 +202,16 @@ enum vf_code vf_fold_take_in(struct vf_fold_state *run, struct vf_fold_row *row,
     if (code)
         return code;
     assert(document != left);
+    code = save(run, document, error);
+    if (!code && left)
+        code = save(run, left, error);
+    if (code)
+        return code;
     run->touched_bytes += row->record->value.size;
     expire(run, row, document);
     if (left)
         expire(run, row, left);
-    if (tools->projector_type->handles(tools->projector, &row->event)) {
+    if (!row->dropped && tools->projector_type->handles(tools->projector, &row->event)) {
         code = handle(run, row, document, left, error);
         if (!code && left)
             code = settle_carefully(run, row, left, error);
@@ -182,10 +236,13 @@ enum vf_code vf_fold_take_out(struct vf_fold_state *run, struct vf_fold_row *row
 {
     const struct vf_fold_tools *tools = run->tools;
     enum vf_handled handled;
+    enum vf_code code = save(run, left, error);
+    if (code)
+        return code;
     run->touched_bytes += row->record->value.size;
     expire(run, row, left);
-    if (tools->projector_type->handles(tools->projector, &row->event)) {
-        enum vf_code code = run_handler(run, row, (struct vf_bytes){0}, NULL, left, &handled, error);
+    if (!row->dropped && tools->projector_type->handles(tools->projector, &row->event)) {
+        code = run_handler(run, row, (struct vf_bytes){0}, NULL, left, &handled, error);
         if (!code)
             code = settle_carefully(run, row, left, error);
         if (code)

@@ -11,6 +11,11 @@
 #include <xxhash.h>
 
 #define UPKEEP_INTERVAL_MS 3000
+/* Kafka is asked so often at most where the log ends, partition by partition: the sweep is an hour late in any case. */
+#define ENDS_INTERVAL_MS 10000
+/* So often are aggregates looked at of which numbers are missing, so many of them. */
+#define GAPS_INTERVAL_MS 10000
+#define GAPS_MAX         50
 /* So many lists are asked for, so many of them drained a little in one turn, and so many documents swept. */
 #define LISTS_READ 1000
 #define LISTS_MAX  16
@@ -57,28 +62,41 @@ bool vf_worker_has_room(struct vf_worker *worker, struct vf_reading *reading)
            (!setup->aside_bytes_max || now->bytes + reading->room_bytes <= setup->aside_bytes_max);
 }
 
+/* Whether the event would come into its list now, as far as its partition's room does not decide. */
+static bool would_wait(struct vf_worker *worker, const char *list)
+{
+    struct vf_aggregate record;
+    struct vf_error error;
+    enum vf_list which;
+    struct vf_bytes aggregate = vf_list_aggregate(vf_bytes_from(list), &which);
+    vf_arena_reset(worker->scratch);
+    if (worker->setup.store_type->load(worker->store, vf_worker_view(worker), NULL, 0, &aggregate, 1, worker->scratch,
+                                       NULL, &record, &error)) {
+        vf_worker_lose_store(worker, &error, false);
+        return true;
+    }
+    return !record.has_link || (which == VF_LIST_OWN && (record.has_seen || record.waiters_to > record.waiters_from));
+}
+
 /* True when some partition reads on. */
 static bool look_for_room(struct vf_worker *worker)
 {
-    for (size_t i = 0; i < worker->readings.count; i++) {
+    for (size_t i = 0; i < worker->readings.count && worker->store; i++) {
         struct vf_reading *reading = &worker->readings.all[i];
         if (reading->state != VF_STOPPED || !reading->waits_for_room)
             continue;
-        bool has_room = vf_worker_has_room(worker, reading);
-        /* The link of the event itself may have come: then it needs no room. */
-        if (has_room || vf_worker_now_ms(worker) >= reading->room_again_at_ms) {
-            reading->state = VF_READING;
-            reading->waits_for_room = false;
-            if (has_room)
-                vf_worker_say(worker, VF_LOG_INFO, &reading->partition, NULL,
-                              "links have come: there is room to set events aside again, and the partition goes on");
-            vf_worker_position(worker);
-            return true;
-        }
-        if (!worker->store)
-            return true;
+        /* GUARD room-not-needed: its own link has come, and the partition would wait for those of others */
+        if (!vf_worker_has_room(worker, reading) && (!worker->store || would_wait(worker, reading->room_list)))
+            continue;
+        reading->state = VF_READING;
+        reading->waits_for_room = false;
+        vf_worker_say(worker, VF_LOG_INFO, &reading->partition, NULL,
+                      "links have come: there is room to set events aside again, or none is needed, and the partition "
+                      "goes on");
+        vf_worker_position(worker);
+        return true;
     }
-    return false;
+    return !worker->store;
 }
 
 /* --- batches without rows ------------------------------------------------------------------------------------------ */
@@ -120,8 +138,17 @@ static bool finish_apart(struct vf_worker *worker, struct vf_fold *fold, enum vf
         worker->careful = worker->drain_due = true;
         break;
     case VF_FOLD_FAILED:
-        worker->stuck++;
-        say_failure(worker, &fold->error);
+        if (fold->failed_parkable) {
+            vf_worker_note_failure(worker, fold);
+            worker->drain_due = true;
+        } else {
+            worker->stuck++;
+        }
+        /* GUARD apart-memory: the heap is full of what is cached, and no row ever comes that would have it emptied */
+        if (fold->error.code == VF_E_MEMORY)
+            vf_worker_free_memory(worker);
+        if (!fold->failed_parkable)
+            say_failure(worker, &fold->error);
         break;
     case VF_FOLD_SETTLE:
     case VF_FOLD_STALE: worker->drain_due = true; break;
@@ -177,6 +204,32 @@ static bool drain(struct vf_worker *worker)
     /* GUARD drain-rest: thousands of short lists that one batch has left would otherwise take hours, a few every few seconds */
     if (count > LISTS_MAX && worker->counts.batches > batches)
         worker->drain_due = true;
+    vf_arena_free(arena);
+    return go_on;
+}
+
+/* The hole before an early event may have been filled by way of another partition, whose worker knew of no hole: some of the
+ * aggregates with gaps are looked at each time, all of them in turn. */
+static bool look_at_gaps(struct vf_worker *worker)
+{
+    const struct vf_store_type *type = worker->setup.store_type;
+    struct vf_arena *arena = vf_arena_new();
+    struct vf_bytes *aggregates;
+    size_t count = 0;
+    struct vf_error error;
+    bool go_on = true;
+    worker->gaps_due_ms = vf_worker_now_ms(worker) + GAPS_INTERVAL_MS;
+    struct vf_bytes after = vf_bytes_from(worker->gaps_after ? worker->gaps_after : "");
+    if (type->aside_aggregates(worker->store, vf_worker_view(worker), VF_ASIDE_GAP, after, GAPS_MAX, arena, &aggregates,
+                               &count, &error)) {
+        vf_worker_lose_store(worker, &error, false);
+        go_on = false;
+    }
+    free(worker->gaps_after);
+    worker->gaps_after =
+        go_on && count == GAPS_MAX ? vf_strndup(aggregates[count - 1].data, aggregates[count - 1].size) : NULL;
+    for (size_t i = 0; i < count && go_on; i++)
+        go_on = drain_list(worker, aggregates[i]);
     vf_arena_free(arena);
     return go_on;
 }
@@ -279,7 +332,11 @@ static bool sweep(struct vf_worker *worker)
     struct vf_error error;
     bool reached = false, more = false, more_husks = false;
     if (!worker->ends) {
-        (void)ask_ends(worker, &error); /* Kafka does not answer: asked again the next time */
+        int64_t now_ms = vf_worker_now_ms(worker);
+        if (now_ms >= worker->ends_due_ms) {
+            worker->ends_due_ms = now_ms + ENDS_INTERVAL_MS;
+            (void)ask_ends(worker, &error); /* Kafka does not answer: asked again the next time */
+        }
         return true;
     }
     if (are_ends_reached(worker, &reached, &error)) {
@@ -302,29 +359,21 @@ static bool sweep(struct vf_worker *worker)
 
 /* --- the whole ----------------------------------------------------------------------------------------------------- */
 
-static bool has_links(const struct vf_projection *projection)
-{
-    for (size_t i = 0; i < projection->route_count; i++)
-        if (projection->routes[i].route == VF_ROUTE_LINK)
-            return true;
-    return false;
-}
-
 bool vf_worker_upkeep(struct vf_worker *worker)
 {
     int64_t now_ms = vf_worker_now_ms(worker);
-    const struct vf_projection *projection = worker->setup.projector_type->describe(worker->projector);
     bool due = now_ms >= worker->upkeep_at_ms;
-    bool links = has_links(projection) && worker->setup.store_type->draining;
     bool sweeps = due && is_sweeper(worker);
-    worker->drain_due &= links; /* otherwise nothing would ever be seen to be done */
-    if (!worker->positioned || !(due || (worker->drain_due && links)) || !(links || sweeps))
+    vf_suspects_age(worker->suspects, now_ms);
+    if (!worker->positioned || !(due || worker->drain_due))
         return false;
     if (worker->in_flight && !vf_worker_settle(worker))
         return true;
     if (due)
         worker->upkeep_at_ms = now_ms + UPKEEP_INTERVAL_MS;
-    if (links && !drain(worker))
+    if (!drain(worker))
+        return true;
+    if (due && now_ms >= worker->gaps_due_ms && !look_at_gaps(worker))
         return true;
     if (due && look_for_room(worker))
         return true;

@@ -260,6 +260,8 @@ enum vf_code vf_worker_open(const struct vf_worker_setup *setup, struct vf_worke
     worker->parser = vf_json_parser_new();
     worker->rows_max = (size_t)setup->batch.events_max;
     worker->script_log = (struct vf_log_rate){.burst = 10, .interval_ms = 1000};
+    worker->park_log = (struct vf_log_rate){.burst = 20, .interval_ms = 10000};
+    worker->suspects = vf_suspects_new();
     worker->drain_log = (struct vf_log_rate){.burst = 10, .interval_ms = 30000};
     vf_fold_init(&worker->folds[0]);
     vf_fold_init(&worker->folds[1]);
@@ -311,6 +313,8 @@ void vf_worker_close(struct vf_worker *worker)
     worker->setup.source_type->close(worker->source);
     worker->setup.store_type->close(worker->store);
     vf_cache_free(worker->cache);
+    vf_suspects_free(worker->suspects);
+    free(worker->gaps_after);
     worker->setup.projector_type->close(worker->projector);
     vf_readings_clear(&worker->readings);
     vf_fold_done(&worker->folds[0]);

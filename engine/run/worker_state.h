@@ -47,7 +47,8 @@ struct vf_worker {
     size_t rows_max;               /* a batch's rows: less than configured after conflicts */
     int32_t conflicts;             /* in a row */
     bool careful;
-    bool always_careful; /* the script shares tables: never again without */
+    struct vf_suspects *suspects; /* event types that have failed lately */
+    bool always_careful;          /* the script shares tables: never again without */
 
     bool superseded; /* the generation's entry is another one than `generation`: nothing is read until it is known */
     const char *waits_said; /* with superseded: why there is none to go on with, once it was said in the log */
@@ -67,16 +68,20 @@ struct vf_worker {
 
     /* upkeep.c */
     int64_t upkeep_at_ms;
-    bool drain_due; /* some list is to be drained further at once */
+    int64_t gaps_due_ms; /* not before this are aggregates with gaps looked at again, */
+    char *gaps_after;    /* from behind this one on; NULL: from the first. Owned */
+    bool drain_due;      /* some list is to be drained further at once */
     int64_t
         drain_apart_until_ms; /* an event that was held has failed: till then, lists are drained in batches of their own */
     size_t stuck;             /* lists that failed in the last round */
     struct vf_log_rate drain_log;
+    struct vf_log_rate park_log;
     uint64_t drain_said;      /* hash of the last failure that the log has told */
     int32_t stales;           /* folds in a row that met a list and a record of two moments */
     struct vf_position *ends; /* of all partitions, at ends_at_ms; owned. NULL: to be asked */
     size_t end_count;
-    int64_t ends_at_ms; /* wall time */
+    int64_t ends_at_ms;  /* wall time */
+    int64_t ends_due_ms; /* not before this are they asked for again */
 
     bool doubted;          /* some reading is: answered before anything else */
     int64_t ask_log_at_ms; /* not before then */
@@ -101,6 +106,8 @@ void vf_worker_log_script(void *self, const struct vf_event *event, struct vf_by
 
 /* The oldest rows in hand that no fold has taken yet, or NULL. */
 struct vf_chunk *vf_worker_untaken(struct vf_worker *worker);
+/* An event that may be parked has failed: it is tried again, until it has failed as often as `errors` says. */
+void vf_worker_note_failure(struct vf_worker *worker, const struct vf_fold *fold);
 void vf_worker_add_chunk(struct vf_worker *worker, struct vf_polled *polled);
 
 /* Nothing is in flight any more. What folds numbered `since` and later have touched is dropped, decisions included; their
@@ -113,6 +120,9 @@ void vf_worker_drop_everything(struct vf_worker *worker);
 
 /* Waits for the commit in flight. False when it did not take hold: what was folded since is thrown away. */
 bool vf_worker_settle(struct vf_worker *worker);
+
+/* The heap is full: everything warm goes. */
+void vf_worker_free_memory(struct vf_worker *worker);
 
 /* Folds the next rows in hand while the last commit is in flight, then waits for that one and sends this one. */
 void vf_worker_fold_and_send(struct vf_worker *worker, struct vf_chunk *chunk);

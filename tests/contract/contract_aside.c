@@ -294,8 +294,9 @@ static void many_events_in_many_lists_in_one_commit(void **state)
         const char *name = draft.aggregates[list].next.aggregate.data;
         assert_same_list(scene, name, &draft.asides[list * EACH], EACH);
         struct draft one = take_first(scene, name, EACH);
-        draft_write_aggregate(&all, &(struct vf_aggregate){.exists = true, .stamp = one.aggregates[0].base_stamp},
-                              one.aggregates[0].next);
+        struct vf_aggregate base = {
+            .exists = true, .stamp = one.aggregates[0].base_stamp, .state = one.aggregates[0].base_state};
+        draft_write_aggregate(&all, &base, one.aggregates[0].next);
         for (int i = 0; i < EACH; i++)
             draft_take(&all, &one.taken[i]);
     }

@@ -501,7 +501,7 @@ static void all_entries_are_listed(void **state)
 
 static const struct vf_index dropped_indexes[] = {{.name = "amount", .sort = "n"}, {.name = "by_n", .by = "n"}};
 
-/* Documents in indexes, husks and documents that are due, two lists, one of them draining. */
+/* Documents in indexes, husks and documents that are due, two lists, one of them draining, what is parked and dropped. */
 static void furnish_richly(struct scene *scene)
 {
     scene_indexes(scene, dropped_indexes, 2, true);
@@ -517,6 +517,9 @@ static void furnish_richly(struct scene *scene)
     draft_write_aggregate(&draft, NULL, drains);
     for (int64_t i = 0; i < 5; i++)
         draft_aside(&draft, scene_aside(scene, "account/10", i, 50 + i));
+    draft_write_aggregate(&draft, NULL, a_parked("order/1", 0, 1));
+    draft_aside(&draft, scene_aside(scene, "order/1", 0, 60));
+    draft_drop(&draft, (struct vf_dropped){.aggregate = VF_LITERAL("order/2"), .missing_from = 3, .missing_to = 5});
     draft_must_commit(&draft);
     scene_fill_list(scene, "account/9", 100, 30);
 }
@@ -556,7 +559,15 @@ static void assert_rich(struct scene *scene, size_t factor)
     scene_load_list(scene, "account/10", &ten);
     assert_int_equal(nine, factor * 30);
     assert_int_equal(ten, factor * 5);
-    assert_int_equal(scene_load_total(scene, "orders", 0).count, factor * 35);
+    assert_int_equal(scene_load_total(scene, "orders", 0).count, factor * 36);
+    struct vf_error error = {0};
+    int64_t counts[VF_ASIDE_STATES];
+    size_t dropped;
+    assert_ok(scene->type->aside_counts(scene->other, scene->view, counts, &error));
+    assert_int_equal(counts[VF_ASIDE_HELD], factor * 2);
+    assert_int_equal(counts[VF_ASIDE_PARKED], factor);
+    scene_load_dropped(scene, 0, 10, &dropped);
+    assert_int_equal(dropped, factor);
     assert_int_equal(scene_load_total(scene, "orders", 0).bytes > 0, factor);
     assert_int_equal(scene_list_at(scene, "orders", 0, 100) != NULL, factor);
     assert_int_equal(draining_count(scene), factor);

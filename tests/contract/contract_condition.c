@@ -179,6 +179,7 @@ FAILS_ALONE(progress_with_another_last_offset, progress_at(draft, 1, position)->
 FAILS_ALONE(progress_with_another_last_timestamp, progress_at(draft, 1, position)->from.last_timestamp_ms += 1)
 FAILS_ALONE(progress_with_another_last_hash, progress_at(draft, 1, position)->from.last_hash ^= 1)
 FAILS_ALONE(progress_without_a_last_record, progress_at(draft, 1, position)->from.has_last = false)
+FAILS_ALONE(progress_that_another_commit_wrote, progress_at(draft, 1, position)->from.stamp ^= 1)
 FAILS_ALONE(progress_with_more_aside, progress_at(draft, 1, position)->from.aside += 1)
 FAILS_ALONE(progress_that_we_took_for_absent, progress_at(draft, 1, position)->from = no_progress)
 FAILS_ALONE(progress_that_we_took_for_present, progress_at(draft, PARTITIONS, position)->from = a_progress(1))
@@ -363,6 +364,7 @@ int contract_condition_run(const char *group)
         SCENE_TEST(progress_with_another_last_timestamp),
         SCENE_TEST(progress_with_another_last_hash),
         SCENE_TEST(progress_without_a_last_record),
+        SCENE_TEST(progress_that_another_commit_wrote),
         SCENE_TEST(progress_with_more_aside),
         SCENE_TEST(progress_that_we_took_for_absent),
         SCENE_TEST(progress_that_we_took_for_present),

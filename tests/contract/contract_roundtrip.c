@@ -425,6 +425,83 @@ static void aggregate_records_come_back_and_are_replaced_whole(void **state)
     }
 }
 
+/* What every record of these tests begins with: nothing but that it is there. */
+static struct vf_aggregate bare(void)
+{
+    return (struct vf_aggregate){.aggregate = VF_LITERAL("order/1"), .exists = true};
+}
+
+/* Records that say one thing of waiting, or all at once. */
+enum { WAITING = 14 };
+static void waiting_forms(struct scene *scene, struct vf_aggregate forms[WAITING])
+{
+    struct vf_bytes longest = vf_bytes(
+        memset(vf_arena_alloc(scene->arena, VF_FAILURE_BYTES_MAX), '"', VF_FAILURE_BYTES_MAX), VF_FAILURE_BYTES_MAX);
+    int i = 0;
+    for (; i < WAITING; i++)
+        forms[i] = bare();
+    i = 0;
+    forms[i++].waiters_to = 3; /* places that begin at 0 */
+    forms[i].waiters_from = 5;
+    forms[i++].waiters_to = 5; /* nothing waits any more, and places go on */
+    forms[i++] = a_waiting("order/1", 0, 1);
+    forms[i++] = a_waiting("order/1", 9007199254740993, INT64_MAX);
+    forms[i].early_count = 1; /* at 0 */
+    forms[i++].state = VF_ASIDE_GAP;
+    forms[i].early_count = 1000;
+    forms[i].early_from = INT64_MAX - 1000;
+    forms[i].early_last = INT64_MAX;
+    forms[i].since_ms = 1;
+    forms[i++].state = VF_ASIDE_GAP;
+    forms[i].waits_for = VF_LITERAL("customer/2");
+    forms[i].has_seen = true;
+    forms[i].since_ms = INT64_MAX;
+    forms[i++].state = VF_ASIDE_HELD;
+    forms[i++].draining = true;
+    forms[i++] = a_parked("order/1", 0, 7);
+    forms[i] = a_parked("order/1", 1, 2);
+    forms[i++].failure = (struct vf_failure){.error = VF_LITERAL("x")}; /* without a traceback, or a script */
+    forms[i] = a_parked("order/1", 1, 2);
+    forms[i].failure.error = VF_LITERAL("{\"at\":1,\n\\u0041\x01\x7f\xe6\x97\xa5\xf0\x9f\x98\x80$set'");
+    forms[i++].failure.traceback = VF_LITERAL("a\0b\r\n\t");
+    forms[i] = a_parked("order/1", 1, 2);
+    forms[i].failure.error = forms[i].failure.traceback = longest;
+    forms[i++].failure.failed_ms = INT64_MAX;
+    forms[i] = a_parked("order/1", 3, 9);
+    forms[i].has_link = true;
+    forms[i].link = VF_LITERAL("4b");
+    forms[i].link_via = VF_LITERAL("customer/1");
+    forms[i].has_version = true;
+    forms[i].version = 12;
+    forms[i].waiters_from = 2;
+    forms[i].waiters_to = 4;
+    forms[i].waits_for = VF_LITERAL("customer/2");
+    forms[i].early_count = 2;
+    forms[i].early_from = 20;
+    forms[i].early_last = 22;
+    forms[i++].draining = true;
+    forms[i] = a_link("order/1", "4b", 7);
+    assert_int_equal(i, WAITING - 1);
+}
+
+static void what_a_record_says_of_waiting_comes_back_and_is_replaced_whole(void **state)
+{
+    struct scene *scene = *state;
+    struct vf_aggregate forms[WAITING], read = {0};
+    waiting_forms(scene, forms);
+    for (int step = 1; step < WAITING; step += 4) { /* one after the other, in several orders */
+        for (int i = 0; i < WAITING; i++) {
+            struct vf_aggregate wanted = forms[i * step % WAITING];
+            struct draft draft = draft_new(scene);
+            draft_write_aggregate(&draft, read.exists ? &read : NULL, wanted);
+            draft_must_commit(&draft);
+            read = load_aggregate(scene, "order/1");
+            wanted.stamp = draft.stamp;
+            assert_same_aggregate(&read, &wanted);
+        }
+    }
+}
+
 static void every_stamp_is_a_stamp(void **state)
 {
     struct scene *scene = *state;
@@ -466,7 +543,8 @@ static void progress_comes_back_whole(void **state)
                                 .last_offset = INT64_MAX - 1,
                                 .last_timestamp_ms = -1,
                                 .last_hash = UINT64_MAX,
-                                .aside = 9};
+                                .aside = 9,
+                                .stamp = UINT64_MAX};
     odd = &draft.progress[7].to;
     *odd = (struct vf_progress){.exists = true,
                                 .next = 9007199254740993,
@@ -475,7 +553,8 @@ static void progress_comes_back_whole(void **state)
                                 .last_offset = 0,
                                 .last_timestamp_ms = 0,
                                 .last_hash = 0,
-                                .aside = 9007199254740993};
+                                .aside = 9007199254740993,
+                                .stamp = 0x8000000000000001u};
     draft_must_commit(&draft);
     struct picture picture = picture_take(scene, &draft);
     assert_int_equal(picture.row_count, draft.progress_count);
@@ -513,6 +592,7 @@ int contract_roundtrip_run(const char *group)
         SCENE_TEST(a_husk_comes_back_and_becomes_a_document),
         SCENE_TEST(a_document_is_replaced_whole),
         SCENE_TEST(aggregate_records_come_back_and_are_replaced_whole),
+        SCENE_TEST(what_a_record_says_of_waiting_comes_back_and_is_replaced_whole),
         SCENE_TEST(every_stamp_is_a_stamp),
         SCENE_TEST(progress_comes_back_whole),
     };

@@ -155,6 +155,8 @@ static void add_aggregate(struct draft *draft, enum vf_intent intent, const stru
         .intent = intent,
         .base_exists = base && base->exists,
         .base_stamp = base ? base->stamp : 0,
+        .base_state = base ? base->state : VF_ASIDE_NONE,
+        .base_draining = base && base->draining,
         .next = next,
     };
 }
@@ -162,6 +164,11 @@ static void add_aggregate(struct draft *draft, enum vf_intent intent, const stru
 void draft_write_aggregate(struct draft *draft, const struct vf_aggregate *base, struct vf_aggregate next)
 {
     add_aggregate(draft, VF_WRITE, base, next);
+}
+
+void draft_remove_aggregate(struct draft *draft, const struct vf_aggregate *base)
+{
+    add_aggregate(draft, VF_WRITE, base, (struct vf_aggregate){.aggregate = base->aggregate});
 }
 
 void draft_consult_aggregate(struct draft *draft, enum vf_intent intent, const char *aggregate,
@@ -186,6 +193,8 @@ struct vf_commit draft_commit(const struct draft *draft)
         .aside_count = draft->aside_count,
         .taken = draft->taken,
         .taken_count = draft->taken_count,
+        .dropped = draft->dropped,
+        .dropped_count = draft->dropped_count,
         .indexes = draft->scene->indexes,
         .index_count = draft->scene->index_count,
     };
@@ -242,7 +251,7 @@ struct vf_aggregate a_link(const char *aggregate, const char *to, int64_t versio
 struct vf_progress a_progress(int64_t next)
 {
     if (next == 0) /* the end of an empty partition: no record has been dealt with */
-        return (struct vf_progress){.exists = true, .of = 7};
+        return (struct vf_progress){.exists = true, .of = 7, .stamp = 7};
     return (struct vf_progress){
         .exists = true,
         .next = next,
@@ -252,6 +261,7 @@ struct vf_progress a_progress(int64_t next)
         .last_timestamp_ms = 1772359200000 + next,
         .last_hash = 0x9f2c000000000000u + (uint64_t)next,
         .aside = 0,
+        .stamp = 0xfedcba9800000000u + (uint64_t)next,
     };
 }
 
@@ -340,13 +350,18 @@ static void take_lists(struct scene *scene, const struct draft *of, struct pictu
     struct draft lists = draft_new(scene); /* only to gather them */
     for (size_t i = 0; i < picture->aggregate_count; i++) {
         const struct vf_aggregate *one = &picture->aggregates[i];
-        struct vf_bytes name = of->aggregates[i].next.aggregate;
-        if (!concerns_list(of, name) && (!one->exists || one->aside_from == one->aside_to))
-            continue;
-        size_t count;
-        struct vf_aside *asides = scene_load_list(scene, vf_arena_copy(scene->arena, name).data, &count);
-        for (size_t a = 0; a < count; a++)
-            draft_aside(&lists, asides[a]);
+        const bool full[] = {[VF_LIST_OWN] = one->exists && one->aside_from < one->aside_to,
+                             [VF_LIST_WAITERS] = one->exists && one->waiters_from < one->waiters_to,
+                             [VF_LIST_EARLY] = one->exists && one->early_count > 0};
+        for (enum vf_list list = VF_LIST_OWN; list <= VF_LIST_EARLY; list++) {
+            struct vf_bytes key = vf_list_key(scene->arena, list, of->aggregates[i].next.aggregate);
+            if (!concerns_list(of, key) && !full[list])
+                continue;
+            size_t count;
+            struct vf_aside *asides = scene_load_list(scene, key.data, &count);
+            for (size_t a = 0; a < count; a++)
+                draft_aside(&lists, asides[a]);
+        }
     }
     picture->asides = lists.asides;
     picture->aside_count = lists.aside_count;
@@ -369,6 +384,7 @@ struct picture picture_take(struct scene *scene, const struct draft *of)
                                 picture.documents, picture.aggregates, &error));
     load_rows(scene, &picture.rows, &picture.row_count);
     take_lists(scene, of, &picture);
+    picture.dropped = scene_load_dropped(scene, 0, 1000000, &picture.dropped_count);
     return picture;
 }
 
@@ -394,6 +410,9 @@ void assert_same_picture(const struct picture *a, const struct picture *b)
     assert_int_equal(a->aside_count, b->aside_count);
     for (size_t i = 0; i < a->aside_count; i++)
         assert_same_aside(&a->asides[i], &b->asides[i]);
+    assert_int_equal(a->dropped_count, b->dropped_count);
+    for (size_t i = 0; i < a->dropped_count; i++)
+        assert_same_dropped(&a->dropped[i], &b->dropped[i]);
 }
 
 void assert_same_progress(const struct vf_progress *a, const struct vf_progress *b)
@@ -404,6 +423,7 @@ void assert_same_progress(const struct vf_progress *a, const struct vf_progress 
     assert_int_equal(a->next, b->next);
     assert_int_equal(a->of, b->of);
     assert_int_equal(a->aside, b->aside);
+    assert_true(a->stamp == b->stamp);
     assert_int_equal(a->has_last, b->has_last);
     if (!a->has_last)
         return;
@@ -526,10 +546,23 @@ void assert_same_aggregate(const struct vf_aggregate *a, const struct vf_aggrega
     assert_true(!a->has_version ||
                 (a->version == b->version && vf_version_more_equal(a->version_more, b->version_more)));
     assert_true(vf_bytes_equal(a->link_via, b->link_via));
+    assert_int_equal(a->waiters_from, b->waiters_from);
+    assert_int_equal(a->waiters_to, b->waiters_to);
     assert_int_equal(a->aside_from, b->aside_from);
     assert_int_equal(a->aside_to, b->aside_to);
     assert_true(vf_bytes_equal(a->waits_for, b->waits_for));
     assert_int_equal(a->has_seen, b->has_seen);
     assert_true(!a->has_seen || (a->seen == b->seen && vf_version_more_equal(a->seen_more, b->seen_more)));
+    assert_int_equal(a->early_count, b->early_count);
+    assert_true(a->early_count == 0 || (a->early_from == b->early_from && a->early_last == b->early_last));
+    assert_int_equal(a->parked, b->parked);
+    if (a->parked) {
+        assert_true(vf_bytes_equal(a->failure.error, b->failure.error));
+        assert_true(vf_bytes_equal(a->failure.traceback, b->failure.traceback));
+        assert_true(vf_bytes_equal(a->failure.script, b->failure.script));
+        assert_int_equal(a->failure.failed_ms, b->failure.failed_ms);
+    }
+    assert_int_equal(a->since_ms, b->since_ms);
     assert_int_equal(a->draining, b->draining);
+    assert_int_equal(a->state, b->state);
 }

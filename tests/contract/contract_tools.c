@@ -154,7 +154,27 @@ struct vf_aggregate a_waiting(const char *aggregate, int64_t from, int64_t to)
                                  .aside_from = from,
                                  .aside_to = to,
                                  .has_seen = from < to,
-                                 .seen = from < to ? to : 0};
+                                 .seen = from < to ? to : 0,
+                                 .state = from < to ? VF_ASIDE_HELD : VF_ASIDE_NONE};
+}
+
+struct vf_aggregate a_parked(const char *aggregate, int64_t from, int64_t to)
+{
+    struct vf_aggregate record = a_waiting(aggregate, from, to);
+    record.parked = true;
+    record.failure =
+        (struct vf_failure){.error = VF_LITERAL("customer_orders.lua:7: attempt to index a nil value (field 'to')"),
+                            .traceback = VF_LITERAL("stack traceback:\n\tcustomer_orders.lua:7: in function <5>"),
+                            .script = VF_LITERAL("9f86d081884c7d659a2feaa0c55ad015a3bf4f1b2b0b822cd15d6c15b0f00a08"),
+                            .failed_ms = 1772359200123};
+    record.since_ms = 1772359200100;
+    record.state = VF_ASIDE_PARKED;
+    return record;
+}
+
+const char *scene_list(struct scene *scene, enum vf_list list, const char *aggregate)
+{
+    return vf_list_key(scene->arena, list, vf_bytes_from(aggregate)).data;
 }
 
 void scene_fill_list(struct scene *scene, const char *list, int64_t first_offset, int64_t count)
@@ -218,6 +238,38 @@ const char *scene_list_at(struct scene *scene, const char *topic, int32_t partit
     bool there;
     assert_ok(scene->type->aside_at(scene->other, scene->view, of, offset, scene->arena, &there, &list, &error));
     return there ? vf_arena_copy(scene->arena, list).data : NULL;
+}
+
+/* ---- decisions ---- */
+
+void draft_drop(struct draft *draft, struct vf_dropped dropped)
+{
+    draft->dropped = draft_grow(draft, draft->dropped, draft->dropped_count, sizeof(*draft->dropped));
+    draft->dropped[draft->dropped_count++] = dropped;
+}
+
+struct vf_dropped *scene_load_dropped(struct scene *scene, size_t first, size_t most, size_t *ret_count)
+{
+    struct vf_error error = {0};
+    struct vf_dropped *dropped;
+    assert_ok(scene->type->dropped(scene->other, scene->view, first, most, scene->arena, &dropped, ret_count, &error));
+    return dropped;
+}
+
+void assert_same_dropped(const struct vf_dropped *a, const struct vf_dropped *b)
+{
+    assert_true(vf_bytes_equal(a->aggregate, b->aggregate));
+    assert_int_equal(a->partition.topic != NULL, b->partition.topic != NULL);
+    if (a->partition.topic) {
+        assert_string_equal(a->partition.topic, b->partition.topic);
+        assert_int_equal(a->partition.partition, b->partition.partition);
+        assert_int_equal(a->offset, b->offset);
+    } else {
+        assert_int_equal(a->missing_from, b->missing_from);
+        assert_int_equal(a->missing_to, b->missing_to);
+    }
+    assert_int_equal(a->dropped_ms, b->dropped_ms);
+    assert_true(vf_bytes_equal(a->error, b->error));
 }
 
 /* ---- husks, expiry, indexes ---- */

@@ -43,6 +43,7 @@ int contract_race_run(const char *group);
 int contract_loss_run(const char *group); /* needs kill_connection */
 int contract_records_run(const char *group);
 int contract_aside_run(const char *group);
+int contract_parking_run(const char *group);
 int contract_due_run(const char *group);
 int contract_find_run(const char *group);
 
@@ -68,7 +69,8 @@ struct draft {
     struct vf_document_change *documents;
     struct vf_aggregate_change *aggregates;
     struct vf_aside *asides, *taken;
-    size_t progress_count, document_count, aggregate_count, aside_count, taken_count;
+    struct vf_dropped *dropped;
+    size_t progress_count, document_count, aggregate_count, aside_count, taken_count, dropped_count;
 };
 
 struct draft draft_new(struct scene *scene); /* of the scene's view, with a fresh random stamp */
@@ -80,12 +82,14 @@ void draft_progress(struct draft *draft, const char *topic, int32_t partition, s
 void draft_write(struct draft *draft, const struct vf_document *base, struct vf_document next);
 void draft_consult(struct draft *draft, const char *id, const struct vf_document *base);
 void draft_write_aggregate(struct draft *draft, const struct vf_aggregate *base, struct vf_aggregate next);
+void draft_remove_aggregate(struct draft *draft, const struct vf_aggregate *base);
 void draft_consult_aggregate(struct draft *draft, enum vf_intent intent, const char *aggregate,
                              const struct vf_aggregate *base);
 
 void draft_remove(struct draft *draft, const struct vf_document *base);
 void draft_aside(struct draft *draft, struct vf_aside aside);
 void draft_take(struct draft *draft, const struct vf_aside *held);
+void draft_drop(struct draft *draft, struct vf_dropped dropped);
 void *draft_grow(struct draft *draft, void *items, size_t count, size_t size); /* room for one more behind `count` */
 
 struct vf_commit draft_commit(const struct draft *draft);
@@ -114,7 +118,9 @@ struct vf_document a_deleted_husk(const char *id, int64_t revision, const char *
 struct vf_document an_expired_husk(const char *id, int64_t revision, int64_t since_ms);
 struct vf_document with_expiry(struct vf_document document, int64_t expires_ms);
 struct vf_aggregate a_link(const char *aggregate, const char *to, int64_t version); /* to NULL: linked to nothing */
-struct vf_aggregate a_waiting(const char *aggregate, int64_t from, int64_t to);     /* for its link, with such a list */
+struct vf_aggregate a_waiting(const char *aggregate, int64_t from, int64_t to);     /* held, with such a list */
+struct vf_aggregate a_parked(const char *aggregate, int64_t from, int64_t to);
+const char *scene_list(struct scene *scene, enum vf_list list, const char *aggregate);             /* the list's key */
 struct vf_aside scene_aside(struct scene *scene, const char *list, int64_t place, int64_t offset); /* of orders/0 */
 void scene_fill_list(struct scene *scene, const char *list, int64_t first_offset,
                      int64_t count);                         /* makes its record too */
@@ -139,6 +145,7 @@ struct vf_aside *scene_load_part(struct scene *scene, const char *list, int64_t 
 struct vf_aside_total scene_load_total(struct scene *scene, const char *topic, int32_t partition);
 const char *scene_list_at(struct scene *scene, const char *topic, int32_t partition,
                           int64_t offset); /* NULL: not set aside */
+struct vf_dropped *scene_load_dropped(struct scene *scene, size_t first, size_t most, size_t *ret_count);
 struct vf_progress_row load_row(struct scene *scene, const char *topic, int32_t partition);
 
 /* Everything that a list of names and the generation's progress show. */
@@ -150,6 +157,8 @@ struct picture {
     size_t row_count;
     struct vf_aside *asides; /* of those records' lists, where it may matter */
     size_t aside_count;
+    struct vf_dropped *dropped; /* all of the view */
+    size_t dropped_count;
 };
 struct picture picture_take(struct scene *scene, const struct draft *of); /* of all that the draft names */
 void assert_same_picture(const struct picture *a, const struct picture *b);
@@ -159,6 +168,7 @@ void assert_same_document(const struct vf_document *a, const struct vf_document 
 void assert_same_content(const struct vf_document *a, const struct vf_document *b); /* all but the stamp */
 void assert_same_aggregate(const struct vf_aggregate *a, const struct vf_aggregate *b);
 void assert_same_aside(const struct vf_aside *a, const struct vf_aside *b);
+void assert_same_dropped(const struct vf_dropped *a, const struct vf_dropped *b);
 void assert_same_list(struct scene *scene, const char *list, const struct vf_aside *wanted, size_t wanted_count);
 void assert_same_body(struct vf_bytes a, struct vf_bytes b);
 void assert_same_progress(const struct vf_progress *a, const struct vf_progress *b);

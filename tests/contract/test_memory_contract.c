@@ -31,6 +31,7 @@ static int run_contract(const char *name, bool touch)
 {
     struct vf_memory_server *server = vf_memory_server_new(NULL);
     vf_memory_server_set_touch(server, touch);
+    vf_memory_server_set_checked(server, false);
     const struct vf_store_contract contract = {.type = &vf_memory_store_type,
                                                .open = open_store,
                                                .self = server,

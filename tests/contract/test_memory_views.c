@@ -41,6 +41,7 @@ static struct draft rich_commit(struct scene *scene)
     waits.waits_for = VF_LITERAL("account/9");
     drains.link_via = VF_LITERAL("customer/4b");
     drains.draining = true;
+    drains.state = VF_ASIDE_HELD;
     drains.aside_from = 6;
     drains.aside_to = 8;
     draft_write_aggregate(&draft, NULL, waits);

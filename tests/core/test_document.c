@@ -200,11 +200,11 @@ static void wrong_versions_are_refused(void **state)
 static void progress_is_canonical_byte_for_byte(void **state)
 {
     (void)state;
-    struct vf_progress progress = {.exists = true, .next = 1043, .of = 7};
+    struct vf_progress progress = {.exists = true, .next = 1043, .of = 7, .stamp = 0xab12};
     struct vf_buffer out;
     vf_buffer_init(&out);
     vf_progress_print(&out, &progress);
-    assert_string_equal(out.data, "{\"next\":1043,\"of\":7,\"aside\":0}");
+    assert_string_equal(out.data, "{\"next\":1043,\"of\":7,\"aside\":0,\"stamp\":\"000000000000ab12\"}");
 
     progress.has_last = true;
     progress.last_offset = 1042;
@@ -213,7 +213,8 @@ static void progress_is_canonical_byte_for_byte(void **state)
     vf_buffer_clear(&out);
     vf_progress_print(&out, &progress);
     assert_string_equal(out.data,
-                        "{\"next\":1043,\"of\":7,\"last\":[1042,1772359200000,\"9f2c000000000001\"],\"aside\":0}");
+                        "{\"next\":1043,\"of\":7,\"last\":[1042,1772359200000,\"9f2c000000000001\"],\"aside\":0,"
+                        "\"stamp\":\"000000000000ab12\"}");
 
     progress.exists = false;
     vf_buffer_clear(&out);
@@ -236,6 +237,7 @@ static void random_progress_reads_back_and_prints_the_same(void **state)
         progress.next = (int64_t)(next_random(&random) >> shift);
         progress.of = (int32_t)(next_random(&random) >> 33);
         progress.aside = (int64_t)(next_random(&random) >> shift);
+        progress.stamp = next_random(&random);
         if (progress.has_last) {
             progress.last_offset = (int64_t)(next_random(&random) >> shift);
             progress.last_timestamp_ms = next_random(&random) % 3 ? (int64_t)(next_random(&random) >> shift) : -1;
@@ -262,25 +264,28 @@ static void progress_that_would_not_print_the_same_is_refused(void **state)
         "[]",
         "{\"next\":1}",
         "{\"next\":1,\"of\":7}",
-        "{\"of\":7,\"next\":1,\"aside\":0}",
-        "{\"next\": 1,\"of\":7,\"aside\":0}",
-        "{\"next\":1,\"of\":7,\"aside\":0} ",
+        "{\"next\":1,\"of\":7,\"aside\":0}",
+        "{\"next\":1,\"of\":7,\"aside\":0,\"stamp\":\"AB12\"}",
+        "{\"next\":1,\"of\":7,\"aside\":0,\"stamp\":1}",
+        "{\"of\":7,\"next\":1,\"aside\":0,\"stamp\":\"000000000000ab12\"}",
+        "{\"next\": 1,\"of\":7,\"aside\":0,\"stamp\":\"000000000000ab12\"}",
+        "{\"next\":1,\"of\":7,\"aside\":0,\"stamp\":\"000000000000ab12\"} ",
         "{\"next\":1,\"of\":7,\"aside\":0,\"more\":1}",
-        "{\"next\":1.0,\"of\":7,\"aside\":0}",
-        "{\"next\":\"1\",\"of\":7,\"aside\":0}",
-        "{\"next\":-1,\"of\":7,\"aside\":0}",
-        "{\"next\":1,\"of\":2147483648,\"aside\":0}",
-        "{\"next\":1,\"of\":-1,\"aside\":0}",
-        "{\"next\":1,\"of\":7,\"aside\":-1}",
-        "{\"next\":9223372036854775808,\"of\":7,\"aside\":0}",
-        "{\"next\":1,\"of\":7,\"last\":null,\"aside\":0}",
-        "{\"next\":1,\"of\":7,\"last\":[],\"aside\":0}",
-        "{\"next\":1,\"of\":7,\"last\":[0,0],\"aside\":0}",
-        "{\"next\":1,\"of\":7,\"last\":[0,0,\"0\"],\"aside\":0}",
-        "{\"next\":1,\"of\":7,\"last\":[0,0,\"000000000000000A\"],\"aside\":0}",
-        "{\"next\":1,\"of\":7,\"last\":[-1,0,\"000000000000000a\"],\"aside\":0}",
-        "{\"next\":1,\"of\":7,\"last\":[0,0,\"000000000000000a\",1],\"aside\":0}",
-        "{\"next\":1,\"next\":1,\"of\":7,\"aside\":0}",
+        "{\"next\":1.0,\"of\":7,\"aside\":0,\"stamp\":\"000000000000ab12\"}",
+        "{\"next\":\"1\",\"of\":7,\"aside\":0,\"stamp\":\"000000000000ab12\"}",
+        "{\"next\":-1,\"of\":7,\"aside\":0,\"stamp\":\"000000000000ab12\"}",
+        "{\"next\":1,\"of\":2147483648,\"aside\":0,\"stamp\":\"000000000000ab12\"}",
+        "{\"next\":1,\"of\":-1,\"aside\":0,\"stamp\":\"000000000000ab12\"}",
+        "{\"next\":1,\"of\":7,\"aside\":-1,\"stamp\":\"000000000000ab12\"}",
+        "{\"next\":9223372036854775808,\"of\":7,\"aside\":0,\"stamp\":\"000000000000ab12\"}",
+        "{\"next\":1,\"of\":7,\"last\":null,\"aside\":0,\"stamp\":\"000000000000ab12\"}",
+        "{\"next\":1,\"of\":7,\"last\":[],\"aside\":0,\"stamp\":\"000000000000ab12\"}",
+        "{\"next\":1,\"of\":7,\"last\":[0,0],\"aside\":0,\"stamp\":\"000000000000ab12\"}",
+        "{\"next\":1,\"of\":7,\"last\":[0,0,\"0\"],\"aside\":0,\"stamp\":\"000000000000ab12\"}",
+        "{\"next\":1,\"of\":7,\"last\":[0,0,\"000000000000000A\"],\"aside\":0,\"stamp\":\"000000000000ab12\"}",
+        "{\"next\":1,\"of\":7,\"last\":[-1,0,\"000000000000000a\"],\"aside\":0,\"stamp\":\"000000000000ab12\"}",
+        "{\"next\":1,\"of\":7,\"last\":[0,0,\"000000000000000a\",1],\"aside\":0,\"stamp\":\"000000000000ab12\"}",
+        "{\"next\":1,\"next\":1,\"of\":7,\"aside\":0,\"stamp\":\"000000000000ab12\"}",
     };
     for (size_t i = 0; i < COUNT_OF(texts); i++) {
         struct vf_progress progress = {.next = 4711};

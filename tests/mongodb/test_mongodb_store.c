@@ -493,6 +493,34 @@ static void a_freeze_ends_by_itself(void **state)
                      0);
 }
 
+/* ---- progress ---- */
+
+/* Its stamp is that of the batch that brought it where it is. What else writes the row must not look like a rewound store. */
+static void what_only_touches_progress_leaves_its_stamp(void **state)
+{
+    struct scene *scene = *state;
+    struct vf_error error;
+    struct vf_partition partition = {"orders", 0};
+    struct vf_progress reached = a_progress(1);
+    reached.stamp = 0x00ab;
+    struct draft begin = draft_new(scene), testing = draft_new(scene), sweeping = draft_new(scene);
+    draft_progress(&begin, "orders", 0, no_progress, reached);
+    draft_must_commit(&begin);
+    draft_progress(&testing, "orders", 0, reached, reached);
+    draft_must_commit(&testing);
+    draft_write(&sweeping, NULL, a_husk("h", 1));
+    draft_must_commit(&sweeping);
+    assert_ok(scene->type->note_stopped(scene->store, scene->view, begin.generation_stamp, partition, "{}", &error));
+    assert_ok(scene->type->note_stopped(scene->store, scene->view, begin.generation_stamp, partition, NULL, &error));
+    assert_ok(scene->type->freeze(scene->store, scene->view, &partition, 1, 60000, &error));
+    assert_ok(scene->type->freeze(scene->store, scene->view, &partition, 1, 0, &error));
+    struct vf_progress_row row = load_row(scene, "orders", 0);
+    assert_int_equal(row.progress.stamp, 0x00ab);
+    struct draft next = draft_new(scene);
+    draft_progress(&next, "orders", 0, row.progress, a_progress(2));
+    draft_must_commit(&next);
+}
+
 /* ---- what readers see ---- */
 
 static void the_view_hides_husks_and_what_has_expired(void **state)
@@ -678,6 +706,7 @@ int main(void)
         SCENE_TEST(what_is_too_large_is_refused_before_it_is_sent),
         SCENE_TEST(a_client_that_dies_inside_a_transaction_holds_others_up_for_a_while_only),
         SCENE_TEST(a_freeze_ends_by_itself),
+        SCENE_TEST(what_only_touches_progress_leaves_its_stamp),
         SCENE_TEST(the_view_hides_husks_and_what_has_expired),
         SCENE_TEST(a_read_by_id_through_the_view_uses_the_id_index),
         SCENE_TEST(a_document_is_what_format_md_says),

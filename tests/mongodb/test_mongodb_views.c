@@ -126,6 +126,19 @@ static void what_has_changed_since_is_not_removed(void **state)
 
 /* ---- aggregate records ---- */
 
+static struct vf_aggregate an_order_that_failed(const char *aggregate)
+{
+    struct vf_aggregate parked = a_waiting(aggregate, 0, 1);
+    parked.parked = true;
+    parked.failure = (struct vf_failure){.error = VF_LITERAL("order.lua:3: $oops"),
+                                         .traceback = VF_LITERAL("stack\ntraceback"),
+                                         .script = VF_LITERAL("0f"),
+                                         .failed_ms = SECONDS(6)};
+    parked.since_ms = SECONDS(5);
+    parked.state = VF_ASIDE_PARKED;
+    return parked;
+}
+
 static void a_record_is_what_format_md_says(void **state)
 {
     struct scene *scene = *state;
@@ -135,34 +148,63 @@ static void a_record_is_what_format_md_says(void **state)
     struct vf_version_more more = {.ids = vf_bytes(packed.data, packed.size), .id_count = 1};
     struct vf_aggregate full = a_link("card/1", "c1", 3), waiting = {.aggregate = VF_LITERAL("account/9"),
                                                                      .exists = true,
+                                                                     .waiters_from = 2,
+                                                                     .waiters_to = 3,
                                                                      .aside_from = 4,
                                                                      .aside_to = 6,
+                                                                     .early_count = 2,
+                                                                     .early_from = 9,
+                                                                     .early_last = 12,
                                                                      .waits_for = VF_LITERAL("bank/1"),
                                                                      .has_seen = true,
                                                                      .seen = 7,
                                                                      .seen_more = &more,
+                                                                     .since_ms = SECONDS(5),
+                                                                     .state = VF_ASIDE_GAP,
                                                                      .draining = true};
+    struct vf_aggregate parked = an_order_that_failed("order/1");
     struct draft draft = draft_new(scene);
     full.link_via = VF_LITERAL("account/9");
     draft.stamp = 0x00ab;
     draft_write_aggregate(&draft, NULL, full);
     draft_write_aggregate(&draft, NULL, waiting);
+    draft_write_aggregate(&draft, NULL, parked);
     draft_must_commit(&draft);
     struct vf_aggregate loaded = load_aggregate(scene, "account/9"), linked = load_aggregate(scene, "card/1");
     assert_true(vf_bytes_is(linked.link_via, "account/9"));
     assert_int_equal(loaded.aside_from, 4);
     assert_int_equal(loaded.aside_to, 6);
+    assert_int_equal(loaded.waiters_from, 2);
+    assert_int_equal(loaded.waiters_to, 3);
+    assert_int_equal(loaded.early_count, 2);
+    assert_int_equal(loaded.early_from, 9);
+    assert_int_equal(loaded.since_ms, SECONDS(5));
+    assert_int_equal(loaded.state, VF_ASIDE_GAP);
     assert_true(vf_bytes_is(loaded.waits_for, "bank/1"));
-    assert_true(loaded.has_seen && loaded.draining && !loaded.has_version && !loaded.has_link);
+    assert_true(loaded.has_seen && loaded.draining && !loaded.has_version && !loaded.has_link && !loaded.parked);
     assert_int_equal(loaded.seen, 7);
     assert_int_equal(loaded.seen_more->id_count, 1);
     assert_true(vf_bytes_equal(loaded.seen_more->ids, more.ids));
+    loaded = load_aggregate(scene, "order/1");
+    assert_true(loaded.parked && loaded.state == VF_ASIDE_PARKED && !loaded.draining);
+    assert_true(vf_bytes_equal(loaded.failure.error, parked.failure.error));
+    assert_true(vf_bytes_equal(loaded.failure.traceback, parked.failure.traceback));
+    assert_true(vf_bytes_equal(loaded.failure.script, parked.failure.script));
+    assert_int_equal(loaded.failure.failed_ms, parked.failure.failed_ms);
+#define ABSENT "{\"$exists\": false}"
     assert_lies(scene, ".g1.aggregates",
-                "{\"_id\": \"card/1\", \"link\": \"c1\", \"via\": \"account/9\", \"version\": 3, \"seen\": "
-                "{\"$exists\": false}, \"aside\": {\"$exists\": false}, \"draining\": {\"$exists\": false}}");
+                "{\"_id\": \"card/1\", \"link\": \"c1\", \"via\": \"account/9\", \"version\": 3, \"seen\": " ABSENT
+                ", \"aside\": " ABSENT ", \"waiters\": " ABSENT ", \"early\": " ABSENT ", \"parked\": " ABSENT
+                ", \"since\": " ABSENT ", \"state\": " ABSENT ", \"draining\": " ABSENT "}");
     assert_lies(scene, ".g1.aggregates",
-                "{\"_id\": \"account/9\", \"stamp\": \"00000000000000ab\", \"aside\": [4, 6], \"waits_for\": "
-                "\"bank/1\", \"seen\": {\"v\": {\"$numberLong\": \"7\"}, \"ids\": [\"e7\"]}, \"draining\": true}");
+                "{\"_id\": \"account/9\", \"stamp\": \"00000000000000ab\", \"aside\": [4, 6], \"waiters\": [2, 3], "
+                "\"early\": [9, 12, 2], \"waits_for\": \"bank/1\", \"seen\": {\"v\": {\"$numberLong\": \"7\"}, \"ids\": "
+                "[\"e7\"]}, \"parked\": " ABSENT ", \"since\": {\"$date\": \"1970-01-01T00:00:05Z\"}, \"draining\": "
+                "true, \"state\": \"gap\"}");
+    assert_lies(scene, ".g1.aggregates",
+                "{\"_id\": \"order/1\", \"aside\": [0, 1], \"parked\": {\"error\": \"order.lua:3: $oops\", "
+                "\"traceback\": \"stack\\ntraceback\", \"script\": \"0f\", \"at\": {\"$date\": "
+                "\"1970-01-01T00:00:06Z\"}}, \"since\": {\"$date\": \"1970-01-01T00:00:05Z\"}, \"state\": \"parked\"}");
     vf_buffer_done(&packed);
 }
 
@@ -172,9 +214,26 @@ static void a_record_that_is_not_ours_is_an_error_that_names_it(void **state)
     struct vf_error error;
     struct vf_bytes id = VF_LITERAL("stray/1");
     struct vf_aggregate aggregate;
-    static const char *const strays[] = {"\"parked\": 1", "\"aside\": [2, 1]", "\"aside\": [-1, 1]",
-                                         "\"seen\": 7",   "\"seen\": {}",      "\"draining\": 1",
-                                         "\"via\": 1",    "\"waits_for\": 1",  "\"draining\": false"};
+    static const char *const strays[] = {
+        "\"parked\": 1",
+        "\"aside\": [2, 1]",
+        "\"aside\": [-1, 1]",
+        "\"seen\": 7",
+        "\"seen\": {}",
+        "\"draining\": 1",
+        "\"via\": 1",
+        "\"waits_for\": 1",
+        "\"draining\": false",
+        "\"waiters\": [2, 1]",
+        "\"waiters\": 2",
+        "\"early\": [2, 3, 0]",
+        "\"early\": [2]",
+        "\"since\": 7",
+        "\"state\": \"unheard\"",
+        "\"state\": 1",
+        "\"parked\": {}",
+        "\"parked\": {\"error\": \"e\", \"script\": \"s\"}",
+        "\"parked\": {\"error\": \"e\", \"script\": \"s\", \"at\": {\"$date\": \"1970-01-01T00:00:06Z\"}, \"more\": 1}"};
     for (size_t i = 0; i < sizeof(strays) / sizeof(strays[0]); i++) {
         bson_destroy(server_run(&server, server.database,
                                 text(scene,
@@ -376,6 +435,67 @@ static void records_that_are_draining_are_found_by_their_index(void **state)
     assert_int_equal(count, 2);
 }
 
+static void records_that_wait_are_found_and_counted_by_their_index(void **state)
+{
+    struct scene *scene = *state;
+    enum { EACH = 30 };
+    struct vf_error error;
+    struct vf_bytes *found;
+    size_t count;
+    int64_t counts[VF_ASIDE_STATES];
+    struct draft draft = draft_new(scene);
+    for (int i = 0; i < EACH; i++) {
+        struct vf_aggregate gap = a_waiting(text(scene, "gap/%02d", i), 0, 1);
+        gap.state = VF_ASIDE_GAP;
+        draft_write_aggregate(&draft, NULL, gap);
+        draft_write_aggregate(&draft, NULL, an_order_that_failed(text(scene, "parked/%02d", i)));
+        draft_write_aggregate(&draft, NULL, a_link(text(scene, "plain/%02d", i), "c1", 1));
+    }
+    draft_must_commit(&draft);
+    for (int i = 0; i < 2; i++) { /* the first time makes the index */
+        if (i == 1)
+            profile(2);
+        assert_ok(scene->type->aside_aggregates(scene->store, scene->view, VF_ASIDE_PARKED, VF_LITERAL("parked/09"), 5,
+                                                scene->arena, &found, &count, &error));
+        assert_int_equal(count, 5);
+        for (size_t at = 0; at < count; at++)
+            assert_string_equal(found[at].data, text(scene, "parked/%d", (int)at + 10));
+    }
+    assert_int_equal(assert_plans(scene, 6), 1);
+    profile(2);
+    assert_ok(scene->type->aside_counts(scene->store, scene->view, counts, &error));
+    assert_int_equal(counts[VF_ASIDE_GAP], EACH);
+    assert_int_equal(counts[VF_ASIDE_PARKED], EACH);
+    assert_int_equal(counts[VF_ASIDE_HELD], 0);
+    assert_int_equal(counts[VF_ASIDE_NONE], 0);
+    assert_int_equal(assert_plans(scene, 2 * EACH + 2), 1);
+}
+
+static void what_is_dropped_is_what_format_md_says(void **state)
+{
+    struct scene *scene = *state;
+    struct vf_dropped dropped[] = {
+        {.aggregate = VF_LITERAL("order/42"),
+         .partition = {"orders", 3},
+         .offset = 1042,
+         .dropped_ms = SECONDS(7),
+         .error = VF_LITERAL("no such customer")},
+        {.aggregate = VF_LITERAL("order/43"), .missing_from = 4, .missing_to = 6, .dropped_ms = SECONDS(8)}};
+    for (int64_t i = 0; i < 2; i++) {
+        struct draft draft = draft_new(scene);
+        struct vf_commit commit = draft_commit(&draft);
+        commit.dropped = &dropped[i];
+        commit.dropped_count = 1;
+        assert_int_equal(outcome_of(scene, commit), VF_COMMITTED);
+    }
+    assert_lies(scene, ".g1.drops",
+                "{\"_id\": 0, \"of\": \"order/42\", \"tp\": \"orders/3\", \"offset\": 1042, \"at\": {\"$date\": "
+                "\"1970-01-01T00:00:07Z\"}, \"error\": \"no such customer\", \"missing\": " ABSENT "}");
+    assert_lies(scene, ".g1.drops",
+                "{\"_id\": 1, \"of\": \"order/43\", \"missing\": [4, 6], \"at\": {\"$date\": "
+                "\"1970-01-01T00:00:08Z\"}, \"tp\": " ABSENT ", \"offset\": " ABSENT ", \"error\": " ABSENT "}");
+}
+
 static void more_set_aside_than_a_commit_takes_is_refused_before_it_is_sent(void **state)
 {
     struct scene *scene = *state;
@@ -491,6 +611,8 @@ int main(void)
         SCENE_TEST(what_is_not_there_cannot_be_taken),
         SCENE_TEST(a_place_that_is_taken_takes_no_other_event),
         SCENE_TEST(records_that_are_draining_are_found_by_their_index),
+        SCENE_TEST(records_that_wait_are_found_and_counted_by_their_index),
+        SCENE_TEST(what_is_dropped_is_what_format_md_says),
         SCENE_TEST(more_set_aside_than_a_commit_takes_is_refused_before_it_is_sent),
         SCENE_TEST(many_large_events_are_set_aside_in_one_commit),
         SCENE_TEST(what_is_due_comes_by_its_time),

@@ -478,6 +478,11 @@ MONGODB = [
         [mongodb("progress_with_more_aside")],
     ),
     Guard(
+        "mongodb-progress-stamp",
+        [('append_same_stamp(&all, "6", "$stamp", from->stamp);', "")],
+        [mongodb("progress_that_another_commit_wrote")],
+    ),
+    Guard(
         "mongodb-progress-absent",
         [('append_missing(&all, "0", "$next");', "")],
         [mongodb("progress_that_we_took_for_absent")],

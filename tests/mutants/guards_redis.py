@@ -99,9 +99,15 @@ REDIS = [
     ),
     Guard(
         "redis-draining-leave",
-        [("if group.there > 0 then", "if false then")],
+        [("if (draining != change->base_draining)", "if (draining)")],
         ["test_redis_side :records_are_draining_as_long_as_they_say_so"],
     ),
+    Guard(
+        "redis-state-leave",
+        [("if (change->base_state != VF_ASIDE_NONE)", "if (false)")],
+        ["test_redis_side :records_are_listed_by_state_as_long_as_they_say_so"],
+    ),
+    Guard("redis-drops-type", [("call('LLEN', keys[group.index])", "")], [SIDE_TYPE]),
     Guard(
         "redis-find-place",
         [("if is_before(call('ZRANGE', key, middle, middle)[1], member) then", "if false then")],

@@ -15,6 +15,7 @@ void draft_init(struct draft *draft, const char *view, uint64_t stamp)
     draft->taken = vf_calloc(DRAFT_ASIDES_MAX, sizeof(*draft->taken));
     draft->commit.asides = draft->asides;
     draft->commit.taken = draft->taken;
+    draft->commit.dropped = draft->dropped;
     draft->commit.progress = draft->progress;
     draft->commit.documents = draft->documents;
     draft->commit.aggregates = draft->aggregates;

@@ -17,6 +17,7 @@ struct draft {
     struct vf_document_change *documents;
     struct vf_aggregate_change *aggregates;
     struct vf_aside *asides, *taken;
+    struct vf_dropped dropped[4];
 };
 
 void draft_init(struct draft *draft, const char *view, uint64_t stamp);

@@ -535,7 +535,7 @@ static void a_right_that_goes_leaves_no_half_batch(void **state)
         assert_int_equal(result.error.code, VF_E_DENIED);
         assert_string_equal(redis_fixture_ask(port, "HGET", document, "_stamp", NULL)->str, "0000000000000001");
         assert_string_equal(redis_fixture_ask(port, "HGET", progress, "orders/3", NULL)->str,
-                            "{\"next\":1,\"of\":7,\"aside\":0}");
+                            "{\"next\":1,\"of\":7,\"aside\":0,\"stamp\":\"0000000000000000\"}");
         type->close(store);
         draft_done(&draft);
     }
@@ -546,7 +546,8 @@ static void a_right_that_goes_leaves_no_half_batch_on_the_side(void **state)
 {
     (void)state;
     int port = redis_fixture_start_server(NULL, NULL);
-    static const char *const rights[] = {"-zadd", "-zrem", "-zremrangebylex", "-zcard", "-zlexcount", "-zrange"};
+    static const char *const rights[] = {"-zadd",      "-zrem",   "-zremrangebylex", "-zcard",
+                                         "-zlexcount", "-zrange", "-llen",           "-rpush"};
     for (size_t i = 0; i < sizeof(rights) / sizeof(rights[0]); i++) {
         struct vf_store *store = NULL;
         struct vf_error error;
@@ -567,6 +568,8 @@ static void a_right_that_goes_leaves_no_half_batch_on_the_side(void **state)
         change->next.has_expires = true;
         draft_aside(&second, "account/1", 0, "account/1", 10, NULL);
         draft_aside(&second, "account/1", 1, "account/1", 11, "x");
+        second.dropped[0] = (struct vf_dropped){.aggregate = VF_LITERAL("account/1"), .missing_to = 1};
+        second.commit.dropped_count = 1;
         assert_int_equal(redis_fixture_ask(port, "ACL", "SETUSER", "anna", rights[i], NULL)->type, REDIS_REPLY_STATUS);
         if (draft_run(&second, store, &result) != VF_REFUSED)
             fail_msg("%s: outcome %d: %s", rights[i], (int)result.outcome, result.error.text);

@@ -42,7 +42,8 @@ static void write_the_sample(struct scene *scene)
                                                 .has_last = true,
                                                 .last_offset = 1042,
                                                 .last_timestamp_ms = 1772359200000,
-                                                .last_hash = 0x9f2c};
+                                                .last_hash = 0x9f2c,
+                                                .stamp = 0xab12};
     struct vf_document_change *change =
         draft_document(&draft, VF_LITERAL("4b"), 17,
                        "{\"creditLimit\":100000,\"name\":\"Anna\",\"orders\":{\"1\":{\"state\":\"NEW\"}},\"x\":null}");
@@ -83,7 +84,7 @@ static void it_lies_there_as_FORMAT_shows(void **state)
                         "_stamp=000000000000ab12\nnone=1\nversion=5\n");
     assert_string_equal(
         scene_hash(scene_key(scene, "@1:progress"), scene->arena),
-        "generation=0000000000000000\norders/3={\"next\":1043,\"of\":7,\"last\":[1042,1772359200000,\"0000000000009f2c\"],\"aside\":0}\n");
+        "generation=0000000000000000\norders/3={\"next\":1043,\"of\":7,\"last\":[1042,1772359200000,\"0000000000009f2c\"],\"aside\":0,\"stamp\":\"000000000000ab12\"}\n");
     assert_string_equal(scene_hash(scene_key(scene, "@1:script"), scene->arena), "customer_orders.lua=return {}\n\n");
     assert_string_equal(
         scene_hget(scene_key(scene, "@generations"), "1"),

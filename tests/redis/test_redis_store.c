@@ -140,7 +140,7 @@ static void a_load_names_what_is_not_ours(void **state)
         {"@1:husk:x", "_stamp", ""},
         {"@1:husk:x", "_future", "1"},
         {"@1:aggregate:x", "version", "x"},
-        {"@1:aggregate:x", "state", "parked"},
+        {"@1:aggregate:x", "state", "future"},
         {"@1:aggregate:x", "_stamp", "1"},
     };
     struct draft draft;

@@ -178,6 +178,28 @@ static enum vf_code compare_link(const struct vf_aggregate *found, const struct 
     return VF_OK;
 }
 
+/* The places of what waits in a list are the record's, without a hole. */
+static enum vf_code compare_list(int64_t from, int64_t to, int number, enum vf_list which,
+                                 const struct sim_model *model, struct vf_error *error)
+{
+    int64_t count = 0;
+    for (int i = 0; i < model->waiting_count; i++) {
+        const struct sim_waiting *waiting = &model->waiting[i];
+        if (waiting->list != number || waiting->which != which)
+            continue;
+        char name[SIM_LIST_TEXT];
+        sim_model_list_name(model, waiting, name);
+        if (waiting->place != from + count)
+            DIFFERS("%s: place %lld is the %lld. of the list from %lld", name, (long long)waiting->place,
+                    (long long)count, (long long)from);
+        count++;
+    }
+    if (to - from != count)
+        DIFFERS("aggregate record %s: list %d from %lld to %lld, and %lld events wait there",
+                model->aggregates[number].name, (int)which, (long long)from, (long long)to, (long long)count);
+    return VF_OK;
+}
+
 static enum vf_code compare_waiting(const struct vf_aggregate *found, int number, const struct sim_model *model,
                                     struct vf_error *error)
 {
@@ -192,25 +214,12 @@ static enum vf_code compare_waiting(const struct vf_aggregate *found, int number
     if (found->has_seen && model->versions != VF_VERSIONS_NONE &&
         !is_version(found->seen, found->seen_more, &wanted->last))
         return fail_version("seen", wanted->name, found->seen, found->seen_more, &wanted->last, error);
-    bool draining = sim_model_is_open(model, number) && sim_model_first(model, number);
-    /* Where the next link is waited for, somebody has to look whether others are in the list. */
-    bool may_drain = model->aggregates[number].has_link && sim_model_first(model, number);
-    if (found->draining != draining && !(found->draining && may_drain))
+    enum vf_list which;
+    bool draining = sim_model_is_draining(model, number, &which);
+    if (found->draining != draining)
         DIFFERS("aggregate record %s: draining %d, wanted %d", wanted->name, (int)found->draining, (int)draining);
-    int64_t count = 0;
-    for (int i = 0; i < model->waiting_count; i++) {
-        const struct sim_waiting *waiting = &model->waiting[i];
-        if (waiting->list != number)
-            continue;
-        if (waiting->place != found->aside_from + count)
-            DIFFERS("aggregate record %s: place %lld is the %lld. of the list from %lld", wanted->name,
-                    (long long)waiting->place, (long long)count, (long long)found->aside_from);
-        count++;
-    }
-    if (found->aside_to - found->aside_from != count)
-        DIFFERS("aggregate record %s: list from %lld to %lld, and %lld events wait there", wanted->name,
-                (long long)found->aside_from, (long long)found->aside_to, (long long)count);
-    return VF_OK;
+    enum vf_code code = compare_list(found->aside_from, found->aside_to, number, VF_LIST_OWN, model, error);
+    return code ? code : compare_list(found->waiters_from, found->waiters_to, number, VF_LIST_WAITERS, model, error);
 }
 
 static enum vf_code compare_aggregate(const struct vf_aggregate *found, int number, const struct sim_model *model,
@@ -237,7 +246,8 @@ static bool has_record(const struct sim_model *model, int number)
 {
     const struct sim_aggregate *aggregate = &model->aggregates[number];
     bool is_ignored = aggregate->linked && !aggregate->has_link && aggregate->last.exists;
-    return aggregate->has_link || aggregate->waiting > 0 || sim_model_first(model, number) ||
+    return aggregate->has_link || aggregate->waiting > 0 || sim_model_first(model, number, VF_LIST_OWN) ||
+           sim_model_first(model, number, VF_LIST_WAITERS) ||
            (model->versions == VF_VERSIONS_RECORD && aggregate->last.exists) ||
            (model->versions == VF_VERSIONS_DOCUMENT && is_ignored);
 }
@@ -274,18 +284,19 @@ static enum vf_code compare_asides(const struct vf_memory_contents *contents, co
         const struct sim_waiting *waiting = &model->waiting[i];
         const struct sim_event *event = &log->events[waiting->event];
         size_t found = 0;
+        char list[SIM_LIST_TEXT];
+        sim_model_list_name(model, waiting, list);
         for (size_t a = 0; a < contents->aside_count; a++) {
             const struct vf_aside *aside = &contents->asides[a];
             char owner[2 * SIM_TEXT];
             snprintf(owner, sizeof owner, "%s/%s", event->kind, event->id);
             found += aside->offset == event->offset && aside->partition.partition == event->partition &&
                      strcmp(aside->partition.topic, event->topic) == 0 && aside->place == waiting->place &&
-                     vf_bytes_is(aside->list, model->aggregates[waiting->list].name) &&
-                     vf_bytes_is(aside->aggregate, owner);
+                     vf_bytes_is(aside->list, list) && vf_bytes_is(aside->aggregate, owner);
         }
         if (found != 1)
-            DIFFERS("%s/%d@%lld is set aside %zu times at place %lld of the list of %s", event->topic, event->partition,
-                    (long long)event->offset, found, (long long)waiting->place, model->aggregates[waiting->list].name);
+            DIFFERS("%s/%d@%lld is set aside %zu times at place %lld of the list %s", event->topic, event->partition,
+                    (long long)event->offset, found, (long long)waiting->place, list);
     }
     if (contents->aside_count != (size_t)model->waiting_count)
         DIFFERS("%zu events are set aside, and %d wait", contents->aside_count, model->waiting_count);

@@ -68,17 +68,31 @@ static struct sim_document *document_of(struct sim_model *model, const char *id)
     return document;
 }
 
-const struct sim_waiting *sim_model_first(const struct sim_model *model, int list)
+const struct sim_waiting *sim_model_first(const struct sim_model *model, int list, enum vf_list which)
 {
     for (int i = 0; i < model->waiting_count; i++)
-        if (model->waiting[i].list == list)
+        if (model->waiting[i].list == list && model->waiting[i].which == which)
             return &model->waiting[i];
     return NULL;
 }
 
-bool sim_model_is_open(const struct sim_model *model, int aggregate)
+void sim_model_list_name(const struct sim_model *model, const struct sim_waiting *waiting, char name[SIM_LIST_TEXT])
 {
-    return model->aggregates[aggregate].has_link && model->aggregates[aggregate].waits_for < 0;
+    static const char *const prefixes[] = {
+        [VF_LIST_OWN] = "", [VF_LIST_WAITERS] = "/waiters/", [VF_LIST_EARLY] = "/early/"};
+    snprintf(name, SIM_LIST_TEXT, "%s%s", prefixes[waiting->which], model->aggregates[waiting->list].name);
+}
+
+bool sim_model_is_draining(const struct sim_model *model, int list, enum vf_list *ret_which)
+{
+    const struct sim_aggregate *aggregate = &model->aggregates[list];
+    if (!aggregate->has_link)
+        return false;
+    *ret_which = VF_LIST_WAITERS; /* they wait for the present link, and an own event may say another one */
+    if (sim_model_first(model, list, VF_LIST_WAITERS))
+        return true;
+    *ret_which = VF_LIST_OWN;
+    return aggregate->waits_for < 0 && sim_model_first(model, list, VF_LIST_OWN);
 }
 
 /* --- one event and its documents ---------------------------------------------------------------------------------- */
@@ -230,17 +244,19 @@ static bool is_of(const struct sim_event *event, const struct vf_aside *aside)
 static int find_aside(const struct step *step, const struct vf_aside *asides, size_t count,
                       const struct sim_waiting *waiting)
 {
+    char name[SIM_LIST_TEXT];
+    sim_model_list_name(step->model, waiting, name);
     for (size_t i = 0; i < count; i++)
-        if (vf_bytes_is(asides[i].list, step->model->aggregates[waiting->list].name) &&
-            is_of(&step->log->events[waiting->event], &asides[i]))
+        if (vf_bytes_is(asides[i].list, name) && is_of(&step->log->events[waiting->event], &asides[i]))
             return (int)i;
     return -1;
 }
 
-static void wait_in(struct step *step, int list, int owner, size_t event)
+static void wait_in(struct step *step, int list, enum vf_list which, int owner, size_t event)
 {
     struct sim_model *model = step->model;
-    model->waiting[model->waiting_count++] = (struct sim_waiting){.event = event, .list = list, .fresh = true};
+    model->waiting[model->waiting_count++] =
+        (struct sim_waiting){.event = event, .list = list, .which = which, .fresh = true};
     model->aggregates[owner].waiting++;
     model->aggregates[owner].behind = true;
     const struct sim_event *waits = &step->log->events[event];
@@ -248,12 +264,10 @@ static void wait_in(struct step *step, int list, int owner, size_t event)
 }
 
 /* Takes the first event out of a list, if the commit did. */
-static bool take_out(struct step *step, int list, size_t *ret_event)
+static bool take_out(struct step *step, int list, enum vf_list which, size_t *ret_event)
 {
     struct sim_model *model = step->model;
-    const struct sim_waiting *first = sim_model_first(model, list);
-    if (!first)
-        return false;
+    const struct sim_waiting *first = sim_model_first(model, list, which);
     if (first->fresh) {
         if (find_aside(step, step->commit->asides, step->commit->aside_count, first) >= 0)
             return false;
@@ -274,7 +288,8 @@ static bool take_out(struct step *step, int list, size_t *ret_event)
 
 static void open_list(struct step *step, int list)
 {
-    if (sim_model_first(step->model, list))
+    enum vf_list which;
+    if (sim_model_is_draining(step->model, list, &which))
         step->opened[step->opened_count++] = list;
 }
 
@@ -321,7 +336,7 @@ static void follow(struct step *step, int owner, size_t index)
         write_link(step, owner, model->aggregates[awaited].link, awaited, index);
     } else { /* whatever `unlinked` says */
         aggregate->waits_for = awaited;
-        wait_in(step, awaited, owner, index);
+        wait_in(step, awaited, VF_LIST_WAITERS, owner, index);
     }
 }
 
@@ -337,14 +352,14 @@ static void act(struct step *step, int owner, size_t index)
     else if (model->unlinked == VF_UNLINKED_IGNORE)
         model->situations.ignored++;
     else
-        wait_in(step, owner, owner, index);
+        wait_in(step, owner, VF_LIST_OWN, owner, index);
 }
 
 /* What had to wait is in, and with it the last version of it that there is. */
 static void settle(struct sim_model *model, int owner)
 {
     struct sim_aggregate *aggregate = &model->aggregates[owner];
-    if (!aggregate->behind || aggregate->waiting || sim_model_first(model, owner))
+    if (!aggregate->behind || aggregate->waiting)
         return;
     aggregate->behind = false;
     struct sim_document *document = linked_document(model, owner);
@@ -358,9 +373,10 @@ static void drain(struct step *step, int list)
 {
     struct sim_model *model = step->model;
     size_t index;
-    while (sim_model_is_open(model, list) && take_out(step, list, &index)) {
+    enum vf_list which;
+    while (sim_model_is_draining(model, list, &which) && take_out(step, list, which, &index)) {
         int owner = owner_of(model, &step->log->events[index]);
-        if (owner == list) {
+        if (which == VF_LIST_OWN) {
             act(step, owner, index);
         } else {
             char link[SIM_TEXT];
@@ -372,50 +388,10 @@ static void drain(struct step *step, int list)
     settle(model, list);
 }
 
-/* Who waits for a link that is known does not wait behind events of that aggregate which wait for its next link: where a commit
- * takes all that is in such a list, what it puts there again is at the list's end, and the others of it have their link. */
-static void let_others_go(struct step *step, int list)
-{
-    struct sim_model *model = step->model;
-    struct sim_waiting all[SIM_EVENTS_MAX];
-    int count = 0, kept = 0;
-    if (!model->aggregates[list].has_link || sim_model_is_open(model, list))
-        return;
-    for (int i = 0; i < model->waiting_count; i++) {
-        if (model->waiting[i].list != list)
-            continue;
-        if (find_aside(step, step->commit->taken, step->commit->taken_count, &model->waiting[i]) < 0)
-            return;
-        all[count++] = model->waiting[i];
-    }
-    for (int i = 0; i < model->waiting_count; i++)
-        if (model->waiting[i].list != list)
-            model->waiting[kept++] = model->waiting[i];
-    model->waiting_count = kept;
-    for (int i = 0; i < count; i++) {
-        int owner = owner_of(model, &step->log->events[all[i].event]);
-        step->taken[find_aside(step, step->commit->taken, step->commit->taken_count, &all[i])] = true;
-        if (owner == list || find_aside(step, step->commit->asides, step->commit->aside_count, &all[i]) >= 0) {
-            all[i].fresh = true;
-            model->waiting[model->waiting_count++] = all[i];
-            continue;
-        }
-        model->aggregates[owner].waiting--;
-        model->situations.drained++;
-        model->situations.let_go++;
-        char link[SIM_TEXT];
-        memcpy(link, model->aggregates[list].link, sizeof link);
-        write_link(step, owner, link, list, all[i].event);
-        settle(model, owner);
-    }
-}
-
 static void drain_opened(struct step *step)
 {
-    for (int i = 0; i < step->opened_count; i++) {
+    for (int i = 0; i < step->opened_count; i++)
         drain(step, step->opened[i]);
-        let_others_go(step, step->opened[i]);
-    }
     step->opened_count = 0;
 }
 
@@ -438,7 +414,8 @@ static void arrive(struct step *step, size_t index)
     model->dealt[event->original] = true;
     tally->taken++;
     tally->siblings += at_last && model->versions != VF_VERSIONS_NONE; /* else it may be a repeat */
-    if (event->linked && sim_model_is_open(model, owner) && sim_model_first(model, owner)) {
+    enum vf_list which;
+    if (event->linked && sim_model_is_draining(model, owner, &which)) {
         step->arriving = false;
         open_list(step, owner);
         drain_opened(step);
@@ -450,10 +427,10 @@ static void arrive(struct step *step, size_t index)
     if (!event->linked) {
         for (int i = 0; i < event->target_count; i++)
             take_in(model, owner, event, document_of(model, event->targets[i]), NULL);
-    } else if ((aggregate->behind && !awaited) ||
-               (event->says != SIM_SAYS_NOTHING && sim_model_is_open(model, owner) && sim_model_first(model, owner))) {
+    } else if ((aggregate->behind && !awaited) || (event->says != SIM_SAYS_NOTHING && aggregate->has_link &&
+                                                   sim_model_first(model, owner, VF_LIST_WAITERS))) {
         model->situations.held_behind += aggregate->has_link;
-        wait_in(step, owner, owner, index);
+        wait_in(step, owner, VF_LIST_OWN, owner, index);
     } else {
         act(step, owner, index);
     }
@@ -585,8 +562,9 @@ static enum vf_code settle_lists(struct step *step, struct vf_error *error)
                     step->commit->taken[i].partition.topic, step->commit->taken[i].partition.partition,
                     (long long)step->commit->taken[i].offset, (int)step->commit->taken[i].list.size,
                     step->commit->taken[i].list.data);
+    enum vf_list which;
     for (int i = 0; i < model->aggregate_count; i++)
-        model->situations.in_parts += sim_model_is_open(model, i) && sim_model_first(model, i);
+        model->situations.in_parts += sim_model_is_draining(model, i, &which);
     return VF_OK;
 }
 
@@ -602,7 +580,9 @@ enum vf_code sim_model_step(struct sim_model *model, const struct sim_log *log, 
     /* Lists that an earlier commit has left are gone on with in commits of their own, or before anything new of their aggregate. */
     for (size_t i = 0; i < commit->taken_count && commit->progress_count == 0; i++) {
         char name[2 * SIM_TEXT];
-        snprintf(name, sizeof name, "%.*s", (int)commit->taken[i].list.size, commit->taken[i].list.data);
+        enum vf_list which;
+        struct vf_bytes owner = vf_list_aggregate(commit->taken[i].list, &which);
+        snprintf(name, sizeof name, "%.*s", (int)owner.size, owner.data);
         open_list(&step, aggregate_of(model, name));
         drain_opened(&step);
     }

@@ -120,7 +120,8 @@ struct sim_aggregate {
 /* An event that waits, in the list of the aggregate whose link it waits for. */
 struct sim_waiting {
     size_t event;
-    int list;
+    int list;           /* whose */
+    enum vf_list which; /* of its lists */
     int64_t place;
     bool fresh; /* came in this step, which has not said yet whether it stays */
 };
@@ -139,7 +140,6 @@ struct sim_tally {
     X(held_through) /* of these, for another aggregate's link */           \
     X(held_behind)  /* of these, although their link was known */          \
     X(drained)      /* events that had waited */                           \
-    X(let_go)       /* of these, past events that still wait */            \
     X(in_parts)     /* commits that left some for the next one */          \
     X(ignored)                                                             \
     X(moves)                                                               \
@@ -194,10 +194,14 @@ struct sim_log {
 VF_MUSTCHECK enum vf_code sim_model_step(struct sim_model *model, const struct sim_log *log,
                                          const struct vf_commit *commit, struct vf_error *error);
 
-/* The first event in an aggregate's list, or NULL. */
-const struct sim_waiting *sim_model_first(const struct sim_model *model, int list);
+/* The first event in one of an aggregate's lists, or NULL. */
+const struct sim_waiting *sim_model_first(const struct sim_model *model, int list, enum vf_list which);
 
-/* Whether nothing has to be waited for before what is in the aggregate's list can be taken in. */
-bool sim_model_is_open(const struct sim_model *model, int aggregate);
+/* Whether something in an aggregate's lists need not wait any more, and in which of them the next one is. */
+bool sim_model_is_draining(const struct sim_model *model, int list, enum vf_list *ret_which);
+
+/* What the store calls the list in which it waits. */
+#define SIM_LIST_TEXT (2 * SIM_TEXT + 16)
+void sim_model_list_name(const struct sim_model *model, const struct sim_waiting *waiting, char name[SIM_LIST_TEXT]);
 
 #endif

@@ -55,8 +55,9 @@ void sim_show_commit(const struct sim_log *log, const struct vf_commit *commit)
         printf("  (%.*s intent %d base %d", (int)change->next.aggregate.size, change->next.aggregate.data,
                (int)change->intent, (int)change->base_exists);
         if (change->intent == VF_WRITE)
-            printf(" link %s%.*s list %lld..%lld%s%s", change->next.has_link ? "" : "unknown",
+            printf(" link %s%.*s waiters %lld..%lld own %lld..%lld%s%s", change->next.has_link ? "" : "unknown",
                    (int)change->next.link.size, change->next.link.size ? change->next.link.data : "",
+                   (long long)change->next.waiters_from, (long long)change->next.waiters_to,
                    (long long)change->next.aside_from, (long long)change->next.aside_to,
                    change->next.has_seen ? " seen" : "", change->next.draining ? " draining" : "");
         printf(")");

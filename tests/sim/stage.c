@@ -86,7 +86,7 @@ static void set_up_workers(struct stage *stage)
             .proposed = &stage->proposed,
             .topics = stage->readings,
             .batch = {.events_max = 1, .bytes_max = 1 << 20, .written_bytes_max = 1 << 20},
-            .errors = {.retries = 0, .backoff_ms = 100},
+            .errors = {.retries = 0, .backoff_ms = 100, .then = VF_THEN_STOP},
             .cache_bytes = 1 << 20,
             .idle_poll_ms = 10,
         };

@@ -81,7 +81,7 @@ static void what_waits_is_taken_in_by_whoever_writes_the_link(void **state)
     stage_open(stage, 0);
     stage_run(stage);
     assert_int_equal(stage_next(stage, "cards"), 2);
-    assert_int_equal(stage_waiting(stage, "account/a1"), 1);
+    assert_int_equal(stage_waiting(stage, "/waiters/account/a1"), 1);
     assert_int_equal(stage_waiting(stage, "card/k1"), 1);
     stage_close(stage, 0);
     stage_send(stage, "accounts", "a1", 1, "Created", "\"c1\"");
@@ -190,10 +190,10 @@ static void a_list_that_was_left_half_drained_is_drained_by_another(void **state
         send_card(stage, card, 1, "Issued", "a1");
     }
     stage_run(stage);
-    assert_int_equal(stage_waiting(stage, "account/a1"), 4);
+    assert_int_equal(stage_waiting(stage, "/waiters/account/a1"), 4);
     stage_send(stage, "accounts", "a1", 1, "Created", "\"c1\"");
     run_to(stage, owner, "accounts", 1);
-    assert_true(stage_waiting(stage, "account/a1") > 0);
+    assert_true(stage_waiting(stage, "/waiters/account/a1") > 0);
     stage_close(stage, owner);
     stage_run(stage);
     assert_int_equal(stage_waiting(stage, NULL), 0);
@@ -300,7 +300,7 @@ static void what_waits_does_not_care_whose_partition_it_came_from(void **state)
         vf_memory_log_rebalance(stage->log, stage->setups[0].source.group);
         stage_run(stage);
     }
-    assert_int_equal(stage_waiting(stage, "account/a1"), 1);
+    assert_int_equal(stage_waiting(stage, "/waiters/account/a1"), 1);
     assert_int_equal(stage_waiting(stage, "card/k1"), 5);
     stage_send(stage, "accounts", "a1", 1, "Created", "\"c1\"");
     vf_memory_log_rebalance(stage->log, stage->setups[0].source.group);

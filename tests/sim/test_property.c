@@ -466,7 +466,7 @@ static void set_up_workers(struct sim *sim)
             .batch = {.events_max = 1 + (int32_t)below(sim, 20),
                       .bytes_max = 1 << 20,
                       .written_bytes_max = below(sim, 3) ? 1 << 20 : 300},
-            .errors = {.retries = 3, .backoff_ms = 100},
+            .errors = {.retries = 3, .backoff_ms = 100, .then = VF_THEN_STOP},
             .cache_bytes = below(sim, 2) ? 1 << 20 : 2000,
             .idle_poll_ms = 100,
         };
@@ -496,34 +496,13 @@ static bool is_excused(const struct sim *sim, const struct vf_memory_contents *c
     return false;
 }
 
-/* Somebody else's event that waits for a link that is known, behind events that wait for the next one. */
-static bool is_overlooked(struct sim *sim, const struct sim_waiting *waiting)
-{
-    const struct sim_model *model = &sim->model;
-    const struct sim_event *event = &sim->producer.events[waiting->event];
-    char name[2 * SIM_TEXT + 2];
-    snprintf(name, sizeof name, "%s/%s", event->kind, event->id);
-    if (!model->aggregates[waiting->list].has_link || sim_model_is_open(model, waiting->list) ||
-        strcmp(model->aggregates[waiting->list].name, name) == 0)
-        return false;
-    for (int i = 0; i < model->waiting_count; i++)
-        if (model->waiting[i].list == waiting->list && may_stop(sim, model->waiting[i].event))
-            return false;
-    return true;
-}
-
 /* What waits for nothing any more must be taken in too, unless it cannot be. */
 static bool is_drained(struct sim *sim)
 {
-    for (int i = 0; i < sim->model.waiting_count; i++)
-        if (is_overlooked(sim, &sim->model.waiting[i])) {
-            snprintf(sim->missing, sizeof sim->missing, "an event in the list of %.40s",
-                     sim->model.aggregates[sim->model.waiting[i].list].name);
-            return false;
-        }
     for (int i = 0; i < sim->model.aggregate_count; i++) {
-        const struct sim_waiting *first = sim_model_first(&sim->model, i);
-        if (!first || !sim_model_is_open(&sim->model, i) || may_stop(sim, first->event))
+        enum vf_list which;
+        if (!sim_model_is_draining(&sim->model, i, &which) ||
+            may_stop(sim, sim_model_first(&sim->model, i, which)->event))
             continue;
         snprintf(sim->missing, sizeof sim->missing, "the list of %.63s", sim->model.aggregates[i].name);
         return false;

@@ -141,7 +141,7 @@ def a_redis_user_without_a_right_is_told_which():
     rights = [
         "+fcall", "+fcall_ro", "+function|load", "+function|list", "+info", "+select", "+time", "+get", "+set", "+exists",
         "+unlink", "+hget", "+hmget", "+hset", "+hdel", "+hlen", "+hgetall", "+zadd", "+zrem",
-        "+zremrangebylex", "+zcard", "+zcount", "+zlexcount", "+zrange", "+zrandmember", "+publish",
+        "+zremrangebylex", "+zcard", "+zcount", "+zlexcount", "+zrange", "+zrandmember", "+llen", "+lrange", "+rpush", "+publish",
     ]  # fmt: skip
     with World("lint-rights", workers=1) as world:
         url = harness.address("VIEWFOLD_REDIS")
