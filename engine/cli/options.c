@@ -59,6 +59,18 @@ static const struct vf_flag generations_flags[] = {
     {.name = NULL},
 };
 
+static const struct vf_flag parked_flags[] = {
+    {.name = "projection", .type = VF_FLAG_TEXT, .argument = "NAME", .help = "only of this projection or view; default: all"},
+    {.name = "store", .type = VF_FLAG_TEXT, .argument = "NAME", .help = "only in this store; default: in all of the projection's"},
+    {.name = "error", .type = VF_FLAG_TEXT, .argument = "TEXT", .help = "what is parked with an error that holds this text"},
+    {.name = "all", .type = VF_FLAG_SWITCH, .help = "retry, drop: everything that is parked"},
+    {.name = "dry-run", .type = VF_FLAG_SWITCH, .help = "retry: show what the documents would become, and change nothing"},
+    {.name = "script", .type = VF_FLAG_TEXT, .argument = "FILE",
+     .help = "with --dry-run: by this script, instead of the one that the generation runs"},
+    {.name = "yes", .type = VF_FLAG_SWITCH, .help = "drop: yes, leave out several events for good"},
+    {.name = NULL},
+};
+
 static const struct vf_flag config_flags[] = {
     {.name = "defaults", .type = VF_FLAG_SWITCH, .help = "with every default"},
     {.name = NULL},
@@ -124,7 +136,11 @@ const struct vf_verb vf_verbs[] = {
     {.name = "find", .arguments = "VIEW INDEX", .arguments_min = 2, .arguments_max = 2, .run = vf_verb_find,
      .flags = find_flags, .help = "print the documents that an index leads to, in its order"},
     {.name = "wait", .arguments = "VIEW", .arguments_min = 1, .arguments_max = 1, .help = "wait until a view is fresh"},
-    {.name = "parked", .arguments = "list|show|retry|drop", .help = "events that were set aside"},
+    {.name = "parked", .arguments = "list|show|retry|drop [AGGREGATE...]", .arguments_min = 1, .arguments_max = ANY,
+     .run = vf_verb_parked, .flags = parked_flags,
+     .help = "events that were set aside. list: of which aggregates, and why. show: all that is known of some. retry: take in what is "
+             "parked, in order. drop: leave the event out that failed (or give up what is missing), and take in what is behind it. "
+             "Exit 1 if something stays parked"},
     {.name = "pause", .arguments = "PROJECTION", .help = "hold a projection's workers"},
     {.name = "resume", .arguments = "PROJECTION", .help = "let them go on"},
     {.name = "rebuild", .arguments = "PROJECTION", .help = "build a view anew while the old one is served"},

@@ -106,14 +106,13 @@ static void add_side(struct vf_buffer *out, bool color, const char *indent, int 
     vf_buffer_done(&line);
 }
 
-static void add_differences(struct vf_buffer *out, bool color, const char *indent,
-                            const struct vf_test_failure *failure)
+void vf_test_show_differences(struct vf_buffer *out, bool color, const char *indent, const char *left_label,
+                              const char *right_label, const struct vf_test_differences *differences)
 {
-    const struct vf_test_differences *differences = &failure->differences;
     if (differences->count == 0) {
         return;
     }
-    size_t left = strlen(failure->left_label), right = strlen(failure->right_label);
+    size_t left = strlen(left_label), right = strlen(right_label);
     int width = (int)(left > right ? left : right);
     const char *document = NULL;
     for (size_t i = 0; i < differences->count; i++) {
@@ -131,8 +130,8 @@ static void add_differences(struct vf_buffer *out, bool color, const char *inden
         }
         size_t from = shown_from(one->left, one->right);
         const struct side sides[] = {
-            {'-', VF_COLOR_RED, failure->left_label, one->left, one->left_type, from},
-            {'+', VF_COLOR_GREEN, failure->right_label, one->right, one->right_type, from},
+            {'-', VF_COLOR_RED, left_label, one->left, one->left_type, from},
+            {'+', VF_COLOR_GREEN, right_label, one->right, one->right_type, from},
         };
         add_side(out, color, indent, width, &sides[0]);
         add_side(out, color, indent, width, &sides[1]);
@@ -219,7 +218,7 @@ void vf_test_show_failure(struct vf_buffer *out, bool color, const char *indent,
         vf_buffer_done(&deeper);
         vf_buffer_done(&error);
     }
-    add_differences(out, color, indent, failure);
+    vf_test_show_differences(out, color, indent, failure->left_label, failure->right_label, &failure->differences);
     if (failure->advice) {
         add_wrapped(out, indent, failure->advice);
     }

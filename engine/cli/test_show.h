@@ -10,6 +10,10 @@
 void vf_test_show_failure(struct vf_buffer *out, bool color, const char *indent, const struct vf_test_subject *subject,
                           const struct vf_test_case *test, const struct vf_test_failure *failure);
 
+/* Appends what differs, document by document, the two sides under these labels. Nothing where nothing does. */
+void vf_test_show_differences(struct vf_buffer *out, bool color, const char *indent, const char *left_label,
+                              const char *right_label, const struct vf_test_differences *differences);
+
 /* Appends what the script logged, a line each. Nothing where it logged nothing. */
 void vf_test_show_log(struct vf_buffer *out, bool color, const char *indent, const struct vf_test_subject *subject,
                       const struct vf_test_case *test);

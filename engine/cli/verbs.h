@@ -12,6 +12,7 @@ int vf_verb_generations(struct vf_cli *cli);
 int vf_verb_find(struct vf_cli *cli);
 int vf_verb_get(struct vf_cli *cli);
 int vf_verb_lint(struct vf_cli *cli);
+int vf_verb_parked(struct vf_cli *cli);
 int vf_verb_status(struct vf_cli *cli);
 int vf_verb_test(struct vf_cli *cli);
 int vf_verb_version(struct vf_cli *cli);

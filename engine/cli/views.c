@@ -61,9 +61,12 @@ static enum vf_code add_stores(struct vf_views *views, const struct vf_config *c
 {
     const char *name = keep(views->arena, projection->name);
     const char **topics = vf_arena_calloc(views->arena, projection->topic_count, sizeof *topics);
+    struct vf_envelope *envelopes = vf_arena_calloc(views->arena, projection->topic_count, sizeof *envelopes);
     enum vf_code code = VF_OK;
     for (size_t i = 0; i < projection->topic_count; i++) {
-        topics[i] = keep(views->arena, vf_config_topic(config, projection->topics[i]).topic);
+        struct vf_topic_entry topic = vf_config_topic(config, projection->topics[i]);
+        topics[i] = keep(views->arena, topic.topic);
+        envelopes[i] = topic.envelope;
     }
     for (size_t i = 0; code == VF_OK && i < entry->store_count; i++) {
         struct vf_view_entry view = {
@@ -72,6 +75,7 @@ static enum vf_code add_stores(struct vf_views *views, const struct vf_config *c
             .store = entry->stores[i].store,
             .configured = entry,
             .topics = topics,
+            .envelopes = envelopes,
             .topic_count = projection->topic_count,
         };
         memcpy(view.script_hash, proposed->script_hash, sizeof view.script_hash);

@@ -12,8 +12,9 @@ struct vf_view_entry {
     const char *view;       /* what it is called in this store */
     const struct vf_store_entry *store;
     const struct vf_projection_entry *configured;
-    char script_hash[65];      /* of the script as it lies on disk */
-    const char *const *topics; /* Kafka's own names */
+    char script_hash[65];                /* of the script as it lies on disk */
+    const char *const *topics;           /* Kafka's own names */
+    const struct vf_envelope *envelopes; /* of each of them */
     size_t topic_count;
 };
 

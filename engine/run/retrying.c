@@ -1,0 +1,618 @@
+#include "run/retrying.h"
+
+#include "run/fold.h"
+#include "run/generation.h"
+#include "run/supervisor.h"
+
+#include <stdlib.h>
+
+/* So many aggregates are asked for at once. */
+#define PAGE 200
+/* Tries in a row that others spoil, and how long is waited between them. */
+#define CONFLICTS_MAX          60
+#define CONFLICT_BACKOFF_MS    4
+#define CONFLICT_DOUBLINGS_MAX 7
+/* A freeze lasts some seconds at most. */
+#define FROZEN_WAIT_MS 100
+#define FROZEN_MAX_MS  30000
+/* A store that goes away is waited for so long. */
+#define RECONNECT_WAIT_MS 500
+#define RECONNECT_MAX_MS  30000
+#define LOSSES_MAX        20 /* in a row, each of them after it had answered */
+
+struct vf_retrying {
+    struct vf_retrying_setup setup;
+    struct vf_store *store; /* NULL: lost */
+    struct vf_generation generation;
+    struct vf_arena *generation_arena;
+    struct vf_projector *projector;
+    struct vf_reading_topic *topics; /* in generation_arena */
+    size_t topic_count;
+    struct vf_cache *cache;
+    struct vf_fold fold;
+    struct vf_json_parser *parser;
+    struct vf_readings readings; /* none */
+    struct vf_counts counts;
+    struct vf_arena *arena; /* one call's answers */
+    size_t rows_max;
+    int losses;
+    bool careful;
+};
+
+/* One vf_retrying_run, over all its batches. */
+struct attempt {
+    struct vf_bytes aggregate;
+    enum vf_retry_deed deed;
+    bool is_dry;
+    bool drop_due;              /* of VF_DROP: not done yet */
+    bool looked;                /* the first time, so that it is known what is to be dropped: */
+    struct vf_aside first;      /* what failed, */
+    int64_t missing_to;         /* or up to which number nothing is waited for, */
+    int64_t waiters_to, own_to; /* or how far the lists went */
+    bool acted;                 /* some batch has taken hold */
+    uint64_t unknown; /* the stamp of a commit whose reply was lost; 0: none is. And what it would have come to: */
+    int64_t unknown_taken, unknown_dropped;
+    int conflicts;
+    int64_t frozen_since_ms; /* -1: it is not */
+    struct vf_retried *out;
+};
+
+/* --- the store and the script ------------------------------------------------------------------------------------- */
+
+static int64_t now_ms(const struct vf_retrying *retrying)
+{
+    return retrying->setup.clock->monotonic_ms(retrying->setup.clock->self);
+}
+
+static void sleep_ms(const struct vf_retrying *retrying, int64_t duration_ms)
+{
+    retrying->setup.clock->sleep_ms(retrying->setup.clock->self, duration_ms);
+}
+
+static struct vf_view view_of(const struct vf_retrying *retrying)
+{
+    return (struct vf_view){retrying->setup.view, retrying->generation.number};
+}
+
+static void lose_store(struct vf_retrying *retrying)
+{
+    if (retrying->store)
+        retrying->setup.store_type->close(retrying->store);
+    retrying->store = NULL;
+}
+
+static enum vf_code open_store(struct vf_retrying *retrying, struct vf_error *error)
+{
+    struct vf_store_config config = vf_store_config_of(retrying->setup.store);
+    return retrying->setup.store_type->open(&config, &retrying->store, error);
+}
+
+/* Opens the store where it was lost; one that does not answer is waited for. */
+static enum vf_code need_store(struct vf_retrying *retrying, struct vf_error *error)
+{
+    int64_t end_ms = now_ms(retrying) + RECONNECT_MAX_MS;
+    while (!retrying->store) {
+        enum vf_code code = open_store(retrying, error);
+        if (code) {
+            retrying->store = NULL;
+            if (code != VF_E_UNAVAILABLE || now_ms(retrying) >= end_ms)
+                return code;
+            sleep_ms(retrying, RECONNECT_WAIT_MS);
+        }
+    }
+    return VF_OK;
+}
+
+/* After a call of the store has failed: true when it may be tried again, on a new connection. */
+static bool is_lost(struct vf_retrying *retrying, enum vf_code code)
+{
+    if (code != VF_E_UNAVAILABLE)
+        return false;
+    lose_store(retrying);
+    return ++retrying->losses < LOSSES_MAX;
+}
+
+static void forget_script(struct vf_retrying *retrying)
+{
+    vf_cache_free(retrying->cache); /* before the projector that its documents belong to */
+    retrying->setup.projector_type->close(retrying->projector);
+    vf_arena_free(retrying->generation_arena);
+    retrying->cache = NULL;
+    retrying->projector = NULL;
+    retrying->generation_arena = NULL;
+}
+
+static enum vf_code open_at_hand(struct vf_retrying *retrying, struct vf_error *error)
+{
+    const struct vf_projector_type *type = retrying->setup.projector_type;
+    struct vf_projector_limits limits = vf_projector_limits_of(retrying->setup.config);
+    struct vf_projector *at_hand = NULL;
+    struct vf_generation proposed;
+    enum vf_code code = vf_generation_propose(retrying->setup.at_hand, type, &limits, 0, &at_hand, &proposed, error);
+    if (code)
+        return code;
+    code = vf_generation_check_adoption(type->describe(retrying->projector), type->describe(at_hand), error);
+    if (code) {
+        type->close(at_hand);
+        return vf_error_prefix(error, "the generation could not go on with %s", retrying->setup.at_hand->script);
+    }
+    type->close(retrying->projector);
+    retrying->projector = at_hand;
+    memcpy(retrying->generation.script_hash, proposed.script_hash, sizeof proposed.script_hash);
+    return VF_OK;
+}
+
+static enum vf_code open_script(struct vf_retrying *retrying, struct vf_error *error)
+{
+    const struct vf_config *config = retrying->setup.config;
+    const struct vf_projector_type *type = retrying->setup.projector_type;
+    struct vf_projector_limits limits = vf_projector_limits_of(config);
+    struct vf_script_reader reader = vf_script_stored_reader(&retrying->generation);
+    enum vf_code code =
+        type->open(retrying->generation.script, &reader, &limits, NULL, NULL, &retrying->projector, error);
+    if (code) {
+        retrying->projector = NULL;
+        return vf_error_prefix(error, "the script that generation %d runs", (int)retrying->generation.number);
+    }
+    if (retrying->setup.at_hand)
+        code = open_at_hand(retrying, error);
+    if (code)
+        return code;
+    const struct vf_projection *projection = type->describe(retrying->projector);
+    code = vf_config_check_topics(config, projection->name, projection->topics, projection->topic_count, error);
+    if (code)
+        return code;
+    retrying->topics = vf_arena_calloc(retrying->generation_arena, projection->topic_count, sizeof *retrying->topics);
+    retrying->topic_count = projection->topic_count;
+    for (size_t i = 0; i < projection->topic_count; i++) {
+        struct vf_topic_entry topic = vf_config_topic(config, projection->topics[i]);
+        retrying->topics[i] = (struct vf_reading_topic){.topic = topic.topic, .envelope = topic.envelope};
+    }
+    retrying->cache = vf_cache_new(type, retrying->projector, (size_t)config->cache_bytes);
+    return VF_OK;
+}
+
+/* The generation that readers see, with its script. */
+static enum vf_code load_generation(struct vf_retrying *retrying, struct vf_error *error)
+{
+    const struct vf_store_type *type = retrying->setup.store_type;
+    struct vf_view_state state;
+    forget_script(retrying);
+    retrying->generation_arena = vf_arena_new();
+    enum vf_code code = type->state(retrying->store, retrying->setup.view, &state, error);
+    if (code)
+        return code;
+    if (state.active == 0) /* not even made, or dropped */
+        return vf_fail(error, VF_E_NOT_FOUND, "the store %s has no view %s", retrying->setup.store->name,
+                       retrying->setup.view);
+    struct vf_view view = {retrying->setup.view, state.active};
+    code = type->generation(retrying->store, view, retrying->generation_arena, &retrying->generation, error);
+    if (!code)
+        code = open_script(retrying, error);
+    if (code) /* nothing half loaded: it is tried again from the beginning, or not at all */
+        forget_script(retrying);
+    return code;
+}
+
+enum vf_code vf_retrying_open(const struct vf_retrying_setup *setup, struct vf_retrying **ret_retrying,
+                              struct vf_error *error)
+{
+    struct vf_retrying *retrying = vf_calloc(1, sizeof *retrying);
+    retrying->setup = *setup;
+    retrying->arena = vf_arena_new();
+    retrying->parser = vf_json_parser_new();
+    retrying->rows_max = (size_t)setup->config->batch.events_max;
+    vf_fold_init(&retrying->fold);
+    enum vf_code code = open_store(retrying, error);
+    if (code)
+        retrying->store = NULL;
+    if (!code)
+        code = load_generation(retrying, error);
+    if (code) {
+        vf_retrying_close(retrying);
+        return code;
+    }
+    *ret_retrying = retrying;
+    return VF_OK;
+}
+
+void vf_retrying_close(struct vf_retrying *retrying)
+{
+    if (!retrying)
+        return;
+    forget_script(retrying);
+    vf_fold_done(&retrying->fold);
+    vf_json_parser_free(retrying->parser);
+    vf_arena_free(retrying->arena);
+    lose_store(retrying);
+    free(retrying);
+}
+
+const struct vf_generation *vf_retrying_generation(const struct vf_retrying *retrying)
+{
+    return &retrying->generation;
+}
+
+/* --- looking ------------------------------------------------------------------------------------------------------ */
+
+enum vf_code vf_retrying_parked(struct vf_retrying *retrying, struct vf_bytes after, struct vf_arena *arena,
+                                struct vf_bytes **ret_aggregates, size_t *ret_count, struct vf_error *error)
+{
+    for (;;) {
+        enum vf_code code = need_store(retrying, error);
+        if (code)
+            return code;
+        code = retrying->setup.store_type->aside_aggregates(retrying->store, view_of(retrying), VF_ASIDE_PARKED, after,
+                                                            PAGE, arena, ret_aggregates, ret_count, error);
+        if (!code || !is_lost(retrying, code))
+            return code;
+    }
+}
+
+enum vf_code vf_retrying_load(struct vf_retrying *retrying, struct vf_bytes aggregate, struct vf_arena *arena,
+                              struct vf_aggregate *ret_record, struct vf_error *error)
+{
+    for (;;) {
+        enum vf_code code = need_store(retrying, error);
+        if (code)
+            return code;
+        code = retrying->setup.store_type->load(retrying->store, view_of(retrying), NULL, 0, &aggregate, 1, arena, NULL,
+                                                ret_record, error);
+        if (!code || !is_lost(retrying, code))
+            return code;
+    }
+}
+
+enum vf_code vf_retrying_first(struct vf_retrying *retrying, const struct vf_aggregate *record, struct vf_arena *arena,
+                               bool *ret_there, struct vf_aside *ret_first, struct vf_error *error)
+{
+    struct vf_bytes list = vf_list_key(arena, VF_LIST_OWN, record->aggregate);
+    struct vf_aside *asides;
+    size_t count = 0;
+    *ret_there = false;
+    while (record->aside_to > record->aside_from) {
+        enum vf_code code = need_store(retrying, error);
+        if (code)
+            return code;
+        code = retrying->setup.store_type->aside_load(retrying->store, view_of(retrying), list, record->aside_from, 1,
+                                                      0, arena, &asides, &count, error);
+        if (code && is_lost(retrying, code))
+            continue;
+        if (!code && count > 0) {
+            *ret_there = asides[0].place == record->aside_from;
+            *ret_first = asides[0];
+        }
+        return code;
+    }
+    return VF_OK;
+}
+
+static bool same_place(const struct vf_partition *a, int64_t a_offset, const struct vf_partition *b, int64_t b_offset)
+{
+    return a->partition == b->partition && a_offset == b_offset && strcmp(a->topic, b->topic) == 0;
+}
+
+/* --- one batch ---------------------------------------------------------------------------------------------------- */
+
+/* What becomes of a try. */
+enum turn {
+    TURN_AGAIN, /* something changed, here or there: look again */
+    TURN_ENDED, /* attempt->out says how it is */
+    TURN_FAILED,
+};
+
+static struct vf_fold_tools tools_of(struct vf_retrying *retrying)
+{
+    const struct vf_config *config = retrying->setup.config;
+    return (struct vf_fold_tools){
+        .projector_type = retrying->setup.projector_type,
+        .projector = retrying->projector,
+        .projection = retrying->setup.projector_type->describe(retrying->projector),
+        .store_type = retrying->setup.store_type,
+        .store = retrying->store,
+        .view = view_of(retrying),
+        .generation_stamp = retrying->generation.stamp,
+        .cache = retrying->cache,
+        .readings = &retrying->readings,
+        .parser = retrying->parser,
+        .clock = retrying->setup.clock,
+        .topics = retrying->topics,
+        .topic_count = retrying->topic_count,
+        .forget_ms = config->forget_ms,
+        .rows_max = retrying->rows_max,
+        .written_bytes_max = (size_t)config->batch.written_bytes_max,
+        .careful = retrying->careful,
+    };
+}
+
+static void shrink(struct vf_retrying *retrying)
+{
+    retrying->rows_max = retrying->rows_max > 1 ? retrying->rows_max / 2 : 1;
+}
+
+/* Others changed the same things: after a while, with smaller and smaller batches. */
+static enum turn meet_conflict(struct vf_retrying *retrying, struct attempt *attempt, struct vf_error *error)
+{
+    int doublings = attempt->conflicts < CONFLICT_DOUBLINGS_MAX ? attempt->conflicts : CONFLICT_DOUBLINGS_MAX;
+    int64_t most = (int64_t)CONFLICT_BACKOFF_MS << doublings;
+    uint64_t random = retrying->setup.clock->random(retrying->setup.clock->self);
+    if (++attempt->conflicts >= CONFLICTS_MAX) {
+        vf_fail_retriable(error, VF_E_TIMEOUT,
+                          "%.*s: others change the same documents again and again, and %d tries did not come through; "
+                          "try again when less happens",
+                          (int)attempt->aggregate.size, attempt->aggregate.data, CONFLICTS_MAX);
+        return TURN_FAILED;
+    }
+    if (attempt->conflicts > 3)
+        shrink(retrying);
+    sleep_ms(retrying, most / 2 + (int64_t)(random % (uint64_t)(most / 2)));
+    return TURN_AGAIN;
+}
+
+static enum turn meet_freeze(struct vf_retrying *retrying, struct attempt *attempt, struct vf_error *error)
+{
+    if (attempt->frozen_since_ms < 0)
+        attempt->frozen_since_ms = now_ms(retrying);
+    if (now_ms(retrying) - attempt->frozen_since_ms > FROZEN_MAX_MS) {
+        vf_fail_retriable(error, VF_E_TIMEOUT, "the generation stays frozen: try again when it is not");
+        return TURN_FAILED;
+    }
+    sleep_ms(retrying, FROZEN_WAIT_MS);
+    return TURN_AGAIN;
+}
+
+static enum turn was_refused(struct vf_retrying *retrying, const struct vf_error *why, struct vf_error *error)
+{
+    if (why->code == VF_E_LIMIT && retrying->rows_max > 1) {
+        shrink(retrying);
+        return TURN_AGAIN;
+    }
+    *error = *why;
+    return TURN_FAILED;
+}
+
+/* What was to be dropped may have left since it was looked at, and another event have come to its place: that one is nobody's
+ * decision. */
+static bool drops_what_was_meant(const struct vf_retrying *retrying, const struct attempt *attempt)
+{
+    const struct vf_commit *commit = &retrying->fold.commit;
+    for (size_t i = 0; i < commit->dropped_count; i++) {
+        const struct vf_dropped *dropped = &commit->dropped[i];
+        if (!dropped->partition.topic) {
+            if (dropped->missing_to != attempt->missing_to)
+                return false;
+        } else if (attempt->first.partition.topic && !same_place(&dropped->partition, dropped->offset,
+                                                                 &attempt->first.partition, attempt->first.offset)) {
+            return false;
+        }
+    }
+    return true;
+}
+
+static void took_hold(struct attempt *attempt, int64_t taken, int64_t dropped)
+{
+    attempt->out->taken += taken;
+    attempt->out->dropped += dropped;
+    attempt->acted = true;
+    attempt->drop_due = false;
+    attempt->conflicts = 0;
+    attempt->unknown = 0;
+}
+
+static enum turn commit(struct vf_retrying *retrying, struct attempt *attempt, struct vf_error *error)
+{
+    struct vf_commit_result result;
+    const struct vf_fold *fold = &retrying->fold;
+    int64_t dropped = (int64_t)fold->commit.dropped_count;
+    /* GUARD drop-meant: of two who drop the same event at once, the second one would drop the event behind it */
+    if (!drops_what_was_meant(retrying, attempt)) {
+        attempt->drop_due = false;
+        attempt->out->drop_missed = true;
+        return TURN_AGAIN;
+    }
+    retrying->setup.store_type->commit_send(retrying->store, &fold->commit);
+    retrying->setup.store_type->commit_wait(retrying->store, &result);
+    if (result.outcome != VF_FROZEN)
+        attempt->frozen_since_ms = -1;
+    switch (result.outcome) {
+    case VF_COMMITTED:
+        took_hold(attempt, fold->counts.released - dropped, dropped);
+        retrying->losses = 0;
+        return TURN_AGAIN;
+    case VF_CONFLICT: return meet_conflict(retrying, attempt, error);
+    case VF_FROZEN: return meet_freeze(retrying, attempt, error);
+    case VF_SUPERSEDED: forget_script(retrying); return TURN_AGAIN;
+    case VF_REFUSED: return was_refused(retrying, &result.error, error);
+    case VF_UNKNOWN: break;
+    }
+    attempt->unknown = fold->commit.stamp;
+    attempt->unknown_taken = fold->counts.released - dropped;
+    attempt->unknown_dropped = dropped;
+    *error = result.error;
+    /* The record tells, on a new connection. */
+    return is_lost(retrying, VF_E_UNAVAILABLE) ? TURN_AGAIN : TURN_FAILED;
+}
+
+/* How the record says that it is now. */
+static enum turn end(struct vf_retrying *retrying, struct attempt *attempt, struct vf_error *error)
+{
+    struct vf_retried *out = attempt->out;
+    const struct vf_aggregate *record = &out->record;
+    enum vf_code code = VF_OK;
+    switch (record->exists ? record->state : VF_ASIDE_NONE) {
+    case VF_ASIDE_PARKED:
+        out->state = VF_RETRIED_PARKED;
+        vf_fail(&out->error, VF_E_SCRIPT, "%.*s", (int)record->failure.error.size, record->failure.error.data);
+        code = vf_retrying_first(retrying, record, retrying->arena, &out->has_first, &out->first, error);
+        break;
+    case VF_ASIDE_GAP: out->state = VF_RETRIED_GAP; break;
+    case VF_ASIDE_HELD: out->state = VF_RETRIED_HELD; break;
+    default: out->state = attempt->acted ? VF_RETRIED_RELEASED : VF_RETRIED_GONE; break;
+    }
+    return code ? TURN_FAILED : TURN_ENDED;
+}
+
+/* --- the documents of a rehearsal --------------------------------------------------------------------------------- */
+
+/* As they are in the store now; they have to be those that the fold stood on. */
+static enum turn compare_documents(struct vf_retrying *retrying, struct attempt *attempt, struct vf_error *error)
+{
+    const struct vf_commit *commit = &retrying->fold.commit;
+    struct vf_document *after = vf_arena_calloc(retrying->arena, commit->document_count, sizeof *after);
+    struct vf_document *before = vf_arena_calloc(retrying->arena, commit->document_count, sizeof *before);
+    struct vf_bytes *ids = vf_arena_calloc(retrying->arena, commit->document_count, sizeof *ids);
+    const struct vf_document_change **changes =
+        vf_arena_calloc(retrying->arena, commit->document_count, sizeof *changes);
+    size_t count = 0;
+    for (size_t i = 0; i < commit->document_count; i++) {
+        if (commit->documents[i].intent == VF_WRITE) {
+            changes[count] = &commit->documents[i];
+            after[count] = commit->documents[i].next;
+            ids[count++] = commit->documents[i].next.id;
+        }
+    }
+    enum vf_code code = count == 0 ? VF_OK
+                                   : retrying->setup.store_type->load(retrying->store, view_of(retrying), ids, count,
+                                                                      NULL, 0, retrying->arena, before, NULL, error);
+    if (code)
+        return is_lost(retrying, code) ? TURN_AGAIN : TURN_FAILED;
+    for (size_t i = 0; i < count; i++) {
+        bool same = before[i].presence == changes[i]->base &&
+                    (before[i].presence == VF_ABSENT || before[i].stamp == changes[i]->base_stamp);
+        if (!same)
+            return meet_conflict(retrying, attempt, error);
+    }
+    attempt->out->before = before;
+    attempt->out->after = after;
+    attempt->out->document_count = count;
+    return TURN_ENDED;
+}
+
+/* What would be of the aggregate itself. */
+static enum turn rehearsed(struct vf_retrying *retrying, struct attempt *attempt, struct vf_error *error)
+{
+    const struct vf_fold *fold = &retrying->fold;
+    struct vf_retried *out = attempt->out;
+    out->taken = fold->counts.released;
+    for (size_t i = 0; i < fold->commit.aggregate_count; i++) {
+        const struct vf_aggregate_change *change = &fold->commit.aggregates[i];
+        if (change->intent == VF_WRITE && vf_bytes_equal(change->next.aggregate, attempt->aggregate))
+            out->record = change->next;
+    }
+    attempt->acted = true;
+    enum turn turn = compare_documents(retrying, attempt, error);
+    return turn == TURN_ENDED ? end(retrying, attempt, error) : turn;
+}
+
+/* --- all of it ---------------------------------------------------------------------------------------------------- */
+
+static bool has_work(const struct vf_aggregate *record)
+{
+    return record->exists && (record->parked || record->draining);
+}
+
+/* The event that fails stays where it is, with what it failed with before. */
+static enum turn stays(struct vf_retrying *retrying, struct attempt *attempt, struct vf_error *error)
+{
+    struct vf_error why = retrying->fold.error;
+    enum turn turn = end(retrying, attempt, error);
+    if (turn == TURN_ENDED && attempt->out->state == VF_RETRIED_PARKED)
+        attempt->out->error = why;
+    return turn;
+}
+
+/* What is to be dropped is what is there when it is first looked at. */
+static enum turn look_what_to_drop(struct vf_retrying *retrying, struct attempt *attempt, struct vf_error *error)
+{
+    const struct vf_aggregate *record = &attempt->out->record;
+    bool there = true;
+    if (record->parked && vf_retrying_first(retrying, record, retrying->arena, &there, &attempt->first, error) != VF_OK)
+        return TURN_FAILED;
+    attempt->missing_to = record->early_from;
+    attempt->looked = there;
+    return TURN_AGAIN;
+}
+
+static enum turn fold(struct vf_retrying *retrying, struct attempt *attempt, const struct vf_fold_retry *retry,
+                      struct vf_error *error)
+{
+    struct vf_fold *fold = &retrying->fold;
+    struct vf_fold_tools tools = tools_of(retrying);
+    /* GUARD retry-fresh: what fails on documents that are out of date has not failed */
+    vf_cache_drop_all(retrying->cache);
+    fold->number++;
+    switch (vf_fold_retry(fold, &tools, attempt->aggregate, retry, &retrying->counts)) {
+    case VF_FOLDED:
+        if (fold->empty)
+            return end(retrying, attempt, error);
+        return attempt->is_dry ? rehearsed(retrying, attempt, error) : commit(retrying, attempt, error);
+    case VF_FOLD_CAREFULLY: retrying->careful = true; return TURN_AGAIN;
+    case VF_FOLD_SETTLE:
+    case VF_FOLD_STALE: return meet_conflict(retrying, attempt, error);
+    case VF_FOLD_NO_STORE:
+        if (is_lost(retrying, fold->error.code))
+            return TURN_AGAIN;
+        *error = fold->error;
+        return TURN_FAILED;
+    case VF_FOLD_FAILED: break;
+    }
+    return stays(retrying, attempt, error);
+}
+
+/* Looks at the record and does what is next. */
+static enum turn step(struct vf_retrying *retrying, struct attempt *attempt, struct vf_error *error)
+{
+    struct vf_aggregate *record = &attempt->out->record;
+    struct vf_fold_retry retry = {.is_dry = attempt->is_dry};
+    if (!retrying->cache) {
+        enum vf_code code = load_generation(retrying, error);
+        if (code)
+            return is_lost(retrying, code) ? TURN_AGAIN : TURN_FAILED;
+    }
+    if (vf_retrying_load(retrying, attempt->aggregate, retrying->arena, record, error))
+        return TURN_FAILED;
+    if (attempt->unknown && (!record->exists || record->stamp == attempt->unknown))
+        took_hold(attempt, attempt->unknown_taken, attempt->unknown_dropped);
+    attempt->unknown = 0;
+    bool can_drop = record->exists && (record->state == VF_ASIDE_PARKED || record->state == VF_ASIDE_GAP);
+    if (attempt->drop_due && can_drop && !attempt->looked) {
+        enum turn turn = look_what_to_drop(retrying, attempt, error);
+        if (turn == TURN_FAILED || !attempt->looked)
+            return turn;
+    }
+    bool drops = attempt->drop_due && can_drop;
+    retry.drop_first = drops && record->parked;
+    retry.drop_missing = drops && !record->parked;
+    if (!drops && (!has_work(record) || (record->parked && attempt->acted)))
+        return end(retrying, attempt, error);
+    if (!drops && record->parked && attempt->deed == VF_DROP) /* another event than the one that was meant */
+        return end(retrying, attempt, error);
+    return fold(retrying, attempt, &retry, error);
+}
+
+static enum vf_code run(struct vf_retrying *retrying, struct attempt *attempt, struct vf_error *error)
+{
+    enum turn turn;
+    vf_arena_reset(retrying->arena);
+    *attempt->out = (struct vf_retried){0};
+    attempt->frozen_since_ms = -1;
+    do {
+        turn = need_store(retrying, error) ? TURN_FAILED : step(retrying, attempt, error);
+    } while (turn == TURN_AGAIN);
+    retrying->rows_max = (size_t)retrying->setup.config->batch.events_max;
+    return turn == TURN_FAILED ? (error->code ? error->code : VF_E_BUG) : VF_OK;
+}
+
+enum vf_code vf_retrying_run(struct vf_retrying *retrying, enum vf_retry_deed deed, struct vf_bytes aggregate,
+                             struct vf_retried *ret_retried, struct vf_error *error)
+{
+    struct attempt attempt = {.aggregate = aggregate, .deed = deed, .drop_due = deed == VF_DROP, .out = ret_retried};
+    return run(retrying, &attempt, error);
+}
+
+enum vf_code vf_retrying_rehearse(struct vf_retrying *retrying, struct vf_bytes aggregate,
+                                  struct vf_retried *ret_retried, struct vf_error *error)
+{
+    struct attempt attempt = {.aggregate = aggregate, .deed = VF_RETRY, .is_dry = true, .out = ret_retried};
+    return run(retrying, &attempt, error);
+}
