@@ -225,6 +225,23 @@ static enum vf_code list_state(struct listing *listing, enum vf_aside_state stat
     return code;
 }
 
+/* What the list may lack, behind it. */
+static void say_unread(struct vf_parked *parked)
+{
+    const struct vf_views *views = parked->views;
+    if (vf_options_text(parked->cli->options, "projection")) {
+        return;
+    }
+    fflush(parked->cli->out);
+    for (size_t i = 0; i < views->unread_count; i++) {
+        struct vf_error error;
+        vf_fail(&error, VF_E_CONFIG, "%s; what of its views is set aside is not listed, unless `names` names them",
+                views->unread[i].why);
+        int status = vf_cli_fail(parked->cli, &error);
+        parked->status = parked->status == 0 ? status : parked->status;
+    }
+}
+
 static void list(struct vf_parked *parked)
 {
     static const enum vf_aside_state states[] = {VF_ASIDE_PARKED, VF_ASIDE_GAP, VF_ASIDE_HELD};
@@ -244,6 +261,7 @@ static void list(struct vf_parked *parked)
         close_view(&listing.open);
         vf_arena_free(listing.arena);
     }
+    say_unread(parked);
     if (listed == 0 && parked->status == 0 && !parked->cli->json) {
         vf_cli_note(parked->cli, parked->error ? "nothing is parked with such an error" : "nothing is set aside");
     }

@@ -306,7 +306,7 @@ static void add_extent(struct vf_buffer *out, const struct vf_parked_row *row)
     }
 }
 
-void vf_parked_print_row(const struct vf_parked_row *row, bool color, struct vf_buffer *out)
+static void add_row_line(const struct vf_parked_row *row, bool color, struct vf_buffer *out)
 {
     const struct vf_aggregate *record = row->record;
     char state[16];
@@ -320,6 +320,12 @@ void vf_parked_print_row(const struct vf_parked_row *row, bool color, struct vf_
     add_when(out, ", since ", record->since_ms);
     add_waits(out, record);
     vf_buffer_add_char(out, '\n');
+}
+
+void vf_parked_print_row(const struct vf_parked_row *row, bool color, struct vf_buffer *out)
+{
+    const struct vf_aggregate *record = row->record;
+    add_row_line(row, color, out);
     if (record->parked) {
         vf_buffer_add_text(out, "    ");
         add_plain(out, first_line(record->failure.error), ERROR_BYTES_MAX);
@@ -344,7 +350,7 @@ void vf_parked_print_detail(const struct vf_parked_row *row, const char *runs, b
 {
     const struct vf_aggregate *record = row->record;
     const struct vf_failure *failure = &record->failure;
-    vf_parked_print_row(row, color, out);
+    add_row_line(row, color, out);
     if (!record->parked) {
         return;
     }

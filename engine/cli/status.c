@@ -82,10 +82,10 @@ static enum vf_code ask_registry(struct status *status, struct vf_status_row *ro
     return code;
 }
 
-/* How many events wait for links that are not known. */
-static enum vf_code ask_held(const struct vf_store_type *type, struct vf_store *store, struct vf_view view,
-                             const struct vf_progress_row *rows, size_t count, int64_t *ret_held,
-                             struct vf_error *error)
+/* How many events are set aside. */
+static enum vf_code ask_total(const struct vf_store_type *type, struct vf_store *store, struct vf_view view,
+                              const struct vf_progress_row *rows, size_t count, int64_t *ret_total,
+                              struct vf_error *error)
 {
     enum vf_code code = VF_OK;
     for (size_t i = 0; code == VF_OK && i < count; i++) {
@@ -93,7 +93,85 @@ static enum vf_code ask_held(const struct vf_store_type *type, struct vf_store *
         if (rows[i].progress.aside > 0) {
             code = type->aside_total(store, view, rows[i].partition, &total, error);
         }
-        *ret_held += total.count;
+        *ret_total += total.count;
+    }
+    return code;
+}
+
+/* How long the gaps of this view's topics may last before anybody minds: the shortest time and the longest. */
+static void find_waits(const struct vf_status_row *row, int64_t *ret_least_ms, int64_t *ret_most_ms)
+{
+    size_t count = row->unread ? 0 : row->entry->topic_count;
+    *ret_least_ms = count > 0 ? INT64_MAX : 0;
+    *ret_most_ms = 0;
+    for (size_t i = 0; i < count; i++) {
+        int64_t wait_ms = row->entry->envelopes[i].gaps_wait_ms;
+        *ret_least_ms = wait_ms < *ret_least_ms ? wait_ms : *ret_least_ms;
+        *ret_most_ms = wait_ms > *ret_most_ms ? wait_ms : *ret_most_ms;
+    }
+}
+
+/* How long this gap may: as the topic says that its first event is of. */
+static enum vf_code ask_wait(struct status *status, const struct vf_status_row *row, const struct vf_store_type *type,
+                             struct vf_store *store, const struct vf_aggregate *record, int64_t *ret_wait_ms,
+                             struct vf_error *error)
+{
+    struct vf_view view = {row->entry->view, row->generation};
+    struct vf_bytes list = vf_list_key(status->arena, VF_LIST_EARLY, record->aggregate);
+    struct vf_aside *asides;
+    size_t count = 0;
+    enum vf_code code =
+        type->aside_load(store, view, list, record->early_from, 1, 0, status->arena, &asides, &count, error);
+    for (size_t i = 0; code == VF_OK && count > 0 && i < row->entry->topic_count; i++) {
+        if (strcmp(row->entry->topics[i], asides[0].partition.topic) == 0) {
+            *ret_wait_ms = row->entry->envelopes[i].gaps_wait_ms;
+        }
+    }
+    return code;
+}
+
+/* Of those behind a gap, which are so for too long. */
+static enum vf_code ask_gaps(struct status *status, struct vf_status_row *row, const struct vf_store_type *type,
+                             struct vf_store *store, struct vf_error *error)
+{
+    const struct vf_clock *clock = status->cli->registry->clock;
+    struct vf_view view = {row->entry->view, row->generation};
+    struct vf_bytes *names;
+    size_t count = 0;
+    int64_t least_ms, most_ms, now_ms = clock->wall_ms(clock->self);
+    enum vf_code code = type->aside_aggregates(store, view, VF_ASIDE_GAP, (struct vf_bytes){0}, LISTS_MAX,
+                                               status->arena, &names, &count, error);
+    struct vf_aggregate *records = vf_arena_calloc(status->arena, count, sizeof *records);
+    if (code == VF_OK && count > 0) {
+        code = type->load(store, view, NULL, 0, names, count, status->arena, NULL, records, error);
+    }
+    find_waits(row, &least_ms, &most_ms);
+    for (size_t i = 0; code == VF_OK && i < count; i++) {
+        int64_t lasts_ms = now_ms - records[i].since_ms, wait_ms = most_ms;
+        if (lasts_ms >= least_ms && lasts_ms < most_ms) {
+            code = ask_wait(status, row, type, store, &records[i], &wait_ms, error);
+        }
+        row->gaps_lasting += lasts_ms >= wait_ms && records[i].state == VF_ASIDE_GAP;
+    }
+    return code;
+}
+
+/* What is set aside. */
+static enum vf_code ask_aside(struct status *status, struct vf_status_row *row, const struct vf_store_type *type,
+                              struct vf_store *store, const struct vf_progress_row *rows, size_t count,
+                              struct vf_error *error)
+{
+    struct vf_view view = {row->entry->view, row->generation};
+    struct vf_bytes *lists;
+    enum vf_code code = ask_total(type, store, view, rows, count, &row->aside, error);
+    if (code == VF_OK) {
+        code = type->aside_counts(store, view, row->aggregates, error);
+    }
+    if (code == VF_OK && row->aggregates[VF_ASIDE_GAP] > 0) {
+        code = ask_gaps(status, row, type, store, error);
+    }
+    if (code == VF_OK && row->aside > 0) {
+        code = type->draining(store, view, LISTS_MAX, status->arena, &lists, &row->draining, error);
     }
     return code;
 }
@@ -119,11 +197,7 @@ static bool ask_store(struct status *status, struct vf_status_row *row, bool *tr
             struct vf_view view = {row->entry->view, state.active};
             code = type->progress(store, view, status->arena, ret_rows, ret_count, &error);
             if (code == VF_OK) {
-                code = ask_held(type, store, view, *ret_rows, *ret_count, &row->held, &error);
-            }
-            if (code == VF_OK && row->held > 0) {
-                struct vf_bytes *lists;
-                code = type->draining(store, view, LISTS_MAX, status->arena, &lists, &row->draining, &error);
+                code = ask_aside(status, row, type, store, *ret_rows, *ret_count, &error);
             }
         }
     }

@@ -31,8 +31,10 @@ struct vf_status_row {
     /* The entry of the active generation, or else of the last one that was dropped or is being dropped; or NULL. */
     const struct vf_generation *registered;
     bool frozen;
-    int64_t held;           /* events set aside, waiting for links, or to be taken in now that these are known */
-    size_t draining;        /* lists of which the latter is true, as far as they were counted */
+    int64_t aside;                       /* events set aside, for whatever reason */
+    int64_t aggregates[VF_ASIDE_STATES]; /* of which events are set aside */
+    int64_t gaps_lasting;   /* of those behind a gap, how many are so for longer than their topic's `gaps` says */
+    size_t draining;        /* aggregates whose events need not wait any more, as far as they were counted */
     size_t members;         /* of the consumer group */
     size_t partitions_most; /* of the topic that has most: range leaves members beyond it idle */
     struct vf_status_partition *partitions;

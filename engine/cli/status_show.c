@@ -119,7 +119,7 @@ static void add_registered(struct vf_buffer *out, const struct vf_status_row *ro
     } else {
         vf_buffer_add_text(out, "null");
     }
-    vf_buffer_add_char(out, ',');
+    vf_buffer_printf(out, ",\"aside\":%lld,", (long long)row->aside);
     add_number(out, "draining", true, (int64_t)row->draining);
     vf_buffer_add_text(out, ",\"dropped\":");
     if (registered && strcmp(registered->state, VF_GENERATION_DROPPED) == 0) {
@@ -136,14 +136,18 @@ static void add_row(struct vf_buffer *out, const struct vf_status_row *row)
 {
     vf_buffer_add_char(out, '{');
     add_registered(out, row);
+    add_number(out, "gap", true, row->aggregates[VF_ASIDE_GAP]);
+    vf_buffer_add_char(out, ',');
     add_number(out, "generation", row->generation > 0, row->generation);
     vf_buffer_add_char(out, ',');
-    add_number(out, "held", true, row->held);
+    add_number(out, "held", true, row->aggregates[VF_ASIDE_HELD]);
     vf_buffer_add_char(out, ',');
     add_number(out, "idle", row->kafka_known, (int64_t)vf_status_idle(row));
     vf_buffer_add_char(out, ',');
     add_number(out, "members", row->kafka_known, (int64_t)row->members);
-    vf_buffer_add_text(out, ",\"parked\":0,\"partitions\":[");
+    vf_buffer_add_char(out, ',');
+    add_number(out, "parked", true, row->aggregates[VF_ASIDE_PARKED]);
+    vf_buffer_add_text(out, ",\"partitions\":[");
     for (size_t i = 0; i < row->partition_count; i++) {
         vf_buffer_add_text(out, i > 0 ? ",{" : "{");
         add_partition(out, &row->partitions[i]);
@@ -253,18 +257,59 @@ static void add_partition_line(struct vf_buffer *out, bool color, bool store_kno
     vf_buffer_add_char(out, '\n');
 }
 
-static void add_held_line(struct vf_buffer *out, const struct vf_status_row *row)
+/* "3 aggregates are parked: an event of theirs failed (viewfold parked list)" */
+static void add_state(struct vf_buffer *out, int64_t count, const char *one, const char *many)
 {
-    if (row->held > 0) {
-        vf_buffer_printf(out, "  %lld held: events that wait until the link of their aggregate is known\n",
-                         (long long)row->held);
+    vf_buffer_printf(out, "%lld aggregate%s", (long long)count, count == 1 ? one : many);
+}
+
+static void add_parked(struct vf_buffer *out, const struct vf_status_row *row)
+{
+    add_state(out, row->aggregates[VF_ASIDE_PARKED], " is parked, as an event of its failed",
+              "s are parked, as an event of theirs failed");
+    vf_buffer_add_text(out, "; `viewfold parked list` says why");
+}
+
+static void add_gaps(struct vf_buffer *out, int64_t count)
+{
+    add_state(out, count, " waits for a number that is missing", "s wait for numbers that are missing");
+    vf_buffer_add_text(out, "; `viewfold parked list` says which");
+}
+
+static void add_aside_lines(struct vf_buffer *out, bool color, const struct vf_status_row *row)
+{
+    struct vf_buffer text;
+    vf_buffer_init(&text);
+    if (row->aggregates[VF_ASIDE_PARKED] > 0) {
+        add_parked(&text, row);
+        vf_buffer_add_text(out, "  ");
+        vf_output_add(out, color, VF_COLOR_RED, text.data);
+        vf_buffer_add_char(out, '\n');
+        vf_buffer_clear(&text);
+    }
+    if (row->aggregates[VF_ASIDE_GAP] > 0) {
+        add_gaps(&text, row->aggregates[VF_ASIDE_GAP]);
+        vf_buffer_add_text(out, "  ");
+        vf_output_add(out, color, row->gaps_lasting > 0 ? VF_COLOR_RED : VF_COLOR_YELLOW, text.data);
+        vf_buffer_add_char(out, '\n');
+    }
+    if (row->aggregates[VF_ASIDE_HELD] > 0) {
+        vf_buffer_add_text(out, "  ");
+        add_state(out, row->aggregates[VF_ASIDE_HELD], " is held, until its link is known",
+                  "s are held, until their link is known");
+        vf_buffer_add_char(out, '\n');
+    }
+    if (row->aside > 0) {
+        vf_buffer_printf(out, "  %lld event%s set aside in all\n", (long long)row->aside,
+                         row->aside == 1 ? " is" : "s are");
     }
     if (row->draining > 0) {
         vf_buffer_printf(out,
-                         "  of %zu aggregates the link is known, and what waits for it is not taken in yet: if that "
+                         "  of %zu aggregates the events need not wait any more, and are not taken in yet: if that "
                          "stays so, the log of `viewfold run` says what fails\n",
                          row->draining);
     }
+    vf_buffer_done(&text);
 }
 
 static void add_unread_line(struct vf_buffer *out, bool color, const struct vf_status_row *row)
@@ -343,7 +388,7 @@ void vf_status_print_table(const struct vf_status_row *rows, size_t count, bool 
         if (row->kafka_known && vf_status_idle(row) > 0) {
             vf_buffer_printf(out, "  %zu idle: more members than partitions\n", vf_status_idle(row));
         }
-        add_held_line(out, row);
+        add_aside_lines(out, color, row);
         add_unread_line(out, color, row);
         add_registered_line(out, row);
         for (size_t p = 0; p < row->partition_count; p++) {
@@ -387,6 +432,16 @@ void vf_status_check(const struct vf_status_row *rows, size_t count, int64_t lag
                     vf_buffer_add_text(out, "lags nobody knows how far\n");
                 }
             }
+        }
+        if (row->aggregates[VF_ASIDE_PARKED] > 0) {
+            vf_buffer_printf(out, "%s in %s: ", view, store);
+            add_parked(out, row);
+            vf_buffer_add_char(out, '\n');
+        }
+        if (row->gaps_lasting > 0) {
+            vf_buffer_printf(out, "%s in %s: ", view, store);
+            add_gaps(out, row->gaps_lasting);
+            vf_buffer_add_char(out, '\n');
         }
         if (is_dropped(row)) {
             vf_buffer_printf(out, "%s in %s: was dropped, and is not built again yet\n", view, store);

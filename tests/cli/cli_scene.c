@@ -532,8 +532,12 @@ void scene_hold(struct scene *scene, struct vf_memory_server *server, const char
                              .record = VF_LITERAL("a record")};
     struct vf_aggregate_change record = {
         .intent = VF_WRITE,
-        .next =
-            {.aggregate = vf_bytes_from(aggregate), .exists = true, .aside_to = 1, .has_seen = true, .seen = version},
+        .next = {.aggregate = vf_bytes_from(aggregate),
+                 .exists = true,
+                 .aside_to = 1,
+                 .has_seen = true,
+                 .seen = version,
+                 .state = VF_ASIDE_HELD},
     };
     struct vf_progress_change progress = {
         .partition = partition, .to = {.exists = true, .next = offset + 1, .of = SCENE_PARTITIONS, .aside = 1}};
@@ -543,6 +547,85 @@ void scene_hold(struct scene *scene, struct vf_memory_server *server, const char
                                        .aside_count = 1,
                                        .progress = &progress,
                                        .progress_count = 1});
+}
+
+/* As a record of the default envelope. */
+static struct vf_bytes encode_event(struct scene *scene, struct vf_bytes aggregate, int64_t version, int64_t offset)
+{
+    const char *slash = memchr(aggregate.data, '/', aggregate.size);
+    assert_non_null(slash);
+    int kind = (int)(slash - aggregate.data), id = (int)aggregate.size - kind - 1;
+    struct vf_record record = {
+        .topic = "orders",
+        .offset = offset,
+        .timestamp_ms = 1772359200000,
+        .key = vf_bytes(slash + 1, (size_t)id),
+        .value = vf_arena_printf(scene->arena,
+                                 "{\"kind\":\"%.*s\",\"id\":\"%.*s\",\"version\":%lld,\"event_id\":\"e%lld\",\"type\":"
+                                 "\"Changed\",\"time\":\"2026-03-01T10:00:00Z\",\"data\":{\"n\":%lld}}",
+                                 kind, aggregate.data, id, slash + 1, (long long)version, (long long)offset,
+                                 (long long)version)};
+    struct vf_buffer bytes;
+    vf_buffer_init(&bytes);
+    vf_record_encode(&bytes, &record);
+    struct vf_bytes kept = vf_arena_bytes(scene->arena, bytes.data, bytes.size);
+    vf_buffer_done(&bytes);
+    return kept;
+}
+
+void scene_set_aside(struct scene *scene, struct vf_memory_server *server, const struct vf_aggregate *record,
+                     const struct scene_aside *asides, size_t count)
+{
+    struct vf_store *store = open_on(server);
+    struct vf_aggregate had;
+    struct vf_error error;
+    assert_int_equal(
+        vf_memory_store_type.load(store, view, NULL, 0, &record->aggregate, 1, scene->arena, NULL, &had, &error),
+        VF_OK);
+    vf_memory_store_type.close(store);
+    struct vf_aggregate_change change = {.intent = VF_WRITE,
+                                         .base_exists = had.exists,
+                                         .base_stamp = had.stamp,
+                                         .base_state = had.state,
+                                         .base_draining = had.draining,
+                                         .next = *record};
+    struct vf_aside *made = vf_arena_calloc(scene->arena, count, sizeof *made);
+    for (size_t i = 0; i < count; i++) {
+        struct vf_bytes aggregate = asides[i].aggregate ? vf_bytes_from(asides[i].aggregate) : record->aggregate;
+        made[i] = (struct vf_aside){
+            .list = vf_list_key(scene->arena, asides[i].list, record->aggregate),
+            .place = asides[i].place,
+            .aggregate = aggregate,
+            .partition = {"orders", 0},
+            .offset = asides[i].offset,
+            .record = encode_event(scene, aggregate, asides[i].version, asides[i].offset),
+        };
+    }
+    change.next.exists = true;
+    commit(server,
+           &(struct vf_commit){.aggregates = &change, .aggregate_count = 1, .asides = made, .aside_count = count});
+}
+
+void scene_park(struct scene *scene, struct vf_memory_server *server, const char *aggregate, int64_t offset,
+                const char *error)
+{
+    const struct scene_aside asides[] = {{.place = 0, .version = 5, .offset = offset},
+                                         {.place = 1, .version = 6, .offset = offset + 1},
+                                         {.place = 2, .version = 7, .offset = offset + 2}};
+    struct vf_aggregate record = {
+        .aggregate = vf_bytes_from(aggregate),
+        .aside_to = 3,
+        .has_seen = true,
+        .seen = 7,
+        .parked = true,
+        .failure = {.error = vf_bytes_from(error),
+                    .traceback = VF_LITERAL("stack traceback:\n\tp.lua:9: in the handler"),
+                    .script = VF_LITERAL("aaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaa"),
+                    .failed_ms = 1772359260000},
+        .since_ms = 1772359260000,
+        .state = VF_ASIDE_PARKED,
+    };
+    scene_set_aside(scene, server, &record, asides, 3);
 }
 
 void scene_put_indexed(struct scene *scene, struct vf_memory_server *server, const char *id, const char *body,

@@ -84,6 +84,20 @@ void scene_put_record(struct scene *scene, struct vf_memory_server *server, cons
 /* One event of the aggregate is held in its own list, at this offset of orders/0; progress has passed it. */
 void scene_hold(struct scene *scene, struct vf_memory_server *server, const char *aggregate, int64_t version,
                 int64_t offset);
+/* Events of an aggregate are set aside as `record` says (its places, its state, why): each is an event of the default envelope,
+ * `Changed` at this version and offset of orders/0, with the data {"n":VERSION}. Progress has passed them. */
+struct scene_aside {
+    enum vf_list list;
+    int64_t place;
+    const char *aggregate; /* whose event; NULL: the record's */
+    int64_t version;
+    int64_t offset;
+};
+void scene_set_aside(struct scene *scene, struct vf_memory_server *server, const struct vf_aggregate *record,
+                     const struct scene_aside *asides, size_t count);
+/* Three of them, versions 5 to 7 from this offset on, of which the first has failed. */
+void scene_park(struct scene *scene, struct vf_memory_server *server, const char *aggregate, int64_t offset,
+                const char *error);
 /* A document that expires then (Unix milliseconds). */
 void scene_put_expiring(struct scene *scene, struct vf_memory_server *server, const char *id, int64_t expires_ms);
 /* A document in the view's indexes; expires_ms 0: never. */

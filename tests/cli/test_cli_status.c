@@ -41,7 +41,7 @@ static void json_has_the_shape_of_CONFIG_md(void **state)
     assert_int_equal(scene_run(scene, "status --json"), 0);
     assert_string_equal(
         scene->out,
-        "{\"projections\":[{\"adopted\":null,\"draining\":0,\"dropped\":null,\"generation\":1,\"held\":0,\"idle\":0,\"members\":1,\"parked\":0,\"partitions\":["
+        "{\"projections\":[{\"adopted\":null,\"aside\":0,\"draining\":0,\"dropped\":null,\"gap\":0,\"generation\":1,\"held\":0,\"idle\":0,\"members\":1,\"parked\":0,\"partitions\":["
         "{\"end\":10,\"error\":null,\"lag\":0,\"partition\":0,\"progress\":10,\"topic\":\"orders\"},"
         "{\"end\":5,\"error\":null,\"lag\":2,\"partition\":1,\"progress\":3,\"topic\":\"orders\"}],"
         "\"projection\":\"customer_orders\",\"script_error\":null,\"script_hash\":"
@@ -56,8 +56,9 @@ static void what_is_held_is_counted(void **state)
     scene_hold(scene, scene->redis, "order/63-0", 2, 9);
     assert_int_equal(scene_run(scene, "status --json"), 0);
     assert_non_null(strstr(scene->out, "\"held\":1,"));
+    assert_non_null(strstr(scene->out, "\"aside\":1,"));
     assert_int_equal(scene_run(scene, "status"), 0);
-    assert_non_null(strstr(scene->out, "\n  1 held: events that wait until the link of their aggregate is known\n"));
+    assert_non_null(strstr(scene->out, "\n  1 aggregate is held, until its link is known\n  1 event is set aside in all\n"));
 }
 
 static void a_stopped_partition_shows_why(void **state)
@@ -238,7 +239,7 @@ static void a_script_that_cannot_be_read_is_said_and_the_other_views_are_shown(v
     assert_int_equal(scene_run(scene, "status --json"), 0);
     snprintf(
         wanted, sizeof wanted,
-        "{\"adopted\":null,\"draining\":0,\"dropped\":null,\"generation\":null,\"held\":0,\"idle\":null,\"members\":null,\"parked\":0,"
+        "{\"adopted\":null,\"aside\":0,\"draining\":0,\"dropped\":null,\"gap\":0,\"generation\":null,\"held\":0,\"idle\":null,\"members\":null,\"parked\":0,"
         "\"partitions\":[],\"projection\":null,\"script_error\":\"%s/viewfold.yaml:5:13: %s/q.lua:1: that is no "
         "projection\",\"script_hash\":null,\"state\":\"unknown\",\"store\":\"cache\",\"view\":null}]}\n",
         scene->folder, scene->folder);
@@ -300,8 +301,8 @@ static void a_view_that_was_dropped_is_shown(void **state)
         strstr(scene->out, "  is being dropped; if that was interrupted: viewfold generations drop customer_orders\n"));
     assert_int_equal(scene_run(scene, "generations drop customer_orders"), 0);
     expect_state(scene, "waiting");
-    assert_non_null(
-        strstr(scene->out, "{\"adopted\":null,\"draining\":0,\"dropped\":\"2026-03-01T10:00:00.000Z\",\"generation\":null,"));
+    assert_non_null(strstr(
+        scene->out, "{\"adopted\":null,\"draining\":0,\"dropped\":\"2026-03-01T10:00:00.000Z\",\"generation\":null,"));
     assert_non_null(strstr(scene->out, "\"script_hash\":null,"));
     assert_int_equal(scene_run(scene, "status"), 0);
     assert_non_null(strstr(scene->out, "  dropped 2026-03-01T10:00:00.000Z: the next `viewfold run` builds it from the "
