@@ -128,7 +128,7 @@ static void each_state_is_told_apart(void **state)
     scene->kafka_members = 2;
     vf_memory_server_wipe(scene->redis);
     expect_state(scene, "starting");
-    assert_non_null(strstr(scene->out, "{\"adopted\":null,\"draining\":0,\"dropped\":null,\"generation\":null,"));
+    assert_non_null(strstr(scene->out, "{\"adopted\":null,\"aside\":0,\"draining\":0,\"dropped\":null,\"gap\":0,\"generation\":null,"));
     assert_non_null(strstr(scene->out, "\"lag\":10,\"partition\":0,\"progress\":null,"));
     vf_memory_server_set_down(scene->redis, true);
     expect_state(scene, "waiting");
@@ -302,7 +302,7 @@ static void a_view_that_was_dropped_is_shown(void **state)
     assert_int_equal(scene_run(scene, "generations drop customer_orders"), 0);
     expect_state(scene, "waiting");
     assert_non_null(strstr(
-        scene->out, "{\"adopted\":null,\"draining\":0,\"dropped\":\"2026-03-01T10:00:00.000Z\",\"generation\":null,"));
+        scene->out, "{\"adopted\":null,\"aside\":0,\"draining\":0,\"dropped\":\"2026-03-01T10:00:00.000Z\",\"gap\":0,\"generation\":null,"));
     assert_non_null(strstr(scene->out, "\"script_hash\":null,"));
     assert_int_equal(scene_run(scene, "status"), 0);
     assert_non_null(strstr(scene->out, "  dropped 2026-03-01T10:00:00.000Z: the next `viewfold run` builds it from the "
