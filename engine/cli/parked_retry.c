@@ -34,7 +34,7 @@ struct retry {
     bool ended;  /* a store has failed */
 
     /* What it all has come to. */
-    int64_t released, parked_still, gone, waiting, taken, dropped;
+    int64_t released, parked_still, gone, waiting, taken, dropped, given_up;
     bool counter_shown;
     int64_t counter_next_ms;
 };
@@ -154,9 +154,10 @@ static void end_counter(struct retry *retry)
 
 static void add_up(struct retry *retry, const struct vf_retried *retried)
 {
-    bool done = retried->taken > 0 || retried->dropped > 0;
+    bool done = retried->taken > 0 || retried->dropped > 0 || retried->given_up > 0;
     retry->taken += retried->taken;
     retry->dropped += retried->dropped;
+    retry->given_up += retried->given_up;
     switch (retried->state) {
     case VF_RETRIED_RELEASED: retry->released++; break;
     case VF_RETRIED_GONE: retry->gone++; break;
@@ -340,6 +341,9 @@ static void sum_up(struct retry *retry)
     if (retry->dropped > 0) {
         vf_buffer_printf(&retry->out, ", %lld left out for good", (long long)retry->dropped);
     }
+    if (retry->given_up > 0) {
+        vf_buffer_printf(&retry->out, ", %lld missing numbers given up for good", (long long)retry->given_up);
+    }
     vf_buffer_add_char(&retry->out, '\n');
     vf_parked_print(parked, &retry->out);
 }
@@ -397,8 +401,13 @@ static enum vf_code name_victim(struct retry *retry, struct work *work, const ch
             if (record.parked && there) {
                 vf_parked_read(retry->parked, work->target, &first, arena, &event);
                 vf_parked_print_place(&event, what);
+            } else if (record.state == VF_ASIDE_GAP) {
+                vf_buffer_printf(what, "what is missing of %s before number %lld", name, (long long)record.early_from);
             } else {
-                vf_buffer_printf(what, "what is missing of %s", name);
+                int64_t own = record.waits_for.size > 0 ? 0 : record.aside_to - record.aside_from;
+                int64_t waiters = record.waiters_to - record.waiters_from;
+                vf_buffer_printf(what, "%lld events that wait for the link of %s", (long long)(own + waiters), name);
+                *number += own + waiters > 1; /* several at once */
             }
             vf_buffer_printf(what, " (%s in %s)", work->target->view, work->target->store->name);
         }

@@ -447,6 +447,11 @@ static void add_done(struct vf_buffer *out, const struct vf_retried *retried, bo
         vf_buffer_printf(out, ": %lld left out for good", (long long)retried->dropped);
         separator = ", ";
     }
+    if (retried->given_up > 0) {
+        vf_buffer_printf(out, ": %lld missing number%s given up for good", (long long)retried->given_up,
+                         retried->given_up == 1 ? "" : "s");
+        separator = ", ";
+    }
     if (retried->taken > 0) {
         vf_buffer_printf(out, "%s%lld event%s %staken in", separator, (long long)retried->taken,
                          retried->taken == 1 ? "" : "s", tried ? "would be " : "");
@@ -461,7 +466,7 @@ static void add_rest(struct vf_buffer *out, const struct vf_retried *retried, co
                      bool tried, bool color)
 {
     struct vf_buffer error;
-    bool done = retried->taken > 0 || retried->dropped > 0 || retried->drop_missed;
+    bool done = retried->taken > 0 || retried->dropped > 0 || retried->given_up > 0 || retried->drop_missed;
     switch (retried->state) {
     case VF_RETRIED_RELEASED: return;
     case VF_RETRIED_GONE: vf_buffer_add_text(out, ": nothing of it is set aside (any more)"); return;
@@ -552,6 +557,7 @@ enum vf_code vf_parked_print_retried_json(const struct vf_parked_target *target,
     add_number(out, "dropped", true, retried->dropped);
     add_text(out, "error", parked ? vf_bytes_from(retried->error.text) : (struct vf_bytes){0});
     add_number(out, "generation", true, generation);
+    add_number(out, "given_up", true, retried->given_up);
     add_text(out, "projection", vf_bytes_from(projection_of(target)));
     add_text(out, "result", vf_bytes_from(result_name(retried->state)));
     add_text(out, "store", vf_bytes_from(target->store->name));

@@ -39,19 +39,27 @@ struct vf_retrying {
     bool careful;
 };
 
+/* What is to be dropped: what there was when it was first looked at, and nothing that has come to its place since. */
+enum victim {
+    VICTIM_NONE,
+    VICTIM_FAILED,  /* the event that failed */
+    VICTIM_MISSING, /* numbers */
+    VICTIM_HELD,    /* events in its lists */
+};
+
 /* One vf_retrying_run, over all its batches. */
 struct attempt {
     struct vf_bytes aggregate;
     enum vf_retry_deed deed;
     bool is_dry;
-    bool drop_due;              /* of VF_DROP: not done yet */
-    bool looked;                /* the first time, so that it is known what is to be dropped: */
-    struct vf_aside first;      /* what failed, */
+    bool drop_due; /* of VF_DROP: it is not all done yet */
+    enum victim victim;
+    struct vf_aside first;      /* the event that failed, */
     int64_t missing_to;         /* or up to which number nothing is waited for, */
     int64_t waiters_to, own_to; /* or how far the lists went */
     bool acted;                 /* some batch has taken hold */
     uint64_t unknown; /* the stamp of a commit whose reply was lost; 0: none is. And what it would have come to: */
-    int64_t unknown_taken, unknown_dropped;
+    int64_t unknown_taken, unknown_dropped, unknown_given_up;
     int conflicts;
     int64_t frozen_since_ms; /* -1: it is not */
     struct vf_retried *out;
@@ -319,6 +327,9 @@ static struct vf_fold_tools tools_of(struct vf_retrying *retrying)
         .topics = retrying->topics,
         .topic_count = retrying->topic_count,
         .forget_ms = config->forget_ms,
+        .parks = true,
+        .parks_at_once = true,
+        .script_hash = retrying->generation.script_hash,
         .rows_max = retrying->rows_max,
         .written_bytes_max = (size_t)config->batch.written_bytes_max,
         .careful = retrying->careful,
@@ -371,52 +382,55 @@ static enum turn was_refused(struct vf_retrying *retrying, const struct vf_error
     return TURN_FAILED;
 }
 
-/* What was to be dropped may have left since it was looked at, and another event have come to its place: that one is nobody's
- * decision. */
-static bool drops_what_was_meant(const struct vf_retrying *retrying, const struct attempt *attempt)
+/* Whether the fold stands on the record that was looked at, by which it was decided what to do. */
+static bool stands_on(const struct vf_retrying *retrying, const struct attempt *attempt)
 {
     const struct vf_commit *commit = &retrying->fold.commit;
-    for (size_t i = 0; i < commit->dropped_count; i++) {
-        const struct vf_dropped *dropped = &commit->dropped[i];
-        if (!dropped->partition.topic) {
-            if (dropped->missing_to != attempt->missing_to)
-                return false;
-        } else if (attempt->first.partition.topic && !same_place(&dropped->partition, dropped->offset,
-                                                                 &attempt->first.partition, attempt->first.offset)) {
-            return false;
-        }
-    }
-    return true;
+    for (size_t i = 0; i < commit->aggregate_count; i++)
+        if (vf_bytes_equal(commit->aggregates[i].next.aggregate, attempt->aggregate))
+            return commit->aggregates[i].base_exists && commit->aggregates[i].base_stamp == attempt->out->record.stamp;
+    return false;
 }
 
-static void took_hold(struct attempt *attempt, int64_t taken, int64_t dropped)
+static void took_hold(struct attempt *attempt, int64_t taken, int64_t dropped, int64_t given_up)
 {
     attempt->out->taken += taken;
     attempt->out->dropped += dropped;
+    attempt->out->given_up += given_up;
     attempt->acted = true;
-    attempt->drop_due = false;
+    attempt->drop_due &= attempt->victim == VICTIM_HELD; /* one by one */
     attempt->conflicts = 0;
     attempt->unknown = 0;
+}
+
+static void count_dropped(const struct vf_commit *commit, int64_t *ret_events, int64_t *ret_numbers)
+{
+    *ret_events = *ret_numbers = 0;
+    for (size_t i = 0; i < commit->dropped_count; i++) {
+        const struct vf_dropped *dropped = &commit->dropped[i];
+        if (dropped->partition.topic)
+            ++*ret_events;
+        else
+            *ret_numbers += dropped->missing_to - dropped->missing_from;
+    }
 }
 
 static enum turn commit(struct vf_retrying *retrying, struct attempt *attempt, struct vf_error *error)
 {
     struct vf_commit_result result;
     const struct vf_fold *fold = &retrying->fold;
-    int64_t dropped = (int64_t)fold->commit.dropped_count;
+    int64_t dropped, given_up;
+    count_dropped(&fold->commit, &dropped, &given_up);
     /* GUARD drop-meant: of two who drop the same event at once, the second one would drop the event behind it */
-    if (!drops_what_was_meant(retrying, attempt)) {
-        attempt->drop_due = false;
-        attempt->out->drop_missed = true;
-        return TURN_AGAIN;
-    }
+    if (!stands_on(retrying, attempt))
+        return meet_conflict(retrying, attempt, error);
     retrying->setup.store_type->commit_send(retrying->store, &fold->commit);
     retrying->setup.store_type->commit_wait(retrying->store, &result);
     if (result.outcome != VF_FROZEN)
         attempt->frozen_since_ms = -1;
     switch (result.outcome) {
     case VF_COMMITTED:
-        took_hold(attempt, fold->counts.released - dropped, dropped);
+        took_hold(attempt, fold->counts.released - dropped, dropped, given_up);
         retrying->losses = 0;
         return TURN_AGAIN;
     case VF_CONFLICT: return meet_conflict(retrying, attempt, error);
@@ -428,6 +442,7 @@ static enum turn commit(struct vf_retrying *retrying, struct attempt *attempt, s
     attempt->unknown = fold->commit.stamp;
     attempt->unknown_taken = fold->counts.released - dropped;
     attempt->unknown_dropped = dropped;
+    attempt->unknown_given_up = given_up;
     *error = result.error;
     /* The record tells, on a new connection. */
     return is_lost(retrying, VF_E_UNAVAILABLE) ? TURN_AGAIN : TURN_FAILED;
@@ -499,17 +514,12 @@ static enum turn rehearsed(struct vf_retrying *retrying, struct attempt *attempt
         if (change->intent == VF_WRITE && vf_bytes_equal(change->next.aggregate, attempt->aggregate))
             out->record = change->next;
     }
-    attempt->acted = true;
     enum turn turn = compare_documents(retrying, attempt, error);
-    return turn == TURN_ENDED ? end(retrying, attempt, error) : turn;
+    attempt->acted = turn == TURN_ENDED;
+    return attempt->acted ? end(retrying, attempt, error) : turn;
 }
 
 /* --- all of it ---------------------------------------------------------------------------------------------------- */
-
-static bool has_work(const struct vf_aggregate *record)
-{
-    return record->exists && (record->parked || record->draining);
-}
 
 /* The event that fails stays where it is, with what it failed with before. */
 static enum turn stays(struct vf_retrying *retrying, struct attempt *attempt, struct vf_error *error)
@@ -522,15 +532,59 @@ static enum turn stays(struct vf_retrying *retrying, struct attempt *attempt, st
 }
 
 /* What is to be dropped is what is there when it is first looked at. */
-static enum turn look_what_to_drop(struct vf_retrying *retrying, struct attempt *attempt, struct vf_error *error)
+static void choose_victim(struct attempt *attempt)
 {
     const struct vf_aggregate *record = &attempt->out->record;
-    bool there = true;
-    if (record->parked && vf_retrying_first(retrying, record, retrying->arena, &there, &attempt->first, error) != VF_OK)
-        return TURN_FAILED;
-    attempt->missing_to = record->early_from;
-    attempt->looked = there;
-    return TURN_AGAIN;
+    if (!record->exists || record->state == VF_ASIDE_NONE)
+        return;
+    if (record->parked) {
+        attempt->victim = VICTIM_FAILED;
+    } else if (record->state == VF_ASIDE_GAP) {
+        attempt->victim = VICTIM_MISSING;
+        attempt->missing_to = record->early_from;
+    } else {
+        attempt->victim = VICTIM_HELD;
+        attempt->waiters_to = record->waiters_to;
+        attempt->own_to = record->waits_for.size > 0 ? 0 : record->aside_to;
+    }
+}
+
+/* Whether it is still there, and sets what is to be folded. */
+static enum vf_code look_for_victim(struct vf_retrying *retrying, struct attempt *attempt,
+                                    struct vf_fold_retry *ret_retry, struct vf_error *error)
+{
+    const struct vf_aggregate *record = &attempt->out->record;
+    bool is_held = record->exists && record->state == VF_ASIDE_HELD && !record->draining;
+    bool has_own = record->aside_to > record->aside_from, has_waiters = record->waiters_to > record->waiters_from;
+    struct vf_aside first = {0};
+    bool there = false;
+    enum vf_code code = VF_OK;
+    switch (attempt->victim) {
+    case VICTIM_NONE: break;
+    case VICTIM_FAILED:
+        if (record->exists && record->parked)
+            code = vf_retrying_first(retrying, record, retrying->arena, &there, &first, error);
+        if (there && !attempt->first.partition.topic)
+            attempt->first = first;
+        ret_retry->drop_first =
+            there && same_place(&first.partition, first.offset, &attempt->first.partition, attempt->first.offset);
+        break;
+    case VICTIM_MISSING:
+        ret_retry->drop_missing =
+            record->exists && record->state == VF_ASIDE_GAP && record->early_from == attempt->missing_to;
+        break;
+    case VICTIM_HELD:
+        if (is_held && has_own && record->waits_for.size == 0)
+            ret_retry->drop_first = record->aside_from < attempt->own_to;
+        else if (is_held && has_waiters)
+            ret_retry->drop_first = record->waiters_from < attempt->waiters_to;
+        break;
+    }
+    if (!code && !ret_retry->drop_first && !ret_retry->drop_missing) {
+        attempt->drop_due = false;
+        attempt->out->drop_missed = !attempt->acted && attempt->victim != VICTIM_HELD;
+    }
+    return code;
 }
 
 static enum turn fold(struct vf_retrying *retrying, struct attempt *attempt, const struct vf_fold_retry *retry,
@@ -556,38 +610,48 @@ static enum turn fold(struct vf_retrying *retrying, struct attempt *attempt, con
         return TURN_FAILED;
     case VF_FOLD_FAILED: break;
     }
+    /* What was before it in the batch may be what fills the heap; and it need not wait for what fails. */
+    if (fold->drained_before_failed > 0 && fold->drained_before_failed < retrying->rows_max) {
+        retrying->rows_max = fold->drained_before_failed;
+        return TURN_AGAIN;
+    }
     return stays(retrying, attempt, error);
 }
 
-/* Looks at the record and does what is next. */
-static enum turn step(struct vf_retrying *retrying, struct attempt *attempt, struct vf_error *error)
+/* The record, and whether what was sent and not answered has become of it. */
+static enum vf_code look(struct vf_retrying *retrying, struct attempt *attempt, struct vf_error *error)
 {
     struct vf_aggregate *record = &attempt->out->record;
-    struct vf_fold_retry retry = {.is_dry = attempt->is_dry};
+    enum vf_code code = vf_retrying_load(retrying, attempt->aggregate, retrying->arena, record, error);
+    if (code)
+        return code;
+    if (attempt->unknown && (!record->exists || record->stamp == attempt->unknown))
+        took_hold(attempt, attempt->unknown_taken, attempt->unknown_dropped, attempt->unknown_given_up);
+    attempt->unknown = 0;
+    if (attempt->drop_due && attempt->victim == VICTIM_NONE)
+        choose_victim(attempt);
+    return VF_OK;
+}
+
+/* Looks, and does what is next. */
+static enum turn step(struct vf_retrying *retrying, struct attempt *attempt, struct vf_error *error)
+{
+    const struct vf_aggregate *record = &attempt->out->record;
+    struct vf_fold_retry retry = {0};
     if (!retrying->cache) {
         enum vf_code code = load_generation(retrying, error);
         if (code)
             return is_lost(retrying, code) ? TURN_AGAIN : TURN_FAILED;
     }
-    if (vf_retrying_load(retrying, attempt->aggregate, retrying->arena, record, error))
+    if (look(retrying, attempt, error))
         return TURN_FAILED;
-    if (attempt->unknown && (!record->exists || record->stamp == attempt->unknown))
-        took_hold(attempt, attempt->unknown_taken, attempt->unknown_dropped);
-    attempt->unknown = 0;
-    bool can_drop = record->exists && (record->state == VF_ASIDE_PARKED || record->state == VF_ASIDE_GAP);
-    if (attempt->drop_due && can_drop && !attempt->looked) {
-        enum turn turn = look_what_to_drop(retrying, attempt, error);
-        if (turn == TURN_FAILED || !attempt->looked)
-            return turn;
-    }
-    bool drops = attempt->drop_due && can_drop;
-    retry.drop_first = drops && record->parked;
-    retry.drop_missing = drops && !record->parked;
-    if (!drops && (!has_work(record) || (record->parked && attempt->acted)))
-        return end(retrying, attempt, error);
-    if (!drops && record->parked && attempt->deed == VF_DROP) /* another event than the one that was meant */
-        return end(retrying, attempt, error);
-    return fold(retrying, attempt, &retry, error);
+    if (attempt->drop_due && look_for_victim(retrying, attempt, &retry, error))
+        return TURN_FAILED;
+    if (attempt->drop_due)
+        return fold(retrying, attempt, &retry, error);
+    bool was_tried = attempt->acted || attempt->deed == VF_DROP;
+    bool has_work = record->exists && (record->draining || (record->parked && !was_tried));
+    return has_work ? fold(retrying, attempt, &retry, error) : end(retrying, attempt, error);
 }
 
 static enum vf_code run(struct vf_retrying *retrying, struct attempt *attempt, struct vf_error *error)

@@ -46,7 +46,8 @@ enum vf_retried_state {
 struct vf_retried {
     enum vf_retried_state state;
     int64_t taken;              /* events that have left its lists and were not dropped */
-    int64_t dropped;            /* events, and with VF_DROP of a gap missing numbers */
+    int64_t dropped;            /* events left out for good */
+    int64_t given_up;           /* numbers that are not waited for any more */
     bool drop_missed;           /* what was to be dropped had left in the meantime: nothing was dropped */
     struct vf_error error;      /* with VF_RETRIED_PARKED */
     struct vf_aggregate record; /* as it is now; of a rehearsal, as it would be */
