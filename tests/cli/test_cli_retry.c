@@ -1,0 +1,431 @@
+/* `viewfold parked retry` and `drop`: what becomes of documents and lists, beside others, and over lost replies. The script is a
+ * real one, so what a retry folds is what a worker would. */
+#include "cli/cli_scene.h"
+#include "core/body.h"
+#include "lua/lua_projector.h"
+
+#include <stdlib.h>
+#include <unistd.h>
+
+#define ONE_STORE                                   \
+    "kafka: {brokers: k, group: shop}\n"            \
+    "stores: {cache: {redis: \"redis://r:1/0\"}}\n" \
+    "projections: [{script: p.lua}]\n"
+
+/* Adds up data.n, and fails where `fails` says so. */
+#define SCRIPT(fails)                                                                           \
+    "return { name = 'customer_orders', topics = { 'orders' }, key = { order = own },\n"        \
+    "  on = { Changed = function(doc, e) if " fails " then error('boom at ' .. e.data.n) end\n" \
+    "    doc.n = (doc.n or 0) + e.data.n end } }\n"
+#define AS_IT_WAS SCRIPT("e.data.n == 5")
+#define MENDED    SCRIPT("false")
+
+static const struct vf_view view = {"customer_orders", 1};
+
+/* --- helpers ------------------------------------------------------------------------------------------------------ */
+
+/* order/42 has taken in 1 to 4, which add up to 10; 5 has failed, and 6 and 7 are behind it. */
+static struct scene *furnish_with(void **state, const char *script)
+{
+    struct scene *scene = *state;
+    scene->projector = &vf_lua_projector_type;
+    scene_write(scene, "viewfold.yaml", ONE_STORE);
+    scene_write(scene, "p.lua", AS_IT_WAS);
+    scene_write(scene, "q.lua", MENDED);
+    scene_prepare(scene, scene->redis, script);
+    scene_put_progress(scene, scene->redis, 0, 100);
+    scene_put(scene, scene->redis, "42", VF_PRESENT, "{\"n\":10}", 4,
+              (struct scene_version[]){{"order/42", 4}, {NULL, 0}});
+    scene_park(scene, scene->redis, "order/42", 41, "p.lua:2: boom at 5");
+    return scene;
+}
+
+static struct scene *furnish(void **state)
+{
+    return furnish_with(state, AS_IT_WAS);
+}
+
+static void adopt(struct scene *scene, const char *text)
+{
+    scene_write(scene, "p.lua", text);
+    assert_int_equal(scene_run(scene, "generations adopt customer_orders"), 0);
+}
+
+static struct vf_store *open_store(struct scene *scene)
+{
+    struct vf_store *store = NULL;
+    assert_int_equal(vf_memory_store_open_on(scene->redis, &store, NULL), VF_OK);
+    return store;
+}
+
+static struct vf_document document_of(struct scene *scene, const char *id)
+{
+    struct vf_store *store = open_store(scene);
+    struct vf_bytes key = vf_bytes_from(id);
+    struct vf_document document;
+    assert_int_equal(vf_memory_store_type.load(store, view, &key, 1, NULL, 0, scene->arena, &document, NULL, NULL),
+                     VF_OK);
+    vf_memory_store_type.close(store);
+    return document;
+}
+
+static struct vf_aggregate record_of(struct scene *scene, const char *aggregate)
+{
+    struct vf_store *store = open_store(scene);
+    struct vf_bytes key = vf_bytes_from(aggregate);
+    struct vf_aggregate record;
+    assert_int_equal(vf_memory_store_type.load(store, view, NULL, 0, &key, 1, scene->arena, NULL, &record, NULL),
+                     VF_OK);
+    vf_memory_store_type.close(store);
+    return record;
+}
+
+/* The sum that the document holds, and the last version of the aggregate that it has taken in. */
+static void assert_holds(struct scene *scene, const char *id, const char *body, int64_t version)
+{
+    struct vf_document document = document_of(scene, id);
+    struct vf_buffer text;
+    vf_buffer_init(&text);
+    assert_int_equal(document.presence, VF_PRESENT);
+    assert_int_equal(vf_body_print(&text, document.body, NULL), VF_OK);
+    assert_string_equal(text.data, body);
+    assert_int_equal(document.version_count, 1);
+    assert_int_equal(document.versions[0].version, version);
+    vf_buffer_done(&text);
+}
+
+static void assert_none_aside(struct scene *scene, const char *aggregate)
+{
+    struct vf_aggregate record = record_of(scene, aggregate);
+    assert_true(!record.exists || record.state == VF_ASIDE_NONE);
+    struct vf_store *store = open_store(scene);
+    struct vf_aside *asides;
+    size_t count = 0;
+    assert_int_equal(vf_memory_store_type.aside_load(store, view, vf_bytes_from(aggregate), 0, 10, 1000, scene->arena,
+                                                     &asides, &count, NULL),
+                     VF_OK);
+    assert_int_equal(count, 0);
+    vf_memory_store_type.close(store);
+}
+
+static size_t dropped_count(struct scene *scene, struct vf_dropped **ret_dropped)
+{
+    struct vf_store *store = open_store(scene);
+    size_t count;
+    assert_int_equal(vf_memory_store_type.dropped(store, view, 0, 10, scene->arena, ret_dropped, &count, NULL), VF_OK);
+    vf_memory_store_type.close(store);
+    return count;
+}
+
+static void expect(struct scene *scene, const char *words, int status, const char *out)
+{
+    int answered = scene_run(scene, words);
+    assert_string_equal(scene->out, out);
+    assert_string_equal(scene->err, "");
+    assert_int_equal(answered, status);
+}
+
+/* --- retry -------------------------------------------------------------------------------------------------------- */
+
+static void what_fails_again_stays_parked(void **state)
+{
+    struct scene *scene = furnish(state);
+    expect(scene, "parked retry order/42", 1,
+           "customer_orders in cache: order/42 stays parked at order/42@5 Changed, at orders/0@41\n"
+           "    p.lua:2: boom at 5\n");
+    assert_holds(scene, "42", "{\"n\":10}", 4);
+    assert_true(record_of(scene, "order/42").parked);
+}
+
+static void a_mended_script_that_was_adopted_takes_in_all_in_order(void **state)
+{
+    struct scene *scene = furnish(state);
+    adopt(scene, MENDED);
+    expect(scene, "parked retry order/42", 0, "customer_orders in cache: order/42: 3 events taken in\n");
+    assert_holds(scene, "42", "{\"n\":28}", 7);
+    assert_none_aside(scene, "order/42");
+    assert_int_equal(scene_run(scene, "parked retry order/42"), 66);
+    assert_string_equal(scene->err, "viewfold: nothing of order/42 is set aside\n");
+}
+
+static void what_is_before_the_next_failure_is_taken_in(void **state)
+{
+    struct scene *scene = furnish(state);
+    adopt(scene, SCRIPT("e.data.n == 7"));
+    expect(scene, "parked retry order/42", 1,
+           "customer_orders in cache: order/42: 2 events taken in; stays parked at order/42@7 Changed, at orders/0@43\n"
+           "    p.lua:2: boom at 7\n");
+    assert_holds(scene, "42", "{\"n\":21}", 6);
+    struct vf_aggregate record = record_of(scene, "order/42");
+    assert_true(record.parked);
+    assert_true(vf_bytes_is(record.failure.error, "p.lua:2: boom at 7"));
+    assert_int_equal(record.aside_to - record.aside_from, 1);
+}
+
+static void all_of_them_are_done_and_summed_up(void **state)
+{
+    struct scene *scene = furnish(state);
+    char name[32];
+    for (int i = 0; i < 450; i++) {
+        snprintf(name, sizeof name, "order/p%d", i);
+        scene_set_aside(
+            scene, scene->redis,
+            &(struct vf_aggregate){.aggregate = vf_bytes_from(name),
+                                   .aside_to = 1,
+                                   .has_seen = true,
+                                   .seen = 1,
+                                   .parked = true,
+                                   .failure = {.error = VF_LITERAL("p.lua:2: other"), .script = VF_LITERAL("x")},
+                                   .state = VF_ASIDE_PARKED},
+            &(struct scene_aside){.version = 1, .offset = 1000 + i}, 1);
+    }
+    expect(scene, "parked retry --error other", 0, "450 released, 0 parked still; 450 events taken in\n");
+    assert_true(record_of(scene, "order/42").parked);
+    expect(scene, "parked retry --all", 1,
+           "customer_orders in cache: order/42 stays parked at order/42@5 Changed, at orders/0@41\n"
+           "    p.lua:2: boom at 5\n"
+           "0 released, 1 parked still; 0 events taken in\n");
+    adopt(scene, MENDED);
+    expect(
+        scene, "parked retry --all --json", 0,
+        "{\"aggregate\":\"order/42\",\"at\":null,\"count\":0,\"dropped\":0,\"error\":null,\"generation\":1,\"given_up\":0,"
+        "\"projection\":\"customer_orders\",\"result\":\"released\",\"store\":\"cache\",\"taken\":3,\"view\":"
+        "\"customer_orders\"}\n");
+}
+
+/* --- dry-run ------------------------------------------------------------------------------------------------------ */
+
+static void a_rehearsal_shows_the_documents_and_changes_nothing(void **state)
+{
+    struct scene *scene = furnish(state);
+    char words[128];
+    uint64_t commits = vf_memory_server_commits(scene->redis);
+    snprintf(words, sizeof words, "parked retry order/42 --dry-run --script %s/q.lua", scene->folder);
+    expect(scene, words, 0,
+           "customer_orders in cache: order/42: 3 events would be taken in\n"
+           "  document 42\n"
+           "    n\n"
+           "      - now   10\n"
+           "      + then  28\n");
+    snprintf(words, sizeof words, "parked retry order/42 --dry-run --json --script %s/q.lua", scene->folder);
+    expect(
+        scene, words, 0,
+        "{\"aggregate\":\"order/42\",\"at\":null,\"count\":0,\"documents\":[{\"after\":{\"n\":28},\"before\":{\"n\":10},"
+        "\"id\":\"42\"}],\"dropped\":0,\"error\":null,\"generation\":1,\"given_up\":0,\"projection\":\"customer_orders\","
+        "\"result\":\"released\",\"store\":\"cache\",\"taken\":3,\"view\":\"customer_orders\"}\n");
+    expect(scene, "parked retry --all --dry-run", 1,
+           "customer_orders in cache: order/42 would be parked at order/42@5 Changed, at orders/0@41\n"
+           "    p.lua:2: boom at 5\n"
+           "0 would be released, 1 would be parked; 0 events would be taken in\n");
+    assert_int_equal(vf_memory_server_commits(scene->redis), commits);
+    assert_holds(scene, "42", "{\"n\":10}", 4);
+}
+
+static void a_script_that_could_not_be_adopted_is_not_rehearsed(void **state)
+{
+    struct scene *scene = furnish(state);
+    char words[128];
+    scene_write(
+        scene, "q.lua",
+        "return { name = 'customer_orders', version = 2, topics = { 'orders' }, key = { order = own }, on = {} }");
+    snprintf(words, sizeof words, "parked retry order/42 --dry-run --script %s/q.lua", scene->folder);
+    assert_int_equal(scene_run(scene, words), 78);
+    assert_non_null(strstr(scene->err, "viewfold: customer_orders in cache: the generation could not go on with "));
+    assert_non_null(strstr(scene->err, "the script says version 2"));
+    scene_write(scene, "q.lua", "return { name = 'another', topics = { 'orders' }, key = { order = own }, on = {} }");
+    assert_int_equal(scene_run(scene, words), 66);
+    assert_non_null(strstr(scene->err, "q.lua is the projection another, which is none of those that are meant"));
+}
+
+/* --- drop --------------------------------------------------------------------------------------------------------- */
+
+static void what_is_dropped_counts_and_changes_nothing_and_is_kept(void **state)
+{
+    struct scene *scene = furnish(state);
+    struct vf_dropped *dropped;
+    expect(scene, "parked drop order/42", 0,
+           "customer_orders in cache: order/42: 1 left out for good, 2 events taken in\n");
+    assert_holds(scene, "42", "{\"n\":23}", 7);
+    assert_none_aside(scene, "order/42");
+    assert_int_equal(dropped_count(scene, &dropped), 1);
+    assert_true(vf_bytes_is(dropped[0].aggregate, "order/42"));
+    assert_string_equal(dropped[0].partition.topic, "orders");
+    assert_int_equal(dropped[0].offset, 41);
+    assert_true(vf_bytes_is(dropped[0].error, "p.lua:2: boom at 5"));
+}
+
+/* One drop, one event. */
+static void the_next_event_that_fails_is_not_dropped_with_it(void **state)
+{
+    struct scene *scene = furnish(state);
+    struct vf_dropped *dropped;
+    adopt(scene, SCRIPT("e.data.n == 5 or e.data.n == 6"));
+    expect(
+        scene, "parked drop order/42", 1,
+        "customer_orders in cache: order/42: 1 left out for good; stays parked at order/42@6 Changed, at orders/0@42\n"
+        "    p.lua:2: boom at 6\n");
+    assert_int_equal(dropped_count(scene, &dropped), 1);
+}
+
+/* Between the look and the commit somebody else drops the same event: version 6 is first now, and has failed too. */
+static void somebody_else_drops_it(struct scene *scene)
+{
+    static uint64_t stamp = 900;
+    struct vf_store *store = open_store(scene);
+    struct vf_aggregate record = record_of(scene, "order/42");
+    struct vf_aside taken = {.list = VF_LITERAL("order/42"),
+                             .place = record.aside_from,
+                             .aggregate = VF_LITERAL("order/42"),
+                             .partition = {"orders", 0},
+                             .offset = 41};
+    struct vf_dropped dropped = {.aggregate = VF_LITERAL("order/42"), .partition = {"orders", 0}, .offset = 41};
+    struct vf_aggregate_change change = {.intent = VF_WRITE,
+                                         .base_exists = true,
+                                         .base_stamp = record.stamp,
+                                         .base_state = record.state,
+                                         .base_draining = record.draining,
+                                         .next = record};
+    struct vf_commit commit = {.view = view,
+                               .stamp = ++stamp,
+                               .aggregates = &change,
+                               .aggregate_count = 1,
+                               .taken = &taken,
+                               .taken_count = 1,
+                               .dropped = &dropped,
+                               .dropped_count = 1};
+    struct vf_commit_result result;
+    change.next.aside_from++;
+    change.next.failure.error = VF_LITERAL("p.lua:2: boom at 6");
+    vf_memory_store_type.commit_send(store, &commit);
+    vf_memory_store_type.commit_wait(store, &result);
+    assert_int_equal(result.outcome, VF_COMMITTED);
+    vf_memory_store_type.close(store);
+}
+
+static void of_two_who_drop_an_event_at_once_one_does(void **state)
+{
+    struct scene *scene = furnish(state);
+    struct vf_dropped *dropped;
+    scene->on_random = somebody_else_drops_it;
+    expect(scene, "parked drop order/42", 1,
+           "customer_orders in cache: order/42: what had failed is not there any more (somebody else was faster), and "
+           "nothing was left out; stays parked at order/42@6 Changed, at orders/0@42\n"
+           "    p.lua:2: boom at 6\n");
+    assert_null(scene->on_random);
+    assert_int_equal(dropped_count(scene, &dropped), 1);
+    assert_int_equal(dropped[0].offset, 41);
+}
+
+static void several_are_dropped_only_with_yes(void **state)
+{
+    struct scene *scene = furnish(state);
+    uint64_t commits = vf_memory_server_commits(scene->redis);
+    scene_park(scene, scene->redis, "order/43", 141, "p.lua:2: boom at 5");
+    assert_int_equal(scene_run(scene, "parked drop order/42 order/43"), 64);
+    assert_string_equal(scene->err,
+                        "viewfold: this leaves out for good, and in every rebuild: order/42@5 Changed, at orders/0@41 "
+                        "(customer_orders in cache); order/43@5 Changed, at orders/0@141 (customer_orders in cache). "
+                        "Nothing was done; if it is what you want, say --yes\n");
+    assert_int_equal(scene_run(scene, "parked drop --all"), 64);
+    assert_int_equal(vf_memory_server_commits(scene->redis), commits + 1);
+}
+
+static void what_is_missing_is_given_up(void **state)
+{
+    struct scene *scene = furnish(state);
+    struct vf_dropped *dropped;
+    scene_put(scene, scene->redis, "7", VF_PRESENT, "{\"n\":3}", 2,
+              (struct scene_version[]){{"order/7", 2}, {NULL, 0}});
+    scene_set_aside(scene, scene->redis,
+                    &(struct vf_aggregate){.aggregate = VF_LITERAL("order/7"),
+                                           .early_count = 2,
+                                           .early_from = 6,
+                                           .early_to = 10,
+                                           .state = VF_ASIDE_GAP},
+                    (struct scene_aside[]){{VF_LIST_EARLY, 6, NULL, 6, 50}, {VF_LIST_EARLY, 9, NULL, 9, 51}}, 2);
+    expect(scene, "parked retry order/7", 75,
+           "customer_orders in cache: order/7 is behind a gap: 2 events, waits for what is missing before number 6\n");
+    expect(
+        scene, "parked drop order/7", 0,
+        "customer_orders in cache: order/7: 3 missing numbers given up for good, 1 event taken in; then it is behind a "
+        "gap: 1 event, waits for what is missing before number 9\n");
+    assert_holds(scene, "7", "{\"n\":9}", 6);
+    assert_int_equal(dropped_count(scene, &dropped), 1);
+    assert_null(dropped[0].partition.topic);
+    assert_int_equal(dropped[0].missing_from, 3);
+    assert_int_equal(dropped[0].missing_to, 6);
+}
+
+/* --- others, and a store that fails ------------------------------------------------------------------------------- */
+
+static void somebody_retries_it(struct scene *scene)
+{
+    scene_put(scene, scene->redis, "42", VF_PRESENT, "{\"n\":11}", 5,
+              (struct scene_version[]){{"order/42", 4}, {NULL, 0}});
+}
+
+/* A worker writes the same document between the look and the commit: nothing of that is lost. */
+static void a_retry_beside_live_writes_is_folded_again(void **state)
+{
+    struct scene *scene = furnish_with(state, MENDED);
+    scene->on_random = somebody_retries_it;
+    expect(scene, "parked retry order/42", 0, "customer_orders in cache: order/42: 3 events taken in\n");
+    assert_null(scene->on_random);
+    assert_holds(scene, "42", "{\"n\":29}", 7);
+}
+
+static void a_lost_reply_is_looked_up_in_the_record(void **state)
+{
+    static const enum vf_memory_commit_fault faults[] = {VF_MEMORY_LOSE_AFTER, VF_MEMORY_LOSE_BEFORE};
+    for (size_t i = 0; i < 2; i++) {
+        struct scene *scene = *state;
+        struct vf_dropped *dropped;
+        if (i > 0) {
+            vf_memory_server_wipe(scene->redis);
+        }
+        furnish(state);
+        vf_memory_server_fault_commit(scene->redis, faults[i]);
+        expect(scene, "parked drop order/42", 0,
+               "customer_orders in cache: order/42: 1 left out for good, 2 events taken in\n");
+        assert_int_equal(dropped_count(scene, &dropped), 1);
+        assert_holds(scene, "42", "{\"n\":23}", 7);
+    }
+}
+
+static void thaw(struct scene *scene)
+{
+    if (scene->sleeps >= 3) {
+        vf_memory_server_set_frozen(scene->redis, view, false);
+    }
+}
+
+static void a_frozen_generation_is_waited_for(void **state)
+{
+    struct scene *scene = furnish(state);
+    adopt(scene, MENDED);
+    vf_memory_server_set_frozen(scene->redis, view, true);
+    scene->on_sleep = thaw;
+    expect(scene, "parked retry order/42", 0, "customer_orders in cache: order/42: 3 events taken in\n");
+    assert_true(scene->sleeps >= 3);
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        SCENE_TEST(what_fails_again_stays_parked),
+        SCENE_TEST(a_mended_script_that_was_adopted_takes_in_all_in_order),
+        SCENE_TEST(what_is_before_the_next_failure_is_taken_in),
+        SCENE_TEST(all_of_them_are_done_and_summed_up),
+        SCENE_TEST(a_rehearsal_shows_the_documents_and_changes_nothing),
+        SCENE_TEST(a_script_that_could_not_be_adopted_is_not_rehearsed),
+        SCENE_TEST(what_is_dropped_counts_and_changes_nothing_and_is_kept),
+        SCENE_TEST(the_next_event_that_fails_is_not_dropped_with_it),
+        SCENE_TEST(of_two_who_drop_an_event_at_once_one_does),
+        SCENE_TEST(several_are_dropped_only_with_yes),
+        SCENE_TEST(what_is_missing_is_given_up),
+        SCENE_TEST(a_retry_beside_live_writes_is_folded_again),
+        SCENE_TEST(a_lost_reply_is_looked_up_in_the_record),
+        SCENE_TEST(a_frozen_generation_is_waited_for),
+    };
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
