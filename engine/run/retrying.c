@@ -98,7 +98,7 @@ static enum vf_code open_store(struct vf_retrying *retrying, struct vf_error *er
 /* Opens the store where it was lost; one that does not answer is waited for. */
 static enum vf_code need_store(struct vf_retrying *retrying, struct vf_error *error)
 {
-    int64_t end_ms = now_ms(retrying) + RECONNECT_MAX_MS;
+    int64_t end_ms = retrying->store ? 0 : now_ms(retrying) + RECONNECT_MAX_MS;
     while (!retrying->store) {
         enum vf_code code = open_store(retrying, error);
         if (code) {
@@ -421,7 +421,7 @@ static enum turn commit(struct vf_retrying *retrying, struct attempt *attempt, s
     const struct vf_fold *fold = &retrying->fold;
     int64_t dropped, given_up;
     count_dropped(&fold->commit, &dropped, &given_up);
-    /* GUARD drop-meant: of two who drop the same event at once, the second one would drop the event behind it */
+    /* GUARD drop-stands: what came to its place between the look and the fold would be dropped, unseen */
     if (!stands_on(retrying, attempt))
         return meet_conflict(retrying, attempt, error);
     retrying->setup.store_type->commit_send(retrying->store, &fold->commit);
@@ -566,6 +566,7 @@ static enum vf_code look_for_victim(struct vf_retrying *retrying, struct attempt
             code = vf_retrying_first(retrying, record, retrying->arena, &there, &first, error);
         if (there && !attempt->first.partition.topic)
             attempt->first = first;
+        /* GUARD drop-meant: of two who drop the same event at once, the second one would drop the event behind it */
         ret_retry->drop_first =
             there && same_place(&first.partition, first.offset, &attempt->first.partition, attempt->first.offset);
         break;
@@ -592,7 +593,7 @@ static enum turn fold(struct vf_retrying *retrying, struct attempt *attempt, con
 {
     struct vf_fold *fold = &retrying->fold;
     struct vf_fold_tools tools = tools_of(retrying);
-    /* GUARD retry-fresh: what fails on documents that are out of date has not failed */
+    /* GUARD retry-fresh: what others have changed meanwhile would be folded again as it was */
     vf_cache_drop_all(retrying->cache);
     fold->number++;
     switch (vf_fold_retry(fold, &tools, attempt->aggregate, retry, &retrying->counts)) {

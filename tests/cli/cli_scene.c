@@ -223,11 +223,6 @@ static const struct vf_cluster_type cluster_type = {.open = cluster_open,
 
 /* --- time --------------------------------------------------------------------------------------------------------- */
 
-static int64_t clock_monotonic(void *self)
-{
-    return ((struct scene *)self)->now_ms;
-}
-
 static void come_in_between(struct scene *scene, void (**hook)(struct scene *scene))
 {
     void (*others)(struct scene *) = *hook;
@@ -235,6 +230,13 @@ static void come_in_between(struct scene *scene, void (**hook)(struct scene *sce
     if (others) {
         others(scene);
     }
+}
+
+static int64_t clock_monotonic(void *self)
+{
+    struct scene *scene = self;
+    come_in_between(scene, &scene->on_monotonic);
+    return scene->now_ms;
 }
 
 static int64_t clock_wall(void *self)

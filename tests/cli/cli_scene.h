@@ -30,6 +30,7 @@ struct scene {
     int sleeps;
     void (*on_random)(
         struct scene *scene); /* once, when somebody next wants a stamp: others come in between; may be NULL */
+    void (*on_monotonic)(struct scene *scene); /* once, when somebody next asks how much time has passed; may be NULL */
     void (*on_wall)(struct scene *scene); /* once, when somebody next looks at the wall clock; may be NULL */
 
     bool kafka_down;

@@ -3,6 +3,7 @@
 from guard import CONTRACT, PROPERTY, Guard, mongodb, scenario
 from guards_changing import CHANGING
 from guards_joins import JOINING
+from guards_parked import PARKED
 from guards_redis import REDIS
 
 # --- what is folded: engine/core, engine/run/fold.c, seal.c -----------------------------------------------------------
@@ -736,4 +737,4 @@ LUA = [
     ),
 ]
 
-GUARDS = CHANGING + JOINING + FOLD + SETTLING + POSITIONS + FRESH + CLI + MEMORY + REDIS + MONGODB + KAFKA + LUA
+GUARDS = CHANGING + JOINING + PARKED + FOLD + SETTLING + POSITIONS + FRESH + CLI + MEMORY + REDIS + MONGODB + KAFKA + LUA
