@@ -478,6 +478,11 @@ static void add_rest(struct vf_buffer *out, const struct vf_retried *retried, co
         vf_buffer_printf(out, "%lld event%s", (long long)vf_parked_count(&retried->record),
                          vf_parked_count(&retried->record) == 1 ? "" : "s");
         add_waits(out, &retried->record);
+        if (retried->deed == VF_DROP && !done && retried->record.waits_for.size > 0) {
+            vf_buffer_add_text(out, " (parked drop ");
+            add_plain(out, retried->record.waits_for, NAME_BYTES_MAX);
+            vf_buffer_add_text(out, " leaves out what waits for that)");
+        }
         return;
     }
     vf_buffer_printf(out, "%s %s", done ? ";" : "", tried ? "would be parked" : "stays parked");

@@ -659,7 +659,7 @@ static enum vf_code run(struct vf_retrying *retrying, struct attempt *attempt, s
 {
     enum turn turn;
     vf_arena_reset(retrying->arena);
-    *attempt->out = (struct vf_retried){0};
+    *attempt->out = (struct vf_retried){.deed = attempt->deed};
     attempt->frozen_since_ms = -1;
     do {
         turn = need_store(retrying, error) ? TURN_FAILED : step(retrying, attempt, error);

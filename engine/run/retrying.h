@@ -44,6 +44,7 @@ enum vf_retried_state {
 
 /* In the retrying's own memory, until the next call. */
 struct vf_retried {
+    enum vf_retry_deed deed;
     enum vf_retried_state state;
     int64_t taken;              /* events that have left its lists and were not dropped */
     int64_t dropped;            /* events left out for good */

@@ -365,6 +365,65 @@ static void what_is_missing_is_given_up(void **state)
     assert_int_equal(dropped[0].missing_to, 6);
 }
 
+#define LINKS                                                                                               \
+    "return { name = 'customer_orders', topics = { 'orders' }, key = { order = link { Linked = 'to' } },\n" \
+    "  on = { Changed = function(doc, e) doc.n = (doc.n or 0) + e.data.n end } }\n"
+
+/* Nothing of it failed: what waits for a link that will never come is left out, event by event. */
+static void what_is_held_for_ever_is_left_out(void **state)
+{
+    struct scene *scene = furnish_with(state, LINKS);
+    struct vf_dropped *dropped;
+    scene_write(scene, "p.lua", LINKS);
+    scene_set_aside(
+        scene, scene->redis,
+        &(struct vf_aggregate){
+            .aggregate = VF_LITERAL("order/9"), .aside_to = 2, .has_seen = true, .seen = 2, .state = VF_ASIDE_HELD},
+        (struct scene_aside[]){{.place = 0, .version = 1, .offset = 60}, {.place = 1, .version = 2, .offset = 61}}, 2);
+    expect(scene, "parked retry order/9", 75,
+           "customer_orders in cache: order/9 is held: 2 events, waits for its link\n");
+    assert_int_equal(scene_run(scene, "parked drop order/9"), 64);
+    assert_string_equal(scene->err,
+                        "viewfold: this leaves out for good, and in every rebuild: 2 events that wait for the link of "
+                        "order/9 (customer_orders in cache). Nothing was done; if it is what you want, say --yes\n");
+    expect(scene, "parked drop order/9 --yes", 0, "customer_orders in cache: order/9: 2 left out for good\n");
+    assert_none_aside(scene, "order/9");
+    assert_int_equal(dropped_count(scene, &dropped), 2);
+    assert_int_equal(dropped[1].offset, 61);
+    struct vf_aggregate record = record_of(scene, "order/9");
+    assert_true(record.has_version);
+    assert_int_equal(record.version, 2);
+}
+
+/* Its linking event waits in the list of another aggregate: it is left out there. */
+static void what_waits_for_another_is_left_out_with_all_that_do(void **state)
+{
+    struct scene *scene = furnish_with(state, LINKS);
+    struct vf_dropped *dropped;
+    scene_write(scene, "p.lua", LINKS);
+    scene_set_aside(scene, scene->redis,
+                    &(struct vf_aggregate){.aggregate = VF_LITERAL("order/1"), .waiters_to = 1, .state = VF_ASIDE_HELD},
+                    (struct scene_aside[]){{VF_LIST_WAITERS, 0, "order/9", 1, 60}}, 1);
+    scene_set_aside(scene, scene->redis,
+                    &(struct vf_aggregate){.aggregate = VF_LITERAL("order/9"),
+                                           .waits_for = VF_LITERAL("order/1"),
+                                           .aside_to = 1,
+                                           .has_seen = true,
+                                           .seen = 2,
+                                           .state = VF_ASIDE_HELD},
+                    (struct scene_aside[]){{.place = 0, .version = 2, .offset = 61}}, 1);
+    expect(
+        scene, "parked drop order/9", 75,
+        "customer_orders in cache: order/9 is held: 2 events, waits for the link of order/1 (parked drop order/1 leaves out "
+        "what waits for that)\n");
+    expect(scene, "parked drop order/1", 0, "customer_orders in cache: order/1: 1 left out for good\n");
+    assert_int_equal(dropped_count(scene, &dropped), 1);
+    assert_true(vf_bytes_is(dropped[0].aggregate, "order/9"));
+    assert_int_equal(dropped[0].offset, 60);
+    expect(scene, "parked drop order/9", 0, "customer_orders in cache: order/9: 1 left out for good\n");
+    assert_none_aside(scene, "order/9");
+}
+
 /* --- others, and a store that fails ------------------------------------------------------------------------------- */
 
 static void somebody_retries_it(struct scene *scene)
@@ -432,6 +491,8 @@ int main(void)
         SCENE_TEST(of_two_who_drop_an_event_at_once_one_does),
         SCENE_TEST(several_are_dropped_only_with_yes),
         SCENE_TEST(what_is_missing_is_given_up),
+        SCENE_TEST(what_is_held_for_ever_is_left_out),
+        SCENE_TEST(what_waits_for_another_is_left_out_with_all_that_do),
         SCENE_TEST(a_retry_beside_live_writes_is_folded_again),
         SCENE_TEST(a_lost_reply_is_looked_up_in_the_record),
         SCENE_TEST(a_frozen_generation_is_waited_for),
