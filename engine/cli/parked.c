@@ -273,7 +273,6 @@ struct showing {
     struct vf_parked *parked;
     struct vf_buffer out;
     size_t shown;
-    size_t more;
 };
 
 static bool show_event(void *self, const struct vf_parked_event *event)
