@@ -118,27 +118,24 @@ enum vf_code vf_parked_read_ends(const struct vf_parked *parked, const struct vf
 {
     const struct vf_parked_walk walk = {.parked = parked, .target = target, .type = type, .store = store, .view = view};
     const struct ends ends = {&walk, arena};
-    bool has_own = record->aside_to > record->aside_from;
+    bool has_own = record->aside_to > record->aside_from, has_early = record->early_count > 0;
+    const struct vf_parked_event *first = NULL, *last = NULL;
     enum vf_code code = VF_OK;
-    *ret_ends = (struct vf_parked_ends){0};
     if (record->waits_for.size > 0) {
-        code = read_waiting(&ends, record, &ret_ends->first, error);
-        ret_ends->last = ret_ends->first;
+        code = read_waiting(&ends, record, &first, error);
     } else if (has_own) {
-        code = read_place(&ends, record, VF_LIST_OWN, record->aside_from, &ret_ends->first, error);
-        ret_ends->last = ret_ends->first;
-    } else if (record->early_count > 0) {
-        code = read_place(&ends, record, VF_LIST_EARLY, record->early_from, &ret_ends->first, error);
-        ret_ends->last = ret_ends->first;
+        code = read_place(&ends, record, VF_LIST_OWN, record->aside_from, &first, error);
+    } else if (has_early) {
+        code = read_place(&ends, record, VF_LIST_EARLY, record->early_from, &first, error);
     }
-    if (code == VF_OK && record->early_count > 0 && (has_own || record->early_to - 1 > record->early_from)) {
-        ret_ends->last = NULL;
-        code = read_place(&ends, record, VF_LIST_EARLY, record->early_to - 1, &ret_ends->last, error);
-    } else if (code == VF_OK && has_own && record->early_count == 0 &&
-               (record->waits_for.size > 0 || record->aside_to - 1 > record->aside_from)) {
-        ret_ends->last = NULL;
-        code = read_place(&ends, record, VF_LIST_OWN, record->aside_to - 1, &ret_ends->last, error);
+    if (code == VF_OK && vf_parked_count(record) == 1) {
+        last = first;
+    } else if (code == VF_OK && has_early) {
+        code = read_place(&ends, record, VF_LIST_EARLY, record->early_last, &last, error);
+    } else if (code == VF_OK && has_own) {
+        code = read_place(&ends, record, VF_LIST_OWN, record->aside_to - 1, &last, error);
     }
+    *ret_ends = (struct vf_parked_ends){first, last};
     return code;
 }
 
@@ -191,7 +188,7 @@ enum vf_code vf_parked_walk(const struct vf_parked_walk *walk, const struct vf_a
     }
     if (code == VF_OK && record->early_count > 0) {
         struct vf_bytes early = vf_list_key(arena, VF_LIST_EARLY, record->aggregate);
-        code = walk_list(walk, early, record->early_from, record->early_to, all, &go_on, error);
+        code = walk_list(walk, early, record->early_from, record->early_last + 1, all, &go_on, error);
     }
     if (code == VF_OK) {
         struct vf_bytes waiters = vf_list_key(arena, VF_LIST_WAITERS, record->aggregate);

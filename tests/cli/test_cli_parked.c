@@ -29,7 +29,7 @@ static struct scene *furnish(void **state)
                     &(struct vf_aggregate){.aggregate = VF_LITERAL("order/7"),
                                            .early_count = 2,
                                            .early_from = 4,
-                                           .early_to = 7,
+                                           .early_last = 6,
                                            .since_ms = 1772359200000,
                                            .state = VF_ASIDE_GAP},
                     (struct scene_aside[]){{VF_LIST_EARLY, 4, NULL, 4, 50}, {VF_LIST_EARLY, 6, NULL, 6, 51}}, 2);

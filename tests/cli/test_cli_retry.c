@@ -349,7 +349,7 @@ static void what_is_missing_is_given_up(void **state)
                     &(struct vf_aggregate){.aggregate = VF_LITERAL("order/7"),
                                            .early_count = 2,
                                            .early_from = 6,
-                                           .early_to = 10,
+                                           .early_last = 9,
                                            .state = VF_ASIDE_GAP},
                     (struct scene_aside[]){{VF_LIST_EARLY, 6, NULL, 6, 50}, {VF_LIST_EARLY, 9, NULL, 9, 51}}, 2);
     expect(scene, "parked retry order/7", 75,
