@@ -598,8 +598,9 @@ static enum turn fold(struct vf_retrying *retrying, struct attempt *attempt, con
     fold->number++;
     switch (vf_fold_retry(fold, &tools, attempt->aggregate, retry, &retrying->counts)) {
     case VF_FOLDED:
+        /* GUARD retry-empty: what others have taken in since the look would be told to be parked still */
         if (fold->empty)
-            return end(retrying, attempt, error);
+            return meet_conflict(retrying, attempt, error);
         return attempt->is_dry ? rehearsed(retrying, attempt, error) : commit(retrying, attempt, error);
     case VF_FOLD_CAREFULLY: retrying->careful = true; return TURN_AGAIN;
     case VF_FOLD_SETTLE:

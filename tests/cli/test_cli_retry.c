@@ -442,6 +442,43 @@ static void a_retry_beside_live_writes_is_folded_again(void **state)
     assert_holds(scene, "42", "{\"n\":29}", 7);
 }
 
+/* Between the look and the fold another retry takes in all of it. */
+static void somebody_else_takes_it_in(struct scene *scene)
+{
+    struct vf_store *store = open_store(scene);
+    struct vf_aggregate record = record_of(scene, "order/42");
+    struct vf_aside taken[3];
+    struct vf_aggregate_change change = {.intent = VF_WRITE,
+                                         .base_exists = true,
+                                         .base_stamp = record.stamp,
+                                         .base_state = record.state,
+                                         .base_draining = record.draining,
+                                         .next = {.aggregate = VF_LITERAL("order/42")}};
+    for (int i = 0; i < 3; i++) {
+        taken[i] = (struct vf_aside){.list = VF_LITERAL("order/42"),
+                                     .place = i,
+                                     .aggregate = VF_LITERAL("order/42"),
+                                     .partition = {"orders", 0},
+                                     .offset = 41 + i};
+    }
+    struct vf_commit commit = {
+        .view = view, .stamp = 950, .aggregates = &change, .aggregate_count = 1, .taken = taken, .taken_count = 3};
+    struct vf_commit_result result;
+    vf_memory_store_type.commit_send(store, &commit);
+    vf_memory_store_type.commit_wait(store, &result);
+    assert_int_equal(result.outcome, VF_COMMITTED);
+    vf_memory_store_type.close(store);
+}
+
+static void what_others_take_in_at_once_is_gone(void **state)
+{
+    struct scene *scene = furnish(state);
+    scene->on_monotonic = somebody_else_takes_it_in;
+    expect(scene, "parked retry order/42", 0,
+           "customer_orders in cache: order/42: nothing of it is set aside (any more)\n");
+    assert_null(scene->on_monotonic);
+}
+
 static void a_lost_reply_is_looked_up_in_the_record(void **state)
 {
     static const enum vf_memory_commit_fault faults[] = {VF_MEMORY_LOSE_AFTER, VF_MEMORY_LOSE_BEFORE};
@@ -494,6 +531,7 @@ int main(void)
         SCENE_TEST(what_is_held_for_ever_is_left_out),
         SCENE_TEST(what_waits_for_another_is_left_out_with_all_that_do),
         SCENE_TEST(a_retry_beside_live_writes_is_folded_again),
+        SCENE_TEST(what_others_take_in_at_once_is_gone),
         SCENE_TEST(a_lost_reply_is_looked_up_in_the_record),
         SCENE_TEST(a_frozen_generation_is_waited_for),
     };

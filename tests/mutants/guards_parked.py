@@ -12,5 +12,10 @@ PARKED = [
         [("vf_cache_drop_all(retrying->cache);", ";")],
         ["test_cli_retry :a_retry_beside_live_writes_is_folded_again"],
     ),
+    Guard(
+        "retry-empty",
+        [("if (fold->empty)\n            return meet_conflict(", "if (fold->empty)\n            return end(")],
+        ["test_cli_retry :what_others_take_in_at_once_is_gone"],
+    ),
     Guard("parked-yes", [("if (code == VF_OK && number > 1) {", "if (code == VF_OK && number > 100) {")], ["test_cli_retry :several_are_dropped_only_with_yes"]),
 ]
