@@ -468,7 +468,12 @@ static void add_rest(struct vf_buffer *out, const struct vf_retried *retried, co
     struct vf_buffer error;
     bool done = retried->taken > 0 || retried->dropped > 0 || retried->given_up > 0 || retried->drop_missed;
     switch (retried->state) {
-    case VF_RETRIED_RELEASED: return;
+    case VF_RETRIED_RELEASED:
+        if (vf_parked_count(&retried->record) > 0) {
+            vf_buffer_printf(out, "; %lld more are behind them: what goes into one batch was tried",
+                             (long long)vf_parked_count(&retried->record));
+        }
+        return;
     case VF_RETRIED_GONE: vf_buffer_add_text(out, ": nothing of it is set aside (any more)"); return;
     case VF_RETRIED_PARKED: break;
     case VF_RETRIED_GAP:

@@ -461,7 +461,9 @@ static enum turn end(struct vf_retrying *retrying, struct attempt *attempt, stru
         code = vf_retrying_first(retrying, record, retrying->arena, &out->has_first, &out->first, error);
         break;
     case VF_ASIDE_GAP: out->state = VF_RETRIED_GAP; break;
-    case VF_ASIDE_HELD: out->state = VF_RETRIED_HELD; break;
+    case VF_ASIDE_HELD: /* a rehearsal goes no further than a batch */
+        out->state = record->draining ? VF_RETRIED_RELEASED : VF_RETRIED_HELD;
+        break;
     default: out->state = attempt->acted ? VF_RETRIED_RELEASED : VF_RETRIED_GONE; break;
     }
     return code ? TURN_FAILED : TURN_ENDED;

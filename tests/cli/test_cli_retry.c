@@ -221,6 +221,19 @@ static void a_rehearsal_shows_the_documents_and_changes_nothing(void **state)
     assert_holds(scene, "42", "{\"n\":10}", 4);
 }
 
+/* More than a batch: it says how much of it was tried; and when it is done, all of it is. */
+static void a_rehearsal_says_how_far_it_went(void **state)
+{
+    struct scene *scene = furnish_with(state, MENDED);
+    scene_write(scene, "viewfold.yaml", ONE_STORE "defaults: {batch: {events: 2}}\n");
+    expect(scene, "parked retry order/42 --dry-run", 0,
+           "customer_orders in cache: order/42: 2 events would be taken in; 1 more are behind them: what goes into one "
+           "batch was tried\n  document 42\n    n\n      - now   10\n      + then  21\n");
+    expect(scene, "parked retry order/42", 0, "customer_orders in cache: order/42: 3 events taken in\n");
+    assert_holds(scene, "42", "{\"n\":28}", 7);
+    assert_none_aside(scene, "order/42");
+}
+
 static void a_script_that_could_not_be_adopted_is_not_rehearsed(void **state)
 {
     struct scene *scene = furnish(state);
@@ -522,6 +535,7 @@ int main(void)
         SCENE_TEST(what_is_before_the_next_failure_is_taken_in),
         SCENE_TEST(all_of_them_are_done_and_summed_up),
         SCENE_TEST(a_rehearsal_shows_the_documents_and_changes_nothing),
+        SCENE_TEST(a_rehearsal_says_how_far_it_went),
         SCENE_TEST(a_script_that_could_not_be_adopted_is_not_rehearsed),
         SCENE_TEST(what_is_dropped_counts_and_changes_nothing_and_is_kept),
         SCENE_TEST(the_next_event_that_fails_is_not_dropped_with_it),
