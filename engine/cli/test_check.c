@@ -127,6 +127,7 @@ static enum vf_code run_plain(struct check *check)
         failure->right_label = "got";
         failure->advice = find_strangers(check);
         failure->advice = failure->advice ? failure->advice : find_slip(check);
+        failure->advice = failure->advice ? failure->advice : check->plain.held;
     }
     return VF_OK;
 }

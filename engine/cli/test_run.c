@@ -267,6 +267,38 @@ static bool is_visible(const struct vf_document *document, int64_t now_ms)
     return document->presence == VF_PRESENT && (!document->has_expires || document->expires_ms > now_ms);
 }
 
+#define HELD_NAMED 3
+
+/* Events whose link is not known at the end. (What is behind a gap has stopped its partition.) */
+static void read_held(struct run *run, const struct vf_rehearsed *rehearsed, struct vf_test_result *result)
+{
+    struct vf_buffer text;
+    size_t held = 0;
+    vf_buffer_init(&text);
+    for (size_t i = 0; i < rehearsed->aside_count; i++) {
+        const struct vf_aside *aside = &rehearsed->asides[i];
+        enum vf_list list;
+        struct vf_bytes awaited = vf_list_aggregate(aside->list, &list);
+        size_t event = vf_test_event_at(run->test, aside->partition.topic, aside->partition.partition, aside->offset);
+        if (event == SIZE_MAX || list == VF_LIST_EARLY || held++ >= HELD_NAMED) {
+            continue;
+        }
+        vf_buffer_printf(&text, "%s%s (%s:%d)", text.size > 0 ? "; " : "Not taken in, as a link is not known: ",
+                         run->test->events[event].notation, run->test->path, (int)run->test->events[event].place.line);
+        if (list == VF_LIST_WAITERS) {
+            vf_buffer_printf(&text, ", which waits for that of %.*s", (int)awaited.size, awaited.data);
+        }
+    }
+    if (held > 0) {
+        if (held > HELD_NAMED) {
+            vf_buffer_printf(&text, "; and %zu more", held - HELD_NAMED);
+        }
+        vf_buffer_add_char(&text, '.');
+        result->held = vf_arena_bytes(run->arena, text.data, text.size).data;
+    }
+    vf_buffer_done(&text);
+}
+
 static void read_result(struct run *run, struct vf_test_result *result)
 {
     struct vf_rehearsed rehearsed;
@@ -289,6 +321,7 @@ static void read_result(struct run *run, struct vf_test_result *result)
         }
     }
     result->documents = documents;
+    read_held(run, &rehearsed, result);
 }
 
 enum vf_code vf_test_run(struct vf_test_subject *subject, const struct vf_test_case *test,

@@ -52,6 +52,7 @@ struct vf_test_result {
     size_t document_count;
     const char *error;   /* why an event could not be taken in, with the traceback; NULL: all were */
     size_t failed_event; /* which of the test's events */
+    const char *held;    /* a sentence about those that are held at the end; NULL: none are */
 };
 
 /* VF_E_CONFIG where the script cannot be opened, VF_E_BUG where the worker does not come to rest. */

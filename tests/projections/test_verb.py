@@ -192,6 +192,38 @@ def a_test_file_that_is_no_yaml_says_where():
             assert code == 78 and err.startswith(message), (text, code, err)
 
 
+CARDS = """
+return { name = "c", topics = { "cards", "accounts" },
+  key = { account = link { Opened = "to" }, card = link { Issued = through("account", "account") } },
+  on = { Issued = function(doc) doc.n = 1 end, Used = function(doc) doc.n = doc.n + 1 end } }
+"""
+HELD = """
+- name: a card
+  given:
+    - card/1@1 Issued: {account: "9"}
+    - card/1@2 Used
+    - card/2@1 Used
+    - card/2@2 Used
+  expect: {x: {n: 2}}
+"""
+
+
+@case
+def an_event_that_is_held_to_the_end_is_named():
+    with tempfile.TemporaryDirectory() as folder:
+        write(folder, "c.lua", CARDS)
+        write(folder, "c.test.yaml", HELD)
+        code, out, _ = run(cwd=folder)
+        assert code == 1 and (
+            "Not taken in, as a link is not known: card/1@1 Issued (c.test.yaml:4), which waits for that of account/9; "
+            "card/1@2 Used (c.test.yaml:5); card/2@1 Used (c.test.yaml:6); and 1 more."
+        ) in " ".join(out.split()), out
+        linked = HELD.replace("given:", "given:\n    - account/9@1 Opened: {to: x}").replace("    - card/2@1 Used\n    - card/2@2 Used\n", "")
+        write(folder, "c.test.yaml", linked)
+        code, out, _ = run(cwd=folder)
+        assert code == 0, out
+
+
 @case
 def tap_is_tap():
     files = ("values.lua", "last_wins.lua", "reports.lua", "counts_in_a_local.lua")
