@@ -514,7 +514,9 @@ enum vf_code vf_envelope_read(const struct vf_envelope *envelope, const struct v
     }
     if (preset)
         code = vf_preset_end(&reading, parser, code, &event);
-    if (!code)
+    if (!code || event.aggregate.size) /* whose it is, is worth knowing in any case */
         *ret_event = event;
+    else
+        *ret_event = (struct vf_event){.record = record};
     return code;
 }

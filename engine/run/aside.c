@@ -159,9 +159,8 @@ static enum vf_code load_list(struct vf_fold_state *run, struct vf_bytes list, i
     return code;
 }
 
-/* An event whose number stands in the early list already is a repeat of it. */
-static enum vf_code is_early_already(struct vf_fold_state *run, const struct vf_cached_aggregate *record, int64_t place,
-                                     bool *ret_there, struct vf_error *error)
+enum vf_code vf_fold_is_early(struct vf_fold_state *run, const struct vf_cached_aggregate *record, int64_t place,
+                              bool *ret_there, struct vf_error *error)
 {
     struct vf_aside *found;
     size_t count = 0;
@@ -182,7 +181,7 @@ enum vf_code vf_fold_hold_early(struct vf_fold_state *run, struct vf_fold_row *r
 {
     int64_t place = row->event.version;
     bool there;
-    enum vf_code code = is_early_already(run, record, place, &there, error);
+    enum vf_code code = vf_fold_is_early(run, record, place, &there, error);
     if (code)
         return code;
     /* GUARD early-repeat: a repeat of an event behind a hole would be set aside twice */
@@ -247,16 +246,53 @@ static void note_parked(struct vf_fold_state *run, const struct vf_fold_row *row
     run->fold->counts.parked++;
 }
 
+/* It comes behind what waits of its aggregate, and fails again when its turn comes. Its number is not the last one seen: nobody
+ * can tell what it would be next to. */
+static enum vf_code park_behind(struct vf_fold_state *run, struct vf_fold_row *row, struct vf_cached_aggregate *record,
+                                struct vf_error *error)
+{
+    row->seen = true;
+    return vf_fold_hold_behind(run, row, record, error);
+}
+
+/* Whether the event has left this place in this same batch: then it stays there. */
+static bool take_back(struct vf_fold_state *run, const struct vf_fold_row *row, struct vf_cached_aggregate *record,
+                      int64_t place)
+{
+    struct vf_bytes key = key_of(run, record, VF_LIST_OWN);
+    for (size_t i = 0; i < run->taken.count; i++) {
+        const struct vf_aside *taken = run->taken.items[i];
+        if (taken->place != place || !vf_bytes_equal(taken->list, key))
+            continue;
+        assert(taken->offset == row->record->offset && taken->partition.partition == row->record->partition);
+        run->taken.items[i] = run->taken.items[--run->taken.count];
+        mark_changed(record);
+        return true;
+    }
+    return false;
+}
+
 /* The event comes before all that waits of its aggregate, and nothing of that is taken in until somebody decides. */
 static enum vf_code park(struct vf_fold_state *run, struct vf_fold_row *row, struct vf_cached_aggregate *record,
                          const struct vf_error *why, struct vf_error *error)
 {
+    /* GUARD parked-in-order: what came last would be tried first */
+    if (vf_cached_waits(record) && !row->in_turn && !row->overtakes)
+        return park_behind(run, row, record, error);
     begin_places(record);
-    enum vf_code code = put(run, row, record, record, VF_LIST_OWN, record->aside_from - 1, error);
+    bool is_empty = !vf_cached_has_own(record);
+    int64_t place = is_empty ? record->aside_to : record->aside_from - 1;
+    enum vf_code code = VF_OK;
+    if (!take_back(run, row, record, place))
+        code = put(run, row, record, record, VF_LIST_OWN, place, error);
     if (code)
         return code;
-    record->aside_from--;
-    vf_fold_see(run, row, record);
+    if (is_empty)
+        record->aside_to++;
+    else
+        record->aside_from--;
+    if (run->is_judged)
+        vf_fold_see(run, row, record);
     struct vf_failure failure = failure_of(run, why);
     vf_cached_set_parked(record, &failure);
     note_parked(run, row, record, why);
@@ -473,25 +509,28 @@ static void drop_missing(struct vf_fold_state *run, const struct vf_fold_row *ro
                                   .missing_to = row->event.version});
 }
 
-/* An event that was parked before its number could be read: only now it is known where it belongs. */
+/* An event that was parked before its number was judged, or could be read: only now it is known where it belongs. */
 static enum vf_code check_order(struct vf_fold_state *run, struct vf_fold_row *row, struct vf_cached_aggregate *record,
                                 bool *ret_done, struct vf_error *error)
 {
     *ret_done = false;
-    if (row->event.numbers != VF_NUMBERS_SEQUENCE || run->tools->projection->versions == VF_VERSIONS_NONE)
+    if (row->event.numbers == VF_NUMBERS_OFFSET || run->tools->projection->versions == VF_VERSIONS_NONE)
         return VF_OK;
-    if (record->by_link && record->has_seen && row->event.version <= record->seen)
-        return VF_OK; /* the event that said the link may have come past it */
     enum vf_code code = vf_fold_find_taken(run, row, record, error);
     enum vf_order order = code ? VF_NEXT : vf_version_order(&row->event, &row->last);
+    bool is_sequence = row->event.numbers == VF_NUMBERS_SEQUENCE;
     if (code || order == VF_NEXT)
         return code;
-    *ret_done = true;
+    if (order == VF_DUPLICATE && (record->by_link || !is_sequence))
+        return VF_OK; /* the event that said the link may have come past it */
+    *ret_done = order == VF_DUPLICATE || (order == VF_GAP && vf_fold_may_be_filled(&row->event, &row->last));
     if (order == VF_DUPLICATE) {
         run->fold->counts.duplicates++;
         return VF_OK;
     }
-    return vf_fold_hold_early(run, row, record, error);
+    run->is_judged = false;
+    return *ret_done ? vf_fold_hold_early(run, row, record, error)
+                     : vf_version_fail(&row->event, &row->last, order, error);
 }
 
 static enum vf_code apply_aside(struct vf_fold_state *run, struct page *page, const struct vf_aside *aside,
@@ -514,6 +553,7 @@ static enum vf_code apply_aside(struct vf_fold_state *run, struct page *page, co
         *error = *row->not_upcast;
         return error->code;
     }
+    run->is_judged = true;
     if (page->list == VF_LIST_WAITERS) {
         enum vf_code code = vf_fold_need_aggregate(run, aside->aggregate, &record, error);
         if (code)

@@ -189,15 +189,20 @@ static enum vf_code apply_plain(struct vf_fold_state *run, struct vf_fold_row *r
 enum vf_code vf_fold_apply_in_turn(struct vf_fold_state *run, struct vf_fold_row *row,
                                    struct vf_cached_aggregate *record, struct vf_error *error)
 {
-    return row->route->route == VF_ROUTE_LINK ? vf_fold_apply_linked(run, row, record, error)
-                                              : apply_plain(run, row, record, error);
+    enum vf_code code = row->route->route == VF_ROUTE_LINK ? vf_fold_apply_linked(run, row, record, error)
+                                                           : apply_plain(run, row, record, error);
+    if (code || !record)
+        return code;
+    if (record->early_count > 0) /* what came early may be next */
+        record->early_ready = true;
+    return vf_cached_is_draining(record) ? vf_fold_wake(run, record, error) : VF_OK;
 }
 
-/* The event of an aggregate of which numbers are missing has been dealt with: what came early may be next. */
-static void look_early(struct vf_cached_aggregate *record)
+bool vf_fold_may_be_filled(const struct vf_event *event, const struct vf_last *last)
 {
-    if (record && record->early_count > 0)
-        record->early_ready = true;
+    /* Of a revision's siblings nobody knows how many there are. A number is its place in a list, where none is negative. */
+    return event->numbers == VF_NUMBERS_SEQUENCE && event->version >= 0 &&
+           (last->exists || event->version > event->first);
 }
 
 /* Numbers are missing before the event, or it cannot be told whether. */
@@ -205,10 +210,7 @@ static enum vf_code meet_gap(struct vf_fold_state *run, struct vf_fold_row *row,
                              enum vf_order order, struct vf_error *error)
 {
     const struct vf_event *event = &row->event;
-    /* What comes before the first number there is never filled. Of a revision's siblings nobody knows how many there are. */
-    bool may_be_filled =
-        order == VF_GAP && event->numbers == VF_NUMBERS_SEQUENCE && (row->last.exists || event->version > event->first);
-    if (may_be_filled && run->tools->parks)
+    if (order == VF_GAP && vf_fold_may_be_filled(event, &row->last) && run->tools->parks)
         return vf_fold_hold_early(run, row, record, error);
     run->fold->failed_order = order == VF_UNFIT && event->numbers == VF_NUMBERS_OFFSET;
     return vf_version_fail(event, &row->last, order, error);
@@ -270,14 +272,20 @@ enum vf_code vf_fold_apply(struct vf_fold_state *run, struct vf_fold_row *row, s
         code = drain_first(run, row, record, error);
     if (code)
         return code;
-    if (row->not_upcast) {
+    bool is_early = false;
+    /* What waits behind others of its aggregate may be among the early ones, although nothing is missing before it any more. */
+    if (record && row->event.numbers == VF_NUMBERS_SEQUENCE)
+        code = vf_fold_is_early(run, record, row->event.version, &is_early, error);
+    if (code || is_early) {
+        run->fold->counts.duplicates += is_early;
+        return code;
+    }
+    run->is_judged = true;
+    if (row->not_upcast && !(record && vf_cached_waits(record))) {
         *error = *row->not_upcast;
         return error->code;
     }
     code = vf_fold_apply_in_turn(run, row, record, error);
-    look_early(record);
-    if (!code && record && vf_cached_is_draining(record))
-        code = vf_fold_wake(run, record, error);
     return code ? code : vf_fold_drain(run, error);
 }
 

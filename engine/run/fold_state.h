@@ -19,6 +19,7 @@ struct vf_fold_row {
     struct vf_routed routed;           /* what the route said, where it has been asked */
     bool is_routed;
     bool in_turn;        /* it leaves a list in which its aggregate's events wait: it need not go behind them */
+    bool overtakes;      /* it says the link that others of its aggregate wait for */
     bool is_first;       /* with in_turn: it was the first of its aggregate's own list */
     bool seen;           /* its number has been counted as the last one seen */
     bool dropped;        /* somebody has decided that it is not to be taken in: its number counts, and nothing else */
@@ -72,6 +73,7 @@ struct vf_fold_state {
     bool is_guarded; /* its type has failed lately: its documents are saved before they change */
     bool is_alone;   /* nothing has been folded before it */
     bool stays;      /* it was the first of its list, and has to wait on there */
+    bool is_judged;  /* its number is next to those before it */
     bool unlinked;   /* what it fails for is that its link is not known */
     struct vf_saved_document *saved;
     size_t saved_count, saved_capacity;
@@ -121,6 +123,9 @@ const struct vf_route *vf_fold_find_route(const struct vf_projection *projection
 
 /* Reads the row's record by its envelope into row->event, upcasts it and finds its route; what fails stands in the row. */
 void vf_fold_read_event(struct vf_fold_state *run, struct vf_fold_row *row);
+
+/* Whether the hole before an event can be filled: not by what comes before the first number there is. */
+bool vf_fold_may_be_filled(const struct vf_event *event, const struct vf_last *last);
 
 /* Deals with an event: duplicate, gap, into its documents, into a list. */
 VF_MUSTCHECK enum vf_code vf_fold_apply(struct vf_fold_state *run, struct vf_fold_row *row, struct vf_error *error);
@@ -173,6 +178,10 @@ VF_MUSTCHECK enum vf_code vf_fold_hold_for(struct vf_fold_state *run, struct vf_
                                            struct vf_error *error);
 VF_MUSTCHECK enum vf_code vf_fold_hold_early(struct vf_fold_state *run, struct vf_fold_row *row,
                                              struct vf_cached_aggregate *record, struct vf_error *error);
+
+/* Whether an event of this number is among the early ones: then this one is a repeat of it. */
+VF_MUSTCHECK enum vf_code vf_fold_is_early(struct vf_fold_state *run, const struct vf_cached_aggregate *record,
+                                           int64_t place, bool *ret_there, struct vf_error *error);
 
 /* Whether an event that failed may be parked now. Notes what the worker has to know where not. */
 bool vf_fold_may_park(struct vf_fold_state *run, const struct vf_fold_row *row, const struct vf_error *error);

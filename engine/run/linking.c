@@ -170,6 +170,7 @@ enum vf_code vf_fold_apply_linked(struct vf_fold_state *run, struct vf_fold_row 
     /* GUARD behind-held: an event would overtake those of its aggregate that wait */
     if (!row->in_turn && is_behind(record, is_linking))
         return vf_fold_hold_behind(run, row, record, error);
+    row->overtakes = !row->in_turn && vf_cached_waits(record);
     if (row->in_turn || record->has_seen) {
         /* What decided was the last one seen; from here on it is the last one taken in that counts. */
         enum vf_code code = vf_fold_find_taken(run, row, record, error);

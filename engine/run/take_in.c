@@ -61,7 +61,7 @@ void vf_fold_begin_event(struct vf_fold_state *run, const struct vf_fold_row *ro
     for (size_t i = 0; i < run->saved_count; i++)
         vf_saved_document_done(&run->saved[i]);
     run->saved_count = 0;
-    run->unlinked = false;
+    run->unlinked = run->is_judged = false;
     run->is_guarded = run->tools->parks_at_once || vf_suspects_has(run->tools->suspects, &row->event);
 }
 

@@ -29,6 +29,7 @@ struct vf_projector {
 const struct vf_link vf_plain_links[VF_PLAIN_LINKS] = {
     {.type = "Created"}, {.type = "Reassigned"}, {.type = "Removed"}, {.type = "Renoted"}};
 int vf_plain_flaky;
+bool vf_plain_mended;
 char vf_plain_script[64];
 static const struct vf_projection *described;
 
@@ -268,7 +269,7 @@ static enum vf_code plain_handle(struct vf_projector *projector, const struct vf
     warm->shared |= vf_bytes_is(event->type, "Shared");
     warm->unkept |= vf_bytes_is(event->type, "Unkept");
     /* A failing handler has left its mark in the document: whoever keeps it is found out. */
-    if (vf_bytes_is(event->type, "Broken"))
+    if (vf_bytes_is(event->type, "Broken") && !vf_plain_mended)
         return vf_fail(error, VF_E_SCRIPT, "plain: broken");
     if (vf_bytes_is(event->type, "Flaky") && vf_plain_flaky > 0) {
         vf_plain_flaky--;

@@ -32,6 +32,7 @@ extern const struct vf_link vf_plain_links[VF_PLAIN_LINKS];
 
 /* How many calls of Flaky's handler fail from now on. */
 extern int vf_plain_flaky;
+extern bool vf_plain_mended; /* nothing fails any more */
 
 /* The text of a script by which each event counts for two. */
 #define VF_PLAIN_TWICE "each event counts for two"

@@ -201,7 +201,7 @@ static enum vf_code compare_list(int64_t from, int64_t to, int number, enum vf_l
 }
 
 static enum vf_code compare_waiting(const struct vf_aggregate *found, int number, const struct sim_model *model,
-                                    struct vf_error *error)
+                                    const struct sim_log *log, struct vf_error *error)
 {
     const struct sim_aggregate *wanted = &model->aggregates[number];
     const char *awaited = wanted->waits_for >= 0 ? model->aggregates[wanted->waits_for].name : "";
@@ -215,26 +215,41 @@ static enum vf_code compare_waiting(const struct vf_aggregate *found, int number
         !is_version(found->seen, found->seen_more, &wanted->last))
         return fail_version("seen", wanted->name, found->seen, found->seen_more, &wanted->last, error);
     enum vf_list which;
-    bool draining = sim_model_is_draining(model, number, &which);
-    if (found->draining != draining)
+    bool draining = sim_model_is_draining(model, log, number, &which);
+    bool may_look = wanted->early && !wanted->waiting; /* whether its early events are next, it has yet to look */
+    if (found->draining != draining && !(found->draining && may_look))
         DIFFERS("aggregate record %s: draining %d, wanted %d", wanted->name, (int)found->draining, (int)draining);
     enum vf_code code = compare_list(found->aside_from, found->aside_to, number, VF_LIST_OWN, model, error);
-    return code ? code : compare_list(found->waiters_from, found->waiters_to, number, VF_LIST_WAITERS, model, error);
+    if (!code)
+        code = compare_list(found->waiters_from, found->waiters_to, number, VF_LIST_WAITERS, model, error);
+    if (code)
+        return code;
+    if (found->parked != wanted->parked)
+        DIFFERS("aggregate record %s: parked %d, wanted %d", wanted->name, (int)found->parked, (int)wanted->parked);
+    if (found->early_count != wanted->early)
+        DIFFERS("aggregate record %s: %lld early events, wanted %d", wanted->name, (long long)found->early_count,
+                wanted->early);
+    const struct sim_waiting *early = sim_model_early(model, log, number);
+    if (early && found->early_from != log->events[early->event].version)
+        DIFFERS("aggregate record %s: early from %lld, wanted %lld", wanted->name, (long long)found->early_from,
+                (long long)log->events[early->event].version);
+    return VF_OK;
 }
 
 static enum vf_code compare_aggregate(const struct vf_aggregate *found, int number, const struct sim_model *model,
-                                      struct vf_error *error)
+                                      const struct sim_log *log, struct vf_error *error)
 {
     const struct sim_aggregate *wanted = &model->aggregates[number];
     enum vf_code code = compare_link(found, wanted, model, error);
     if (!code)
-        code = compare_waiting(found, number, model, error);
+        code = compare_waiting(found, number, model, log, error);
     if (code || wanted->behind)
         return code;
     /* While events wait, it is `seen` that counts, and after a link to a document its entry. */
     bool wants_version =
-        wanted->last.exists && (model->versions == VF_VERSIONS_RECORD ||
-                                (model->versions == VF_VERSIONS_DOCUMENT && (!wanted->has_link || !wanted->link[0])));
+        wanted->last.exists &&
+        (model->versions == VF_VERSIONS_RECORD ||
+         (model->versions == VF_VERSIONS_DOCUMENT && wanted->linked && (!wanted->has_link || !wanted->link[0])));
     if (wants_version && (!found->has_version || !is_version(found->version, found->version_more, &wanted->last)))
         return fail_version("aggregate record", wanted->name, found->has_version ? found->version : -1,
                             found->version_more, &wanted->last, error);
@@ -246,14 +261,14 @@ static bool has_record(const struct sim_model *model, int number)
 {
     const struct sim_aggregate *aggregate = &model->aggregates[number];
     bool is_ignored = aggregate->linked && !aggregate->has_link && aggregate->last.exists;
-    return aggregate->has_link || aggregate->waiting > 0 || sim_model_first(model, number, VF_LIST_OWN) ||
-           sim_model_first(model, number, VF_LIST_WAITERS) ||
+    return aggregate->has_link || aggregate->waiting > 0 || aggregate->early > 0 ||
+           sim_model_first(model, number, VF_LIST_OWN) || sim_model_first(model, number, VF_LIST_WAITERS) ||
            (model->versions == VF_VERSIONS_RECORD && aggregate->last.exists) ||
            (model->versions == VF_VERSIONS_DOCUMENT && is_ignored);
 }
 
 static enum vf_code compare_aggregates(const struct vf_memory_contents *contents, const struct sim_model *model,
-                                       struct vf_error *error)
+                                       const struct sim_log *log, struct vf_error *error)
 {
     size_t expected = 0;
     for (int i = 0; i < model->aggregate_count; i++) {
@@ -266,7 +281,7 @@ static enum vf_code compare_aggregates(const struct vf_memory_contents *contents
                 found = &contents->aggregates[a];
         if (!found)
             DIFFERS("aggregate record %s is missing", model->aggregates[i].name);
-        enum vf_code code = compare_aggregate(found, i, model, error);
+        enum vf_code code = compare_aggregate(found, i, model, log, error);
         if (code)
             return code;
     }
@@ -361,7 +376,7 @@ enum vf_code sim_compare(const struct vf_memory_contents *contents, const struct
 {
     enum vf_code code = compare_documents(contents, model, error);
     if (!code)
-        code = compare_aggregates(contents, model, error);
+        code = compare_aggregates(contents, model, log, error);
     if (!code)
         code = compare_asides(contents, model, log, error);
     if (!code)

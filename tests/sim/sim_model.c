@@ -83,16 +83,31 @@ void sim_model_list_name(const struct sim_model *model, const struct sim_waiting
     snprintf(name, SIM_LIST_TEXT, "%s%s", prefixes[waiting->which], model->aggregates[waiting->list].name);
 }
 
-bool sim_model_is_draining(const struct sim_model *model, int list, enum vf_list *ret_which)
+const struct sim_waiting *sim_model_early(const struct sim_model *model, const struct sim_log *log, int list)
+{
+    const struct sim_waiting *lowest = NULL;
+    for (int i = 0; i < model->waiting_count; i++) {
+        const struct sim_waiting *waiting = &model->waiting[i];
+        if (waiting->list == list && waiting->which == VF_LIST_EARLY &&
+            (!lowest || log->events[waiting->event].version < log->events[lowest->event].version))
+            lowest = waiting;
+    }
+    return lowest;
+}
+
+bool sim_model_is_draining(const struct sim_model *model, const struct sim_log *log, int list, enum vf_list *ret_which)
 {
     const struct sim_aggregate *aggregate = &model->aggregates[list];
-    if (!aggregate->has_link)
-        return false;
     *ret_which = VF_LIST_WAITERS; /* they wait for the present link, and an own event may say another one */
-    if (sim_model_first(model, list, VF_LIST_WAITERS))
+    if (aggregate->has_link && sim_model_first(model, list, VF_LIST_WAITERS))
         return true;
     *ret_which = VF_LIST_OWN;
-    return aggregate->waits_for < 0 && sim_model_first(model, list, VF_LIST_OWN);
+    if (aggregate->waits_for < 0 && !aggregate->parked && (aggregate->has_link || !aggregate->linked) &&
+        sim_model_first(model, list, VF_LIST_OWN))
+        return true;
+    *ret_which = VF_LIST_EARLY;
+    return aggregate->early && aggregate->waiting == 0 && aggregate->last.exists &&
+           log->events[sim_model_early(model, log, list)->event].version <= aggregate->last.version + 1;
 }
 
 /* --- one event and its documents ---------------------------------------------------------------------------------- */
@@ -218,7 +233,7 @@ static void take_in(struct sim_model *model, int owner, const struct sim_event *
     if (has_handler(event)) {
         struct sim_chain moved = {0};
         bool is_barred = document && document->presence == VF_HUSK_DELETED && document->deleted_by != owner;
-        if (strcmp(event->type, "Broken") == 0 && (from || (document && !is_barred)))
+        if (!model->mended && strcmp(event->type, "Broken") == 0 && (from || (document && !is_barred)))
             model->impossible = event;
         int64_t times_left = 0;
         if (from)
@@ -252,22 +267,48 @@ static int find_aside(const struct step *step, const struct vf_aside *asides, si
     return -1;
 }
 
-static void wait_in(struct step *step, int list, enum vf_list which, int owner, size_t event)
+static void wait_in(struct step *step, int list, enum vf_list which, int owner, size_t event, bool misfit)
 {
     struct sim_model *model = step->model;
     model->waiting[model->waiting_count++] =
-        (struct sim_waiting){.event = event, .list = list, .which = which, .fresh = true};
-    model->aggregates[owner].waiting++;
-    model->aggregates[owner].behind = true;
+        (struct sim_waiting){.event = event, .list = list, .which = which, .misfit = misfit, .fresh = true};
+    if (which == VF_LIST_EARLY) {
+        model->aggregates[owner].early++;
+    } else {
+        model->aggregates[owner].waiting++;
+        model->aggregates[owner].behind |= !misfit;
+    }
     const struct sim_event *waits = &step->log->events[event];
     model->aside[waits->topic_number][waits->partition] += step->arriving;
+}
+
+/* Whether the event's handler fails, if it is taken in there. */
+static bool fails(const struct sim_model *model, const struct sim_event *event, int owner,
+                  const struct sim_document *document, const struct sim_document *from)
+{
+    bool is_barred = document && document->presence == VF_HUSK_DELETED && document->deleted_by != owner;
+    return model->parks && !model->mended && strcmp(event->type, "Broken") == 0 && (from || (document && !is_barred));
+}
+
+/* The event comes before all that waits of its aggregate. */
+static void park(struct step *step, int owner, size_t event, bool misfit)
+{
+    struct sim_model *model = step->model;
+    wait_in(step, owner, VF_LIST_OWN, owner, event, misfit);
+    struct sim_waiting parked = model->waiting[model->waiting_count - 1];
+    memmove(model->waiting + 1, model->waiting, (size_t)(model->waiting_count - 1) * sizeof parked);
+    model->waiting[0] = parked;
+    model->aggregates[owner].parked = true;
+    model->situations.parked++;
+    model->situations.misfits += misfit;
 }
 
 /* Takes the first event out of a list, if the commit did. */
 static bool take_out(struct step *step, int list, enum vf_list which, size_t *ret_event)
 {
     struct sim_model *model = step->model;
-    const struct sim_waiting *first = sim_model_first(model, list, which);
+    const struct sim_waiting *first =
+        which == VF_LIST_EARLY ? sim_model_early(model, step->log, list) : sim_model_first(model, list, which);
     if (first->fresh) {
         if (find_aside(step, step->commit->asides, step->commit->aside_count, first) >= 0)
             return false;
@@ -282,14 +323,15 @@ static bool take_out(struct step *step, int list, enum vf_list which, size_t *re
     int place = (int)(first - model->waiting);
     memmove(model->waiting + place, model->waiting + place + 1,
             (size_t)(--model->waiting_count - place) * sizeof *model->waiting);
-    model->aggregates[owner_of(model, &step->log->events[*ret_event])].waiting--;
+    struct sim_aggregate *owner = &model->aggregates[owner_of(model, &step->log->events[*ret_event])];
+    *(which == VF_LIST_EARLY ? &owner->early : &owner->waiting) -= 1;
     return true;
 }
 
 static void open_list(struct step *step, int list)
 {
     enum vf_list which;
-    if (sim_model_is_draining(step->model, list, &which))
+    if (sim_model_is_draining(step->model, step->log, list, &which))
         step->opened[step->opened_count++] = list;
 }
 
@@ -310,6 +352,12 @@ static void write_link(struct step *step, int owner, const char *link, int via, 
     model->situations.followed += via >= 0;
     if (aggregate->has_link && !same)
         from = linked_document(model, owner);
+    struct sim_document *to = link[0] ? document_of(model, link) : NULL;
+    if (fails(model, &step->log->events[index], owner, to, from)) {
+        aggregate->waits_for = -1;
+        park(step, owner, index, false);
+        return;
+    }
     char copy[SIM_TEXT];
     snprintf(copy, sizeof copy, "%s", link);
     memcpy(aggregate->link, copy, sizeof copy);
@@ -318,6 +366,14 @@ static void write_link(struct step *step, int owner, const char *link, int via, 
     aggregate->waits_for = -1;
     take_in(model, owner, &step->log->events[index], linked_document(model, owner), from);
     open_list(step, owner);
+}
+
+static void take_in_or_park(struct step *step, int owner, size_t index, struct sim_document *document)
+{
+    if (fails(step->model, &step->log->events[index], owner, document, NULL))
+        park(step, owner, index, false);
+    else
+        take_in(step->model, owner, &step->log->events[index], document, NULL);
 }
 
 static void follow(struct step *step, int owner, size_t index)
@@ -331,12 +387,12 @@ static void follow(struct step *step, int owner, size_t index)
     int awaited = aggregate_of(model, event->via);
     struct sim_aggregate *aggregate = &model->aggregates[owner];
     if (aggregate->has_link && aggregate->via == awaited) { /* followed once */
-        take_in(model, owner, event, linked_document(model, owner), NULL);
+        take_in_or_park(step, owner, index, linked_document(model, owner));
     } else if (model->aggregates[awaited].has_link) {
         write_link(step, owner, model->aggregates[awaited].link, awaited, index);
     } else { /* whatever `unlinked` says */
         aggregate->waits_for = awaited;
-        wait_in(step, awaited, VF_LIST_WAITERS, owner, index);
+        wait_in(step, awaited, VF_LIST_WAITERS, owner, index, false);
     }
 }
 
@@ -345,14 +401,22 @@ static void act(struct step *step, int owner, size_t index)
 {
     struct sim_model *model = step->model;
     const struct sim_event *event = &step->log->events[index];
-    if (event->says != SIM_SAYS_NOTHING)
+    bool barred = true;
+    if (!event->linked) {
+        for (int i = 0; i < event->target_count; i++)
+            barred &= !fails(model, event, owner, document_of(model, event->targets[i]), NULL);
+        if (!barred)
+            park(step, owner, index, false);
+        for (int i = 0; i < event->target_count && barred; i++)
+            take_in(model, owner, event, document_of(model, event->targets[i]), NULL);
+    } else if (event->says != SIM_SAYS_NOTHING)
         follow(step, owner, index);
     else if (model->aggregates[owner].has_link)
-        take_in(model, owner, event, linked_document(model, owner), NULL);
+        take_in_or_park(step, owner, index, linked_document(model, owner));
     else if (model->unlinked == VF_UNLINKED_IGNORE)
         model->situations.ignored++;
     else
-        wait_in(step, owner, VF_LIST_OWN, owner, index);
+        wait_in(step, owner, VF_LIST_OWN, owner, index, false);
 }
 
 /* What had to wait is in, and with it the last version of it that there is. */
@@ -369,15 +433,69 @@ static void settle(struct sim_model *model, int owner)
     }
 }
 
+/* What says a link through another aggregate fails where that one is linked to. */
+static bool notes_fail(struct step *step, int owner, const struct sim_event *event)
+{
+    struct sim_model *model = step->model;
+    struct sim_aggregate *aggregate = &model->aggregates[owner];
+    const char *link = event->target_count ? event->targets[0] : "";
+    if (event->says == SIM_SAYS_THROUGH) {
+        int awaited = aggregate_of(model, event->via);
+        if (aggregate->has_link && aggregate->via == awaited)
+            return fails(model, event, owner, linked_document(model, owner), NULL);
+        if (!model->aggregates[awaited].has_link)
+            return false;
+        link = model->aggregates[awaited].link;
+    }
+    bool same = aggregate->has_link && strcmp(aggregate->link, link) == 0;
+    struct sim_document *from = aggregate->has_link && !same ? linked_document(model, owner) : NULL;
+    return fails(model, event, owner, link[0] ? document_of(model, link) : NULL, from);
+}
+
+/* The first event of its aggregate's own list fails once more, and stays where it is; if the commit came as far as that. */
+static bool fails_first(struct step *step, int list)
+{
+    struct sim_model *model = step->model;
+    const struct sim_waiting *first = sim_model_first(model, list, VF_LIST_OWN);
+    const struct sim_event *event = &step->log->events[first->event];
+    struct sim_document *document = linked_document(model, list);
+    bool failing = first->misfit;
+    if (event->linked && event->says == SIM_SAYS_NOTHING)
+        failing |= fails(model, event, list, document, NULL);
+    else if (event->linked)
+        failing |= notes_fail(step, list, event);
+    for (int i = 0; !event->linked && i < event->target_count; i++)
+        failing |= fails(model, event, list, document_of(model, event->targets[i]), NULL);
+    for (size_t i = 0; failing && i < step->commit->aggregate_count; i++) {
+        const struct vf_aggregate_change *change = &step->commit->aggregates[i];
+        if (change->intent == VF_WRITE && vf_bytes_is(change->next.aggregate, model->aggregates[list].name) &&
+            change->next.parked && !model->aggregates[list].parked) {
+            model->aggregates[list].parked = true;
+            model->situations.parked++;
+        }
+    }
+    return failing;
+}
+
 static void drain(struct step *step, int list)
 {
     struct sim_model *model = step->model;
     size_t index;
     enum vf_list which;
-    while (sim_model_is_draining(model, list, &which) && take_out(step, list, which, &index)) {
+    while (sim_model_is_draining(model, step->log, list, &which)) {
+        if (which == VF_LIST_OWN && fails_first(step, list))
+            break;
+        if (!take_out(step, list, which, &index))
+            break;
         int owner = owner_of(model, &step->log->events[index]);
         if (which == VF_LIST_OWN) {
             act(step, owner, index);
+        } else if (which == VF_LIST_EARLY) {
+            if (step->log->events[index].version > model->aggregates[owner].last.version) {
+                advance(&model->aggregates[owner].last, &step->log->events[index]);
+                model->situations.filled++;
+                act(step, owner, index);
+            }
         } else {
             char link[SIM_TEXT];
             memcpy(link, model->aggregates[list].link, sizeof link);
@@ -397,6 +515,32 @@ static void drain_opened(struct step *step)
 
 /* --- a record ----------------------------------------------------------------------------------------------------- */
 
+/* An event that cannot be read, or of which nobody can tell what it would be next to; of a sequence only what is before its
+ * beginning, as holes may be filled. */
+static bool is_misfit(const struct sim_model *model, const struct sim_event *event, const struct sim_version *last)
+{
+    bool counts = model->versions != VF_VERSIONS_NONE;
+    if (!model->parks)
+        return false;
+    if (event->misnumbered && event->numbers.numbers != VF_NUMBERS_SEQUENCE)
+        return true;
+    bool has_gap = last->exists ? event->version > last->version + 1
+                                : !event->numbers.any && event->version != event->numbers.first;
+    if (event->numbers.numbers == VF_NUMBERS_REVISION && counts)
+        return has_gap;
+    bool may_be_filled = event->version >= 0 && (last->exists || event->version > event->numbers.first);
+    return event->numbers.numbers == VF_NUMBERS_SEQUENCE && counts && has_gap && !may_be_filled;
+}
+
+static bool is_early(const struct sim_model *model, const struct sim_event *event,
+                     const struct sim_aggregate *aggregate)
+{
+    if (!model->parks || event->numbers.numbers != VF_NUMBERS_SEQUENCE || model->versions == VF_VERSIONS_NONE)
+        return false;
+    return aggregate->last.exists ? event->version > aggregate->last.version + 1
+                                  : !event->numbers.any && event->version > event->numbers.first;
+}
+
 static void arrive(struct step *step, size_t index)
 {
     struct sim_model *model = step->model;
@@ -405,6 +549,16 @@ static void arrive(struct step *step, size_t index)
     struct sim_aggregate *aggregate = &model->aggregates[owner];
     struct sim_tally *tally = &model->tallies[sim_kind_of(&event->numbers)];
     bool at_last = aggregate->last.exists && aggregate->last.version == event->version;
+    if (is_misfit(model, event, &aggregate->last)) {
+        if (aggregate->waiting) {
+            model->situations.behind_parked++;
+            wait_in(step, owner, VF_LIST_OWN, owner, index, true);
+        } else {
+            park(step, owner, index, true);
+        }
+        aggregate->linked = event->linked;
+        return;
+    }
     if (model->versions != VF_VERSIONS_NONE && model->dealt[event->original]) {
         bool alike = event->numbers.numbers == VF_NUMBERS_OFFSET || /* a new offset, and nothing else in common */
                      (event->numbers.numbers == VF_NUMBERS_REVISION && at_last);
@@ -412,28 +566,33 @@ static void arrive(struct step *step, size_t index)
         return;
     }
     model->dealt[event->original] = true;
+    aggregate->linked = event->linked;
+    if (is_early(model, event, aggregate)) {
+        model->situations.early++;
+        wait_in(step, owner, VF_LIST_EARLY, owner, index, false);
+        return;
+    }
     tally->taken++;
     tally->siblings += at_last && model->versions != VF_VERSIONS_NONE; /* else it may be a repeat */
     enum vf_list which;
-    if (event->linked && sim_model_is_draining(model, owner, &which)) {
+    if (sim_model_is_draining(model, step->log, owner, &which)) {
         step->arriving = false;
         open_list(step, owner);
         drain_opened(step);
         step->arriving = true;
     }
-    aggregate->linked = event->linked;
     advance(&aggregate->last, event);
-    bool awaited = event->says != SIM_SAYS_NOTHING && !aggregate->has_link && aggregate->waits_for < 0;
-    if (!event->linked) {
-        for (int i = 0; i < event->target_count; i++)
-            take_in(model, owner, event, document_of(model, event->targets[i]), NULL);
-    } else if ((aggregate->behind && !awaited) || (event->says != SIM_SAYS_NOTHING && aggregate->has_link &&
-                                                   sim_model_first(model, owner, VF_LIST_WAITERS))) {
+    bool awaited = event->linked && event->says != SIM_SAYS_NOTHING && !aggregate->has_link &&
+                   aggregate->waits_for < 0 && !aggregate->parked;
+    if ((aggregate->waiting && !awaited) || (event->linked && event->says != SIM_SAYS_NOTHING && aggregate->has_link &&
+                                             sim_model_first(model, owner, VF_LIST_WAITERS))) {
         model->situations.held_behind += aggregate->has_link;
-        wait_in(step, owner, VF_LIST_OWN, owner, index);
+        model->situations.behind_parked += aggregate->parked;
+        wait_in(step, owner, VF_LIST_OWN, owner, index, false);
     } else {
         act(step, owner, index);
     }
+    open_list(step, owner);
 }
 
 static bool is_in(const struct sim_event *event, const struct vf_progress_change *change)
@@ -564,8 +723,26 @@ static enum vf_code settle_lists(struct step *step, struct vf_error *error)
                     step->commit->taken[i].list.data);
     enum vf_list which;
     for (int i = 0; i < model->aggregate_count; i++)
-        model->situations.in_parts += sim_model_is_draining(model, i, &which);
+        model->situations.in_parts += sim_model_is_draining(model, step->log, i, &which);
     return VF_OK;
+}
+
+/* A commit of somebody who has tried again what was parked. */
+static void try_again(struct step *step, int list, const struct vf_aggregate *next)
+{
+    struct sim_aggregate *aggregate = &step->model->aggregates[list];
+    bool took_some = !next->parked;
+    for (size_t i = 0; i < step->commit->taken_count; i++)
+        took_some |= vf_bytes_is(step->commit->taken[i].list, aggregate->name);
+    if (!aggregate->parked || !took_some)
+        return;
+    aggregate->parked = false;
+    step->model->situations.retried++;
+    /* The first one is tried even without a link: it may be the one that says it. */
+    size_t index;
+    if (aggregate->linked && !aggregate->has_link && !fails_first(step, list) &&
+        take_out(step, list, VF_LIST_OWN, &index))
+        act(step, list, index);
 }
 
 enum vf_code sim_model_step(struct sim_model *model, const struct sim_log *log, const struct vf_commit *commit,
@@ -578,15 +755,17 @@ enum vf_code sim_model_step(struct sim_model *model, const struct sim_log *log, 
                         .aside = vf_calloc(commit->aside_count + 1, sizeof(bool))};
     enum vf_code code;
     /* Lists that an earlier commit has left are gone on with in commits of their own, or before anything new of their aggregate. */
-    for (size_t i = 0; i < commit->taken_count && commit->progress_count == 0; i++) {
+    for (size_t i = 0; i < commit->aggregate_count && commit->progress_count == 0; i++) {
         char name[2 * SIM_TEXT];
-        enum vf_list which;
-        struct vf_bytes owner = vf_list_aggregate(commit->taken[i].list, &which);
+        if (commit->aggregates[i].intent != VF_WRITE)
+            continue;
+        struct vf_bytes owner = commit->aggregates[i].next.aggregate;
         snprintf(name, sizeof name, "%.*s", (int)owner.size, owner.data);
+        try_again(&step, aggregate_of(model, name), &commit->aggregates[i].next);
         open_list(&step, aggregate_of(model, name));
         drain_opened(&step);
     }
-    if (commit->progress_count == 0 && commit->taken_count == 0 && commit->aside_count == 0) {
+    if (commit->progress_count == 0 && commit->aggregate_count == 0) {
         code = sweep(&step, error);
     } else {
         deal_with_records(&step);

@@ -113,7 +113,9 @@ struct sim_aggregate {
     char link[SIM_TEXT]; /* "": it goes nowhere */
     int via;             /* followed through this aggregate; -1: none */
     int waits_for;       /* its linking event waits for that aggregate's link; -1: none does */
-    int waiting;         /* how many events of its own wait, wherever */
+    int waiting;         /* how many events of its own wait, wherever, but for early ones */
+    int early;           /* how many came before numbers that are missing */
+    bool parked;         /* the first one in its own list failed */
     bool behind; /* its events go behind others: some of its own have waited, and its list is not done with yet */
 };
 
@@ -123,7 +125,8 @@ struct sim_waiting {
     int list;           /* whose */
     enum vf_list which; /* of its lists */
     int64_t place;
-    bool fresh; /* came in this step, which has not said yet whether it stays */
+    bool misfit; /* nobody can tell what it would be next to */
+    bool fresh;  /* came in this step, which has not said yet whether it stays */
 };
 
 /* What happened to the events of one kind of numbers. */
@@ -141,6 +144,12 @@ struct sim_tally {
     X(held_behind)  /* of these, although their link was known */          \
     X(drained)      /* events that had waited */                           \
     X(in_parts)     /* commits that left some for the next one */          \
+    X(early)        /* events that came before numbers that are missing */ \
+    X(filled)       /* of these, taken in when the hole was filled */      \
+    X(parked)       /* events that failed, and were parked */              \
+    X(misfits)      /* of these, that cannot be read or placed */          \
+    X(behind_parked)                                                       \
+    X(retried) /* taken in when they were tried again */                   \
     X(ignored)                                                             \
     X(moves)                                                               \
     X(moves_to_deleted)                                                    \
@@ -167,6 +176,8 @@ struct sim_model {
     enum vf_unlinked unlinked;
     int64_t ttl_ms;    /* 0: none */
     int64_t forget_ms; /* 0: never */
+    bool parks;        /* what fails is parked, and what comes too early set aside */
+    bool mended;       /* nothing fails any more */
     bool indexed;      /* by what plain_projector.h has for indexes */
 
     struct sim_document documents[SIM_DOCUMENTS_MAX]; /* absent ones among them */
@@ -198,7 +209,10 @@ VF_MUSTCHECK enum vf_code sim_model_step(struct sim_model *model, const struct s
 const struct sim_waiting *sim_model_first(const struct sim_model *model, int list, enum vf_list which);
 
 /* Whether something in an aggregate's lists need not wait any more, and in which of them the next one is. */
-bool sim_model_is_draining(const struct sim_model *model, int list, enum vf_list *ret_which);
+bool sim_model_is_draining(const struct sim_model *model, const struct sim_log *log, int list, enum vf_list *ret_which);
+
+/* The lowest of an aggregate's early events, or NULL. */
+const struct sim_waiting *sim_model_early(const struct sim_model *model, const struct sim_log *log, int list);
 
 /* What the store calls the list in which it waits. */
 #define SIM_LIST_TEXT (2 * SIM_TEXT + 16)

@@ -49,22 +49,28 @@ static bool is_same_aggregate(const struct sim_event *a, const struct sim_event 
     return strcmp(a->kind, b->kind) == 0 && strcmp(a->id, b->id) == 0;
 }
 
+static void add_to_history(struct sim_history *history, const struct sim_event *past, const struct sim_event *event)
+{
+    if (!is_same_aggregate(past, event))
+        return;
+    if (history->count == 0 || past->version > history->last) {
+        history->last = past->version;
+        history->at_last = 0;
+    }
+    history->at_last += past->version == history->last;
+    history->count++;
+    if (past->says != SIM_SAYS_NOTHING)
+        history->linking = past;
+}
+
 static struct sim_history history_of(const struct sim_producer *producer, const struct sim_event *event)
 {
     struct sim_history history = {0};
-    for (size_t i = 0; i < producer->event_count; i++) {
-        const struct sim_event *past = &producer->events[i];
-        if (past->original != i || !is_same_aggregate(past, event))
-            continue;
-        if (history.count == 0 || past->version > history.last) {
-            history.last = past->version;
-            history.at_last = 0;
-        }
-        history.at_last += past->version == history.last;
-        history.count++;
-        if (past->says != SIM_SAYS_NOTHING)
-            history.linking = past;
-    }
+    for (size_t i = 0; i < producer->event_count; i++)
+        if (producer->events[i].original == i)
+            add_to_history(&history, &producer->events[i], event);
+    for (size_t i = 0; i < producer->withheld_count; i++)
+        add_to_history(&history, &producer->withheld[i], event);
     return history;
 }
 
@@ -305,6 +311,13 @@ void sim_produce(struct sim_producer *producer)
         repeat(producer);
         return;
     }
+    if (producer->withheld_count && below(producer, 8) == 0) {
+        struct sim_event *late = &producer->withheld[below(producer, producer->withheld_count)];
+        late->original = producer->event_count;
+        append(producer, late);
+        *late = producer->withheld[--producer->withheld_count];
+        return;
+    }
     int topic = producer->topics[below(producer, (uint64_t)producer->topic_count)];
     const struct sim_topic *to = &sim_topics[topic];
     struct sim_event event = {.original = producer->event_count,
@@ -329,7 +342,12 @@ void sim_produce(struct sim_producer *producer)
         choose_targets(producer, topic, &history, &event);
     if (producer->with_stops && below(producer, 40) == 0)
         spoil(producer, &history, &event);
-    append(producer, &event);
+    bool may_be_late = producer->with_gaps && event.numbers.numbers == VF_NUMBERS_SEQUENCE && !event.misnumbered &&
+                       !(event.numbers.any && history.count == 0) && producer->withheld_count < SIM_WITHHELD_MAX;
+    if (may_be_late && below(producer, 12) == 0)
+        producer->withheld[producer->withheld_count++] = event;
+    else
+        append(producer, &event);
 }
 
 /* An event without a document has no handler: a Broken or Unkept event of an order whose link is none is taken in. Not so one

@@ -23,6 +23,8 @@ struct sim_topic {
 enum { SIM_CUSTOMERS, SIM_ORDERS, SIM_TAGS, SIM_ACCOUNTS, SIM_CARDS, SIM_NOTES, SIM_DAYS };
 extern const struct sim_topic sim_topics[SIM_TOPICS];
 
+#define SIM_WITHHELD_MAX 8
+
 struct sim_producer {
     struct vf_sim_random *random;
     struct vf_memory_log *log;
@@ -38,6 +40,9 @@ struct sim_producer {
     struct vf_sim_clock *clock; /* with `joins` hours may pass on it */
     struct sim_event events[SIM_EVENTS_MAX];
     size_t event_count;
+    bool with_gaps; /* some events of a sequence are sent later than those behind them, or never */
+    struct sim_event withheld[SIM_WITHHELD_MAX];
+    size_t withheld_count;
 };
 
 /* What there is of an aggregate so far. */

@@ -26,6 +26,7 @@
 #include "sim/sim_model.h"
 #include "sim/sim_operator.h"
 #include "sim/sim_producer.h"
+#include "sim/sim_retry.h"
 #include "sim/sim_show.h"
 #include "sim/sim_sum.h"
 #include "sim/sim_view.h"
@@ -62,6 +63,7 @@ struct sim {
     struct vf_worker *workers[WORKERS];
     bool zombie[WORKERS];
     bool down, frozen;
+    bool parks; /* what fails is parked; else it stops its partition */
     struct vf_generation proposed;
     struct vf_file file;
     char script[4096];
@@ -127,7 +129,8 @@ static void reset(struct sim *sim)
                                     .unlinked = sim->view.projection.unlinked,
                                     .ttl_ms = sim->view.projection.ttl_ms,
                                     .forget_ms = sim->view.forget_ms,
-                                    .indexed = sim->view.projection.index_count > 0};
+                                    .indexed = sim->view.projection.index_count > 0,
+                                    .parks = sim->parks};
 }
 
 static struct sim_log log_of(const struct sim *sim)
@@ -142,7 +145,7 @@ static void compare(struct sim *sim)
     struct vf_memory_contents contents;
     struct sim_log log = log_of(sim);
     vf_memory_server_read(sim->server, view, arena, &contents);
-    for (size_t i = 0; i < sim->producer.event_count; i++)
+    for (size_t i = 0; i < sim->producer.event_count && !sim->parks; i++)
         if (sim_producer_stops(&sim->producer, i) &&
             sim->producer.events[i].offset <
                 next_of(&contents, sim->producer.events[i].topic, sim->producer.events[i].partition))
@@ -326,6 +329,8 @@ static void operate(struct sim *sim)
     }
 }
 
+static int retry_parked(struct sim *sim);
+
 static void act(struct sim *sim)
 {
     size_t i = (size_t)below(sim, WORKERS);
@@ -385,8 +390,10 @@ static void act(struct sim *sim)
     } else if (chance < 988) {
         sim->frozen = !sim->frozen;
         vf_memory_server_set_frozen(sim->server, view, sim->frozen);
+    } else if (sim->parks && chance < 991) {
+        trace(sim, "retry", retry_parked(sim));
     } else if (chance < 994) {
-        vf_plain_flaky = sim->producer.with_stops ? (int)below(sim, 4) : sim->view.joins;
+        vf_plain_flaky = sim->parks ? 0 : sim->producer.with_stops ? (int)below(sim, 4) : sim->view.joins;
     } else if (chance < 996) {
         operate(sim);
     } else if (chance < 997 && sim->with_rewinds) {
@@ -407,6 +414,9 @@ static void set_up_view(struct sim *sim)
     sim->with_rewinds = below(sim, 3) != 0;
     sim->producer.with_sharing = below(sim, 4) == 0;
     sim->view.joins = joins_wanted || (!joins_unwanted && sim->seed % 2 == 0);
+    sim->parks = sim->view.joins && below(sim, 2);
+    if (sim->parks)
+        sim->producer.with_stops = sim->producer.with_gaps = below(sim, 4) != 0;
     sim_view_choose(&sim->view, &sim->producer, (enum vf_versions_mode)(sim->seed % 3), kind_wanted);
     if (sim->view.joins)
         vf_memory_log_set_in_order(sim->log); /* or the model would not know in which order a batch had its rows */
@@ -466,7 +476,7 @@ static void set_up_workers(struct sim *sim)
             .batch = {.events_max = 1 + (int32_t)below(sim, 20),
                       .bytes_max = 1 << 20,
                       .written_bytes_max = below(sim, 3) ? 1 << 20 : 300},
-            .errors = {.retries = 3, .backoff_ms = 100, .then = VF_THEN_STOP},
+            .errors = {.retries = 3, .backoff_ms = 100, .then = sim->parks ? VF_THEN_PARK : VF_THEN_STOP},
             .cache_bytes = below(sim, 2) ? 1 << 20 : 2000,
             .idle_poll_ms = 100,
         };
@@ -501,7 +511,8 @@ static bool is_drained(struct sim *sim)
 {
     for (int i = 0; i < sim->model.aggregate_count; i++) {
         enum vf_list which;
-        if (!sim_model_is_draining(&sim->model, i, &which) ||
+        struct sim_log log = log_of(sim);
+        if (!sim_model_is_draining(&sim->model, &log, i, &which) || which == VF_LIST_EARLY ||
             may_stop(sim, sim_model_first(&sim->model, i, which)->event))
             continue;
         snprintf(sim->missing, sizeof sim->missing, "the list of %.63s", sim->model.aggregates[i].name);
@@ -596,6 +607,43 @@ static void catch_up(struct sim *sim)
     check_readable(sim);
 }
 
+static int retry_parked(struct sim *sim)
+{
+    struct vf_script_reader reader = vf_script_stored_reader(&sim->proposed);
+    struct sim_retry retry = {.server = sim->server,
+                              .view = view,
+                              .clock = &sim->clock.clock,
+                              .projection = &sim->view,
+                              .projector_type = projector_type,
+                              .reader = &reader,
+                              .rows_max = 1 + (size_t)below(sim, 20)};
+    return sim_retry_all(&retry);
+}
+
+/* Whether nothing is parked but what can never be taken in. */
+static bool is_released(struct sim *sim)
+{
+    for (int i = 0; i < sim->model.aggregate_count; i++)
+        if (sim->model.aggregates[i].parked && !sim_model_first(&sim->model, i, VF_LIST_OWN)->misfit)
+            return false;
+    return true;
+}
+
+/* What failed is mended, and somebody tries it again. */
+static void mend(struct sim *sim)
+{
+    vf_plain_mended = sim->model.mended = true;
+    for (int tries = 0; !is_released(sim); tries++) {
+        if (tries == 100)
+            broken(sim, "what was mended stays parked");
+        (void)retry_parked(sim);
+        for (size_t i = 0; i < WORKERS; i++)
+            step(sim, i);
+        vf_sim_clock_advance(&sim->clock, 300);
+    }
+    catch_up(sim);
+}
+
 /* Hours pass, and nothing comes: what has expired goes, and what is to be forgotten. */
 static void wait_for_sweep(struct sim *sim)
 {
@@ -675,6 +723,7 @@ static void run(uint64_t seed, bool cold, struct sim_sum *sum)
     sim->server = vf_memory_server_new("sim");
     sim->log = vf_memory_log_new(seed);
     vf_plain_flaky = 0;
+    vf_plain_mended = false;
     sim->producer = (struct sim_producer){.random = &sim->random, .clock = &sim->clock, .log = sim->log};
     vf_memory_log_set_rows_max(sim->log, below(sim, 3) ? (size_t)below(sim, 12) : 0);
     vf_memory_log_set_stale(sim->log, 300);
@@ -688,6 +737,8 @@ static void run(uint64_t seed, bool cold, struct sim_sum *sum)
     for (int n = 0; n < ACTIONS; n++)
         act(sim);
     heal(sim);
+    if (sim->parks)
+        mend(sim);
     if (sim->view.joins && is_finished(sim, false))
         wait_for_sweep(sim);
     tally(sim);
