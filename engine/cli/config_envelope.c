@@ -2,6 +2,7 @@
 
 #include "cli/config_keys.h"
 #include "cli/suggest.h"
+#include "core/body.h"
 #include "core/preset.h"
 
 #include <stdarg.h>
@@ -14,6 +15,9 @@ struct mapped {
     struct vf_mapping parts[VF_PART_COUNT];
     enum vf_numbers numbers;
     int64_t first;
+    bool gaps_allowed;
+    int64_t gaps_wait_ms;
+    bool unreadable_stops;
     int32_t repeats; /* as written: it acts where numbers are offsets */
     enum vf_tombstone tombstone;
     const char *tombstone_type;
@@ -275,6 +279,18 @@ static bool are_counted(enum vf_numbers numbers)
     return numbers == VF_NUMBERS_SEQUENCE || numbers == VF_NUMBERS_REVISION;
 }
 
+static bool read_gaps(const struct vf_node *gaps, struct mapped *mapped)
+{
+    static const char wait[] = "wait ";
+    if (!is_text(gaps))
+        return false;
+    mapped->gaps_wait_ms = 0;
+    mapped->gaps_allowed = strcmp(gaps->text, "allow") == 0;
+    if (strncmp(gaps->text, wait, sizeof wait - 1) == 0)
+        return vf_duration_parse(gaps->text + sizeof wait - 1, &mapped->gaps_wait_ms) && mapped->gaps_wait_ms > 0;
+    return mapped->gaps_allowed || strcmp(gaps->text, "park") == 0;
+}
+
 static void read_numbers(struct level *level)
 {
     static const enum vf_numbers choices[] = {VF_NUMBERS_SEQUENCE, VF_NUMBERS_REVISION, VF_NUMBERS_ORDERED,
@@ -299,6 +315,8 @@ static void read_numbers(struct level *level)
     if (gaps && !are_counted(mapped->numbers)) {
         wrong(level, gaps->key_place, "version.gaps is for numbers: sequence and revision; others have none");
     }
+    if (gaps && !read_gaps(gaps, mapped))
+        wrong(level, gaps->place, "version.gaps: one of park, allow, or wait with a duration (wait 30s)");
     if (number_of(repeats, "envelopes.*.repeats", &number)) {
         mapped->repeats = (int32_t)number;
     }
@@ -317,6 +335,9 @@ static void read_rest(struct level *level)
 {
     const struct vf_node *tombstone = vf_node_member(level->map, "tombstone");
     struct mapped *mapped = level->mapped;
+    int64_t unreadable;
+    if (number_of(vf_node_member(level->map, "unreadable"), "envelopes.*.unreadable", &unreadable))
+        mapped->unreadable_stops = unreadable == 1;
     if (!tombstone) {
         return;
     }
@@ -595,6 +616,9 @@ struct vf_envelope vf_config_envelope_of(const struct vf_config_envelopes *envel
     envelope.preset = mapped.preset;
     envelope.numbers = mapped.numbers;
     envelope.first = mapped.first;
+    envelope.gaps_allowed = mapped.gaps_allowed;
+    envelope.gaps_wait_ms = mapped.gaps_wait_ms;
+    envelope.unreadable_stops = mapped.unreadable_stops;
     envelope.repeats = repeats_of(&mapped);
     envelope.tombstone = mapped.tombstone;
     envelope.tombstone_type = mapped.tombstone_type;

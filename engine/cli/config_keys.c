@@ -36,8 +36,8 @@
      .help = "sequence: no holes; revision: may repeat; ordered: only grows; offset: none carried"}, \
     {.path = at ".version.first", .type = VF_KEY_INT, .standard = "1", .min = 0, .max = INT64_MAX - 1, \
      .help = "an aggregate's first number"}, \
-    {.path = at ".version.gaps", .type = VF_KEY_CHOICE, .standard = "park", .choices = "park|!wait|!allow", \
-     .help = "until parking exists, a gap stops its partition"}, \
+    {.path = at ".version.gaps", .type = VF_KEY_TEXT, .standard = "park", .min = 1, \
+     .help = "park: what comes behind a hole is set aside; wait 30s: so, and no trouble for so long; allow: taken in"}, \
     PART(at ".event_id", "what tells the event from all others"), \
     {.path = at ".event_id.missing", .type = VF_KEY_TEXT, .min = 1, MISSING}, \
     PART(at ".type", "the event's type"), \
@@ -51,7 +51,7 @@
     {.path = at ".tombstone", .type = VF_KEY_TEXT, .min = 1, \
      .help = "a null value: ignore, or the name of an event type; default: it is unreadable"}, \
     {.path = at ".unreadable", .type = VF_KEY_CHOICE, .standard = "park", .choices = "park|stop", \
-     .help = "until parking exists, both stop the partition"}, \
+     .help = "park: with its aggregate; where that is not known, alone (of a sequence), or it stops; stop: the partition"}, \
     {.path = at ".repeats", .type = VF_KEY_INT, .min = 1, .max = VF_REPEATS_MAX, \
      .help = "numbers: offset: event ids that are remembered an aggregate"}
 

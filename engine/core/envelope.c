@@ -514,9 +514,12 @@ enum vf_code vf_envelope_read(const struct vf_envelope *envelope, const struct v
     }
     if (preset)
         code = vf_preset_end(&reading, parser, code, &event);
-    if (!code || event.aggregate.size) /* whose it is, is worth knowing in any case */
+    if (!code) {
         *ret_event = event;
-    else
-        *ret_event = (struct vf_event){.record = record};
+    } else {
+        ret_event->aggregate = event.aggregate;
+        ret_event->kind = event.kind;
+        ret_event->id = event.id;
+    }
     return code;
 }

@@ -91,7 +91,7 @@ struct vf_envelope {
     enum vf_numbers numbers;
     int64_t first; /* the first number of a sequence */
     bool history_partial;
-    bool keys_stay;  /* partitions_added: keys_stay. Partitions that are added move no aggregate */
+    bool keys_stay;        /* partitions_added: keys_stay. Partitions that are added move no aggregate */
     bool gaps_allowed;     /* gaps: allow. What is missing is not waited for */
     int64_t gaps_wait_ms;  /* gaps: wait. So long a gap is no trouble yet; 0: it is one at once */
     bool unreadable_stops; /* unreadable: stop */
@@ -117,7 +117,8 @@ void vf_envelope_resolve(struct vf_envelope *envelope, const struct vf_mapping m
  * Reads a record's envelope into *ret_event, whose strings live in `arena` or in the record. A record that holds no event (a
  * tombstone that is ignored) is VF_OK with an empty event->kind: it is for no view.
  *
- * VF_E_DATA says what is missing or of the wrong form ("the header event-type (type) is missing, text is wanted").
+ * On failure only the aggregate, its kind and its id are set, where they could be read (else size 0): what cannot be read may
+ * still be known to be somebody's. VF_E_DATA says what is missing or of the wrong form ("the header event-type (type) is missing, text is wanted").
  * kind, id, type, event_id and a version that is text: 1 to VF_ID_BYTES_MAX bytes of UTF-8 without NUL; a kind has no '/'.
  * event_id may be missing or empty, but for `revision` numbers and `repeats`. A time is between the years 0 and 9999; where it is not
  * mapped, the record's timestamp. What is null counts as missing, but for data. Of repeated members, keys and headers the last

@@ -173,8 +173,6 @@ static int shown(struct vf_bytes text)
 
 static enum vf_code fail_gap(const struct vf_event *event, const struct vf_last *last, struct vf_error *error)
 {
-    static const char later[] =
-        "Setting events aside until a hole is filled is not built yet, so the partition stays stopped";
     bool revision = event->numbers == VF_NUMBERS_REVISION;
     const char *name = revision ? "revision" : "sequence";
     const char *instead = revision ? "`numbers: offset` with an event_id" : "`numbers: ordered`";
@@ -182,9 +180,9 @@ static enum vf_code fail_gap(const struct vf_event *event, const struct vf_last 
         return vf_fail(
             error, VF_E_DATA,
             "%.*s: a gap: version %lld came after %lld, and numbers of this topic are mapped as a %s without "
-            "holes. If they may have holes, map them as what they are (%s) and build the view anew. %s",
+            "holes. If they may have holes, map them as what they are (%s) and build the view anew",
             (int)event->aggregate.size, event->aggregate.data, (long long)event->version, (long long)last->version,
-            name, instead, later);
+            name, instead);
     if (event->version < 0)
         return vf_fail(
             error, VF_E_DATA,
@@ -196,9 +194,8 @@ static enum vf_code fail_gap(const struct vf_event *event, const struct vf_last 
         error, VF_E_DATA,
         "%.*s: a gap: its first version here is %lld, and the first number of a %s is %lld. Where numbers "
         "begin elsewhere, set `first`; where the log no longer begins at its beginning and that is right, set "
-        "`history: partial` for the topic. %s",
-        (int)event->aggregate.size, event->aggregate.data, (long long)event->version, name, (long long)event->first,
-        later);
+        "`history: partial` for the topic",
+        (int)event->aggregate.size, event->aggregate.data, (long long)event->version, name, (long long)event->first);
 }
 
 static enum vf_code fail_form(const struct vf_event *event, const struct vf_last *last, struct vf_error *error)

@@ -104,7 +104,7 @@ enum vf_code vf_fold_hold_behind(struct vf_fold_state *run, struct vf_fold_row *
                                  struct vf_error *error)
 {
     begin_places(record);
-    /* GUARD stays-first: what is tried again and has to wait on would come behind what came after it */
+    /* Else what is tried again and has to wait on would come behind what came after it */
     if (row->is_first) {
         run->stays = true;
         return VF_OK;
@@ -314,7 +314,7 @@ bool vf_fold_may_park(struct vf_fold_state *run, const struct vf_fold_row *row, 
     if (run->trouble != VF_TROUBLE_NONE || run->fold->failed_room || run->fold->failed_log || run->fold->failed_order)
         return false;
     run->fold->failed_suspect = vf_suspect_key(run->fold->arena, &row->event);
-    /* GUARD unreadable-stops: what cannot be told to be of any aggregate would be passed over, and nobody would see it missing */
+    /* Else what cannot be told to be of any aggregate would be passed over, and nobody would see it missing */
     if (row->unreadable && (row->envelope->unreadable_stops ||
                             (row->event.aggregate.size == 0 && row->envelope->numbers != VF_NUMBERS_SEQUENCE)))
         return false;
@@ -685,7 +685,7 @@ static enum vf_code release_early(struct vf_fold_state *run, struct page *page, 
     code = take_first(run, page, added, aside, error);
     if (code)
         return code;
-    /* GUARD early-duplicate: what has come once more by another partition meanwhile would be taken in twice */
+    /* Else what has come once more by another partition meanwhile would be taken in twice */
     if (order == VF_DUPLICATE) {
         run->fold->counts.duplicates++;
         return VF_OK;

@@ -85,7 +85,7 @@ static bool look_for_room(struct vf_worker *worker)
         struct vf_reading *reading = &worker->readings.all[i];
         if (reading->state != VF_STOPPED || !reading->waits_for_room)
             continue;
-        /* GUARD room-not-needed: its own link has come, and the partition would wait for those of others */
+        /* Else its own link has come, and the partition would wait for those of others */
         if (!vf_worker_has_room(worker, reading) && (!worker->store || would_wait(worker, reading->room_list)))
             continue;
         reading->state = VF_READING;
@@ -144,7 +144,7 @@ static bool finish_apart(struct vf_worker *worker, struct vf_fold *fold, enum vf
         } else {
             worker->stuck++;
         }
-        /* GUARD apart-memory: the heap is full of what is cached, and no row ever comes that would have it emptied */
+        /* Else the heap is full of what is cached, and no row ever comes that would have it emptied */
         if (fold->error.code == VF_E_MEMORY)
             vf_worker_free_memory(worker);
         if (!fold->failed_parkable)

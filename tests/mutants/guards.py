@@ -90,14 +90,10 @@ FOLD = [
         "duplicate-before-route",
         [
             (
-                "        if (order == VF_DUPLICATE) {",
-                "        if (order == VF_DUPLICATE && row->route->route == VF_ROUTE_LINK) {\n"
-                "            bool none;\n"
-                "            code = follow_link(run, row, aggregate, &none, error);\n"
-                "            if (code)\n"
-                "                return code;\n"
-                "        }\n"
-                "        if (order == VF_DUPLICATE) {",
+                "    if (order == VF_DUPLICATE) {",
+                "    if (order == VF_DUPLICATE && record && row->route->route == VF_ROUTE_LINK)\n"
+                "        return vf_fold_apply_linked(run, row, record, error);\n"
+                "    if (order == VF_DUPLICATE) {",
             )
         ],
         [scenario("a_repeat_of_a_link_event_is_not_followed")],

@@ -61,7 +61,7 @@ CHANGING = [
     ),
     Guard(
         "mongodb-superseded",
-        [("append_same_generation(&all, \"5\", generation_stamp);", "if (false)\n            append_same_generation(&all, \"5\", generation_stamp);")],
+        [("append_same_stamp(&all, \"5\", \"$generation\", generation_stamp);", "if (false)\n            append_same_stamp(&all, \"5\", \"$generation\", generation_stamp);")],
         [mongodb(FORMER)],
     ),
     Guard(

@@ -3,10 +3,11 @@
 from guard import Guard
 
 JOINS = "test_property 60 1 joins"
+PARKING = "test_property 200 1 joins"
 
 JOINING = [
-    Guard("behind-held", [("if (is_behind(row, record, is_linking) ||", "if ((is_behind(row, record, is_linking) && false) ||")], [JOINS]),
-    Guard("seen", [("see(run, row, record);", "record->has_seen = true;")], [JOINS]),
+    Guard("behind-held", [("if (!row->in_turn && is_behind(record, is_linking))", "if (false && is_behind(record, is_linking))")], [JOINS]),
+    Guard("seen", [("vf_cached_set_seen(run->tools->cache, record, &row->event, record->has_seen ? &seen : &row->last);", "record->has_seen = true;\n    (void)seen;")], [JOINS]),
     Guard("ignored-version", [("mark_changed(record);\n        vf_cached_set_record_version(run->tools->cache, record, event, &row->last);", ";")], [JOINS]),
     Guard(
         "followed-once",
@@ -35,19 +36,23 @@ JOINING = [
     Guard("drain-rest", [("if (count > LISTS_MAX && worker->counts.batches > batches)", "if (false)")], ["test_joins :who_has_caught_up_has_taken_in_all_lists"]),
     Guard(
         "drain-stale",
-        [("run.stale = !code && !list->draining;", ";")],
+        [("run.trouble = VF_TROUBLE_STALE;", ";")],
         ["test_joins :a_list_that_was_left_half_drained_is_drained_by_another"],
     ),
-    Guard("sweep-stale", [("run->stale = true;", ";")], ["test_joins :what_another_has_deleted_is_forgotten_in_time"]),
+    Guard("sweep-stale", [("run->trouble = VF_TROUBLE_STALE;", ";")], ["test_joins :what_another_has_deleted_is_forgotten_in_time"]),
     Guard("find-once", [("if (is_printed(find, ids[i]) ||", "if ((is_printed(find, ids[i]) && !find->cli) ||")], ["test_cli_find :what_moves_along_an_index_is_not_printed_twice"]),
-    Guard("let-others-go", [("others > 0 && !code; i++)", "others > rest.count && !code; i++)")], ["test_property 300 1 joins"]),
     Guard(
         "link-behind-drain",
-        [
-            ("drain_first(run, row, record, error);", "row->reading ? VF_OK : drain_first(run, row, record, error);"),
-            ("(is_linking && !is_held(row) && record->draining)", "false"),
-        ],
+        [("if (is_linking && vf_cached_drains_waiters(record))", "if (false)")],
         ["test_property 400 1 joins"],
     ),
+    Guard("progress-stamp", [("if (a->stamp != b->stamp)", "if (false)")], ["test_memory_contract"]),
+    Guard("early-repeat", [("if (there) {", "if (false) {")], [PARKING]),
+    Guard("parked-in-order", [("if (vf_cached_waits(record) && !row->in_turn && !row->overtakes)", "if (false)")], [PARKING]),
+    Guard("undo", [("vf_fold_undo(run);\n    enum vf_code code", "enum vf_code code")], [PARKING]),
+    Guard("parked-waits", [("vf_cached_has_own(aggregate) && !aggregate->parked &&", "vf_cached_has_own(aggregate) &&")], [PARKING]),
+    Guard("behind-parked", [("if (record && !row->in_turn && vf_cached_waits(record))", "if (false)")], [PARKING]),
+    Guard("aside-looked-for", [("!row->reading || row->reading->folded.aside > 0;", "!row->reading;")], [PARKING]),
+    Guard("fresh-before-park", [("if (failures > retries) {\n        vf_suspects_condemn", "if (failures > 0) {\n        vf_suspects_condemn")], ["test_joins :an_event_that_fails_once_is_not_parked"]),
     Guard("sweep-behind", [("if (!reached)", "if (false)")], [JOINS]),
 ]

@@ -15,6 +15,7 @@ struct sim_kind_tally {
 
 /* All runs together. */
 struct sim_sum {
+    bool parks; /* some views park what fails */
     struct vf_counts counts;
     int64_t checks;
     struct sim_kind_tally tallies[SIM_KINDS];

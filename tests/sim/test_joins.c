@@ -323,6 +323,39 @@ static void what_waits_is_folded_by_the_script_that_was_adopted_meanwhile(void *
     assert_int_equal(stage_handled(stage, "c1", "order/o1"), 2 + 2);
 }
 
+/* What fails once may have met an old document, or a slow moment. */
+static void an_event_that_fails_once_is_not_parked(void **state)
+{
+    struct stage *stage = *state;
+    stage->setups[0].errors.then = VF_THEN_PARK;
+    vf_plain_flaky = 1;
+    stage_send(stage, "orders", "o1", 1, "Created", "\"c1\"");
+    stage_send(stage, "orders", "o1", 2, "Flaky", "null");
+    stage_open(stage, 0);
+    stage_run(stage);
+    assert_int_equal(stage_counts(stage, 0).parked, 0);
+    assert_int_equal(stage_handled(stage, "c1", "order/o1"), 2);
+}
+
+/* What fails for good is set aside with what its aggregate does next, and nothing else: it costs a turn, not a partition. */
+static void an_event_that_fails_for_good_is_parked_with_its_aggregate(void **state)
+{
+    struct stage *stage = *state;
+    stage->setups[0].errors.then = VF_THEN_PARK;
+    stage_send(stage, "orders", "o1", 1, "Created", "\"c1\"");
+    stage_send(stage, "orders", "o2", 1, "Created", "\"c1\"");
+    stage_send(stage, "orders", "o1", 2, "Broken", "null");
+    stage_send(stage, "orders", "o1", 3, "Changed", "null");
+    stage_send(stage, "orders", "o2", 2, "Changed", "null");
+    stage_open(stage, 0);
+    stage_run(stage);
+    assert_int_equal(stage_counts(stage, 0).parked, 1);
+    assert_int_equal(stage_counts(stage, 0).stops, 0);
+    assert_int_equal(stage_handled(stage, "c1", "order/o1"), 1);
+    assert_int_equal(stage_handled(stage, "c1", "order/o2"), 2);
+    assert_int_equal(stage_waiting(stage, "order/o1"), 2);
+}
+
 /* Its link has come, and goes on; what cannot be taken in stays where it is, and what is behind it. */
 static void what_waits_and_cannot_be_taken_in_stops_no_partition(void **state)
 {
@@ -647,6 +680,8 @@ int main(void)
         JOIN(a_repeat_of_what_waits_waits_once),
         JOIN(what_waits_does_not_care_whose_partition_it_came_from),
         JOIN(what_waits_is_folded_by_the_script_that_was_adopted_meanwhile),
+        JOIN(an_event_that_fails_once_is_not_parked),
+        JOIN(an_event_that_fails_for_good_is_parked_with_its_aggregate),
         JOIN(what_waits_and_cannot_be_taken_in_stops_no_partition),
         JOIN(a_full_list_makes_its_partition_wait),
         JOIN(a_list_that_becomes_full_within_a_batch_makes_its_partition_wait),

@@ -408,13 +408,21 @@ static void act(struct sim *sim)
 static enum sim_kind kind_wanted = SIM_KINDS;
 static bool joins_wanted, joins_unwanted;
 
+#ifdef SIM_LUA
+static const struct vf_projector_type *const projector_type = &vf_lua_projector_type;
+static const bool parks_wanted = false; /* a script cannot be mended from outside */
+#else
+static const struct vf_projector_type *const projector_type = &vf_plain_projector_type;
+static const bool parks_wanted = true;
+#endif
+
 static void set_up_view(struct sim *sim)
 {
     sim->producer.with_stops = below(sim, 4) == 0;
     sim->with_rewinds = below(sim, 3) != 0;
     sim->producer.with_sharing = below(sim, 4) == 0;
     sim->view.joins = joins_wanted || (!joins_unwanted && sim->seed % 2 == 0);
-    sim->parks = sim->view.joins && below(sim, 2);
+    sim->parks = sim->view.joins && parks_wanted && below(sim, 2);
     if (sim->parks)
         sim->producer.with_stops = sim->producer.with_gaps = below(sim, 4) != 0;
     sim_view_choose(&sim->view, &sim->producer, (enum vf_versions_mode)(sim->seed % 3), kind_wanted);
@@ -422,12 +430,6 @@ static void set_up_view(struct sim *sim)
         vf_memory_log_set_in_order(sim->log); /* or the model would not know in which order a batch had its rows */
     reset(sim);
 }
-
-#ifdef SIM_LUA
-static const struct vf_projector_type *const projector_type = &vf_lua_projector_type;
-#else
-static const struct vf_projector_type *const projector_type = &vf_plain_projector_type;
-#endif
 
 static void set_up_script(struct sim *sim)
 {
@@ -752,6 +754,7 @@ static void run(uint64_t seed, bool cold, struct sim_sum *sum)
     }
     vf_counts_add(&sum->counts, &sim->counts);
     sum->checks += sim->checks;
+    sum->parks = parks_wanted;
     add_tallies(sum, sim);
     vf_memory_log_free(sim->log);
     vf_memory_server_free(sim->server);
