@@ -160,7 +160,7 @@ static void read_mongodb_progress(const bson_t *bson, struct vf_arena *arena)
     }
     bson_init(&written);
     vf_mongodb_append_progress_id(&written, "_id", &names, row.partition);
-    vf_mongodb_append_progress(&written, &row.progress, 1);
+    vf_mongodb_append_progress(&written, &row.progress);
     code = vf_mongodb_read_progress(&written, &names, arena, &row_again, &error);
     FUZZ_WANT(code == VF_OK, "%s", error.text);
     FUZZ_WANT(vf_progress_equal(&row.progress, &row_again.progress) &&
