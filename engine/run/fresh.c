@@ -242,6 +242,13 @@ static struct vf_last last_of(const struct look *look, size_t index)
     return last;
 }
 
+static const char *why_parked(struct vf_arena *arena, struct vf_bytes aggregate, const struct vf_aggregate *record)
+{
+    return vf_arena_printf(arena, "%.*s is parked: %.*s", (int)aggregate.size, aggregate.data,
+                           (int)record->failure.error.size, record->failure.error.data)
+        .data;
+}
+
 /* Where the event that is waited for is set aside: what for. NULL: it is not. */
 static const char *why_held(const struct look *look, size_t index)
 {
@@ -253,6 +260,8 @@ static const char *why_held(const struct look *look, size_t index)
     if (!record->exists || !record->has_seen || check_form(&seen, token, &ignored) || !is_reached(&seen, token))
         return NULL;
     struct vf_bytes awaited = record->waits_for.size ? record->waits_for : token->aggregate;
+    if (record->parked)
+        return why_parked(look->arena, token->aggregate, record);
     if (record->draining)
         return vf_arena_printf(look->arena,
                                "%.*s is held: its link is known, and what waits for it is not taken in yet",
@@ -293,9 +302,9 @@ static enum vf_code judge_version(const struct look *look, size_t index, enum vf
         }
     }
     *ret_why = why_held(look, index);
+    *ret_freshness = *ret_why && look->records[index].parked ? VF_STOPPED : VF_PENDING;
     if (!*ret_why)
         *ret_why = why_pending(look->arena, &last, token);
-    *ret_freshness = VF_PENDING;
     return VF_OK;
 }
 
@@ -314,10 +323,24 @@ static enum vf_code judge_passed(const struct look *look, const struct vf_token 
     /* GUARD fresh-aside: progress passes what is set aside, and the view does not show it */
     if (code || !there)
         return code;
+    enum vf_list which;
+    struct vf_aggregate record;
+    struct vf_bytes aggregate = vf_list_aggregate(list, &which);
+    code = look->type->load(look->store, look->view, NULL, 0, &aggregate, 1, look->arena, NULL, &record, error);
+    if (code)
+        return code;
     *ret_freshness = VF_PENDING;
-    *ret_why = vf_arena_printf(look->arena, "%s/%d@%lld is held: it waits for the link of %.*s, or behind what does",
+    if (which == VF_LIST_OWN && record.parked) {
+        *ret_freshness = VF_STOPPED; /* it does not come by itself */
+        *ret_why = why_parked(look->arena, aggregate, &record);
+        return VF_OK;
+    }
+    *ret_why = vf_arena_printf(look->arena,
+                               which == VF_LIST_EARLY
+                                   ? "%s/%d@%lld is set aside: numbers before it are missing of %.*s"
+                                   : "%s/%d@%lld is held: it waits for the link of %.*s, or behind what does",
                                row->partition.topic, (int)row->partition.partition, (long long)token->offset,
-                               (int)list.size, list.data)
+                               (int)aggregate.size, aggregate.data)
                    .data;
     return VF_OK;
 }

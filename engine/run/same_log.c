@@ -81,7 +81,7 @@ bool vf_worker_look_at_log(struct vf_worker *worker)
 }
 
 /* Progress that tells of the old log's record, where that is not the last one any more. */
-static size_t changes_of(struct vf_worker *worker, struct vf_progress_change *changes)
+static size_t changes_of(struct vf_worker *worker, struct vf_progress_change *changes, uint64_t stamp)
 {
     size_t count = 0;
     for (size_t i = 0; i < worker->readings.count; i++) {
@@ -95,8 +95,10 @@ static size_t changes_of(struct vf_worker *worker, struct vf_progress_change *ch
         to.last_offset = proof->last_offset;
         to.last_timestamp_ms = proof->last_timestamp_ms;
         to.last_hash = proof->last_hash;
-        if (!vf_progress_equal(&to, &reading->stored))
-            changes[count++] = (struct vf_progress_change){reading->partition, reading->stored, to};
+        if (vf_progress_equal(&to, &reading->stored))
+            continue;
+        to.stamp = stamp;
+        changes[count++] = (struct vf_progress_change){reading->partition, reading->stored, to};
     }
     return count;
 }
@@ -110,8 +112,8 @@ static enum vf_outcome write_proofs(struct vf_worker *worker, struct vf_commit_r
         .generation_stamp = worker->generation.stamp,
         .stamp = worker->setup.clock->random(worker->setup.clock->self),
         .progress = changes,
-        .progress_count = changes_of(worker, changes),
     };
+    commit.progress_count = changes_of(worker, changes, commit.stamp);
     if (commit.progress_count == 0)
         return VF_COMMITTED;
     worker->setup.store_type->commit_send(worker->store, &commit);

@@ -105,14 +105,14 @@ def a_read_with_a_token_is_fresh_or_says_why_not():
                 check(done.stdout == "" and "pending" in done.stderr, f"{store}: {done.stdout}{done.stderr}")
                 done = get(world, "--store", store, "--min", late, "--stale-ok", customer)
                 check(done.returncode == 0 and documents_of(done), f"{store}: --stale-ok ended with {done.returncode}")
-        # What cannot come by itself: the partition has stopped.
+        # What cannot come by itself: the record cannot be read, and is parked.
         bad = (world.orders_topic, 0)
         world.send([{"topic": bad[0], "partition": bad[1], "key": "x", "value": b"{"}])
         offset = world.produced[bad] - 1
         for store in harness.STORES:
-            wait_until("the partition does not stop", 120, lambda s=store: process.lines("level=error", f"store={s}"))
+            wait_until("the record is not parked", 120, lambda s=store: process.lines("level=error", f"store={s}"))
             done = get(world, "--store", store, "--min", f"o:{bad[0]}/{bad[1]}@{offset}", "--wait", "60s", customer)
-            check(done.returncode == 1, f"{store}: a stopped partition: {done.returncode}: {done.stderr}")
+            check(done.returncode == 1, f"{store}: what is parked: {done.returncode}: {done.stderr}")
             check(f"{bad[0]}/{bad[1]}" in done.stderr, f"{store}: it does not say where: {done.stderr}")
         done = get(world, "--min", "v:order@x", customer)
         check(done.returncode == 64, f"not a token: ended with {done.returncode}: {done.stderr}")
