@@ -240,6 +240,24 @@ def what_is_missing_is_waited_for_or_given_up():
         fleet.stop()
 
 
+def where_gaps_are_allowed_what_comes_late_is_left_out():
+    with world_of("allowed") as world:
+        world.write_config(settings={
+            "topics": {"orders": {"topic": world.orders_topic, "kind": "order", "override": {"version": {"gaps": "allow"}}}}})  # fmt: skip
+        fleet, orders = Fleet(world), Orders(world, 4, {})
+        sent = list(orders.records(6))
+        late = [record for record in sent if json.loads(record["value"])["event_id"] == "o1-3"]
+        world.send(record for record in sent if record not in late)
+        fleet.start()
+        fleet.wait_caught_up()
+        world.send(late)
+        world.send(orders.records(1))
+        fleet.wait_caught_up()
+        compare(world, all_but(orders, {"o1": (3,)}))
+        check_nothing_aside(world)
+        fleet.stop()
+
+
 def kill_while_it_works(world, store, name, before):
     """A retry that has taken some of a long list in, and dies there."""
     retry = subprocess.Popen([harness.VIEWFOLD, "parked", "retry", f"order/{name}", "--store", store, "-q", "-c", world.config],
@@ -283,5 +301,6 @@ if __name__ == "__main__":
         poison_is_parked_shown_mended_and_taken_in_while_events_arrive,
         what_is_dropped_is_left_out_and_nothing_else,
         what_is_missing_is_waited_for_or_given_up,
+        where_gaps_are_allowed_what_comes_late_is_left_out,
         a_retry_that_is_killed_again_and_again_is_finished_by_the_next_one,
     )
