@@ -35,6 +35,7 @@ struct retry {
 
     /* What it all has come to. */
     int64_t released, parked_still, gone, waiting, taken, dropped, given_up;
+    int64_t total; /* how many that will be, where it is known; else 0 */
     bool counter_shown;
     int64_t counter_next_ms;
 };
@@ -139,7 +140,12 @@ static void count(struct retry *retry)
     }
     retry->counter_shown = true;
     retry->counter_next_ms = now_ms + COUNTER_MS;
-    fprintf(cli->err, "\r%lld released, %lld parked still", (long long)retry->released, (long long)retry->parked_still);
+    int64_t done = retry->released + retry->parked_still + retry->gone + retry->waiting;
+    fprintf(cli->err, "\r%lld", (long long)done);
+    if (retry->total >= done) {
+        fprintf(cli->err, " of %lld", (long long)retry->total);
+    }
+    fprintf(cli->err, " aggregates done, %lld parked still", (long long)retry->parked_still);
     fflush(cli->err);
 }
 
@@ -348,8 +354,21 @@ static void sum_up(struct retry *retry)
     vf_parked_print(parked, &retry->out);
 }
 
+/* For the counter, and for nothing else. */
+static void count_total(struct retry *retry)
+{
+    for (size_t i = 0; retry->all && !retry->parked->error && i < retry->parked->target_count; i++) {
+        struct vf_error ignored;
+        int64_t count = 0;
+        if (retry->works[i].retrying && vf_retrying_count(retry->works[i].retrying, &count, &ignored) == VF_OK) {
+            retry->total += count;
+        }
+    }
+}
+
 static void do_all(struct retry *retry)
 {
+    count_total(retry);
     for (size_t i = 0; i < retry->parked->target_count; i++) {
         struct work *work = &retry->works[i];
         retry->ended = false; /* another store is another matter */

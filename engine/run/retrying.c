@@ -257,6 +257,21 @@ enum vf_code vf_retrying_parked(struct vf_retrying *retrying, struct vf_bytes af
     }
 }
 
+enum vf_code vf_retrying_count(struct vf_retrying *retrying, int64_t *ret_count, struct vf_error *error)
+{
+    int64_t counts[VF_ASIDE_STATES];
+    for (;;) {
+        enum vf_code code = need_store(retrying, error);
+        if (code)
+            return code;
+        code = retrying->setup.store_type->aside_counts(retrying->store, view_of(retrying), counts, error);
+        if (!code)
+            *ret_count = counts[VF_ASIDE_PARKED];
+        if (!code || !is_lost(retrying, code))
+            return code;
+    }
+}
+
 enum vf_code vf_retrying_load(struct vf_retrying *retrying, struct vf_bytes aggregate, struct vf_arena *arena,
                               struct vf_aggregate *ret_record, struct vf_error *error)
 {

@@ -75,6 +75,9 @@ VF_MUSTCHECK enum vf_code vf_retrying_parked(struct vf_retrying *retrying, struc
                                              struct vf_arena *arena, struct vf_bytes **ret_aggregates,
                                              size_t *ret_count, struct vf_error *error);
 
+/* How many are parked now. */
+VF_MUSTCHECK enum vf_code vf_retrying_count(struct vf_retrying *retrying, int64_t *ret_count, struct vf_error *error);
+
 /* The aggregate's record, in the arena. */
 VF_MUSTCHECK enum vf_code vf_retrying_load(struct vf_retrying *retrying, struct vf_bytes aggregate,
                                            struct vf_arena *arena, struct vf_aggregate *ret_record,

@@ -2,8 +2,10 @@
 so it says by itself what was lost, doubled, or taken in out of turn. The model is that list, made from what was produced and from
 what was dropped."""
 
+import contextlib
 import json
 import os
+import pty
 import random
 import signal
 import subprocess
@@ -188,6 +190,21 @@ def poison_is_parked_shown_mended_and_taken_in_while_events_arrive():
         print(f"     {len(poison)} orders of 40 parked, {len(world.log)} events")
 
 
+def counted_on_terminal(world, *arguments, status):
+    """What it shows on stderr where that is a terminal."""
+    ours, theirs = pty.openpty()
+    text = b""
+    command = [harness.VIEWFOLD, "parked", *arguments, "-c", world.config]
+    with subprocess.Popen(command, stdout=subprocess.DEVNULL, stderr=theirs) as process:
+        os.close(theirs)
+        with contextlib.suppress(OSError):  # EIO: the other end is closed
+            while chunk := os.read(ours, 4096):
+                text += chunk
+    os.close(ours)
+    check(process.returncode == status, f"parked {arguments[0]} ended with {process.returncode}: {text!r}")
+    return text.decode()
+
+
 def what_is_dropped_is_left_out_and_nothing_else():
     with world_of("dropped") as world:
         poison = {f"o{i}": [2, 4] for i in range(6)}
@@ -201,7 +218,8 @@ def what_is_dropped_is_left_out_and_nothing_else():
         one_by_one = lines(parked(world, "drop", "order/o0", "--store", "cache", "--json", status=1))
         check([(one["dropped"], one["taken"], one["result"]) for one in one_by_one] == [(1, 1, "parked")], f"{one_by_one}")
         parked(world, "drop", "order/o0", "--store", "documents", status=1)
-        parked(world, "drop", "--all", "--yes", status=1)  # o0's second, and the first of the others
+        shown = counted_on_terminal(world, "drop", "--all", "--yes", status=1)  # o0's second, and the first of the others
+        check(" of 12 aggregates done" in shown and "\r" in shown, f"no counter on a terminal: {shown!r}")
         check(len(lines(parked(world, "list", "--json"))) == 2 * (len(poison) - 1), "not all but one wait for their second")
         parked(world, "drop", "--error", "poison", "--yes")
         world.send(orders.records(2))
