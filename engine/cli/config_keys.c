@@ -105,7 +105,7 @@ const struct vf_key vf_keys[] = {
     {.path = "projections.[].errors.backoff", .type = VF_KEY_DURATION, .min = 1, .max = 10000,
      .help = "before the first retry, doubled for each further one"},
     {.path = "projections.[].errors.then", .type = VF_KEY_CHOICE, .choices = "park|stop",
-     .help = "until parking exists, both stop the partition"},
+     .help = "park: it is set aside with its aggregate; stop: its partition stops"},
 
     {.path = "defaults", .type = VF_KEY_MAP, .help = "for all projections"},
     {.path = "defaults.workers", .type = VF_KEY_INT, .standard = "1", .min = 1, .max = 256,
@@ -116,7 +116,7 @@ const struct vf_key vf_keys[] = {
     {.path = "defaults.errors.backoff", .type = VF_KEY_DURATION, .standard = "100ms", .min = 1, .max = 10000,
      .help = "before the first retry, doubled for each further one"},
     {.path = "defaults.errors.then", .type = VF_KEY_CHOICE, .standard = "park", .choices = "park|stop",
-     .help = "until parking exists, both stop the partition"},
+     .help = "park: it is set aside with its aggregate; stop: its partition stops"},
     {.path = "defaults.batch", .type = VF_KEY_MAP, .help = "what a worker does in one turn, at most"},
     {.path = "defaults.batch.events", .type = VF_KEY_INT, .standard = "1000", .min = 1, .max = 100000, .help = "events"},
     {.path = "defaults.batch.bytes", .type = VF_KEY_SIZE, .standard = "4MiB", .min = KIB, .max = 256 * MIB,

@@ -20,7 +20,7 @@ struct vf_place {
 };
 
 enum vf_then {
-    VF_THEN_PARK, /* until parking exists, this stops the partition too */
+    VF_THEN_PARK, /* set aside, with all that its aggregate does next */
     VF_THEN_STOP,
 };
 

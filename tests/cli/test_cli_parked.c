@@ -300,6 +300,36 @@ static void status_counts_what_is_set_aside_and_check_minds(void **state)
                         "list` says which\n");
 }
 
+/* `gaps: wait` gives what is missing some time. */
+static void a_gap_that_is_waited_for_is_minded_when_its_time_is_over(void **state)
+{
+    struct scene *scene = *state;
+    char config[1024];
+    snprintf(config, sizeof config,
+             "%stopics: {orders: {envelope: e}}\nenvelopes: {e: {kind: {value: /kind}, id: {value: /id}, "
+             "version: {value: /version, as: int, gaps: wait 30s}, type: {value: /type}, data: {value: /data}}}\n",
+             ONE_STORE);
+    scene_write(scene, "viewfold.yaml", config);
+    scene_prepare(scene, scene->redis, SCENE_SCRIPT);
+    scene_put_progress(scene, scene->redis, 0, 100);
+    scene_put_progress(scene, scene->redis, 1, 0);
+    scene->kafka_end[0] = 100;
+    scene_set_aside(scene, scene->redis,
+                    &(struct vf_aggregate){.aggregate = VF_LITERAL("order/7"),
+                                           .early_count = 1,
+                                           .early_from = 4,
+                                           .early_last = 4,
+                                           .since_ms = 1772359200000,
+                                           .state = VF_ASIDE_GAP},
+                    (struct scene_aside[]){{VF_LIST_EARLY, 4, NULL, 4, 50}}, 1);
+    scene->now_ms = 29999;
+    assert_int_equal(scene_run(scene, "status --check"), 0);
+    assert_string_equal(scene->err, "");
+    scene->now_ms = 30000;
+    assert_int_equal(scene_run(scene, "status --check"), 1);
+    assert_non_null(strstr(scene->err, "1 aggregate waits for a number that is missing"));
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -316,6 +346,7 @@ int main(void)
         SCENE_TEST(of_a_long_list_show_tells_the_beginning_and_how_much_more),
         SCENE_TEST(show_of_what_is_not_set_aside_ends_with_66_after_the_others),
         SCENE_TEST(what_is_asked_in_a_wrong_way_is_refused),
+        SCENE_TEST(a_gap_that_is_waited_for_is_minded_when_its_time_is_over),
         SCENE_TEST(status_counts_what_is_set_aside_and_check_minds),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

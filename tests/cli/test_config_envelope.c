@@ -104,6 +104,29 @@ static void every_part_of_an_envelope_is_read(void **state)
     vf_config_free(config);
 }
 
+static void gaps_and_unreadable_records_are_read_level_by_level(void **state)
+{
+    (void)state;
+    struct vf_config *config = read_good(
+        "envelopes: {e: {kind: {value: /kind}, id: {key: utf8}, version: {header: v, gaps: wait 90s}, type: {header: t}, data: {value: \"\"}, "
+        "unreadable: stop}}\n"
+        "topics: {a: {envelope: e}, b: {envelope: e, override: {version: {gaps: allow}, unreadable: park}}, "
+        "c: {envelope: e, override: {version: {gaps: park}}}, d: {kind: k}}\n");
+    static const struct {
+        const char *topic;
+        bool allowed;
+        int64_t wait_ms;
+        bool stops;
+    } wanted[] = {{"a", false, 90000, true}, {"b", true, 0, false}, {"c", false, 0, true}, {"d", false, 0, false}};
+    for (size_t i = 0; i < 4; i++) {
+        struct vf_envelope envelope = vf_config_topic(config, wanted[i].topic).envelope;
+        assert_int_equal(envelope.gaps_allowed, wanted[i].allowed);
+        assert_int_equal(envelope.gaps_wait_ms, wanted[i].wait_ms);
+        assert_int_equal(envelope.unreadable_stops, wanted[i].stops);
+    }
+    vf_config_free(config);
+}
+
 static void every_form_is_read(void **state)
 {
     (void)state;
@@ -657,6 +680,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(every_part_of_an_envelope_is_read),
+        cmocka_unit_test(gaps_and_unreadable_records_are_read_level_by_level),
         cmocka_unit_test(every_form_is_read),
         cmocka_unit_test(an_override_replaces_whole_parts_and_only_those),
         cmocka_unit_test(an_override_of_numbers_keeps_the_place_and_drops_what_no_longer_fits),
