@@ -32,11 +32,18 @@ GAP = ["gap", "version 3 ", "after 1"]
 JSON = object()  # the value of an ordinary event
 
 
+def stopping(settings):
+    """What fails stops its partition, whatever it is. That it is parked otherwise: test_parked.py."""
+    defaults = dict((settings or {}).get("defaults", {}))
+    defaults["errors"] = {**defaults.get("errors", {}), "then": "stop"}
+    return {**(settings or {}), "defaults": defaults}
+
+
 class Ledger(World):
     """Small hand-made events, each to the partition that the test wants."""
 
     def __init__(self, name, settings=None):
-        super().__init__(name, (1, PARTITIONS), workers=1, settings=settings, script=SCRIPT, view="ledger", kinds=False)
+        super().__init__(name, (1, PARTITIONS), workers=1, settings=stopping(settings), script=SCRIPT, view="ledger", kinds=False)
         self.versions = {}
         self.wanted = {}  # customer -> notes that are taken in
 
@@ -154,7 +161,7 @@ def the_partition_stops_and_all_else_goes_on(name, bad, words, aggregate, settin
         print(f"     {at} stops 2 workers: {errors[0].partition('error=')[2][:100]}")
 
         if mended:
-            config = world.write_config("mended.yaml", workers=1, settings=mended)
+            config = world.write_config("mended.yaml", workers=1, settings=stopping(mended))
             if mend_counts:
                 world.wanted.setdefault(mend_counts[0], []).append(mend_counts[1])
             for _, customer, text in behind:
@@ -308,7 +315,7 @@ class Nasty(Ledger):
     """Partition 0 takes what is legal; each of the others takes one thing that is not, and something behind it."""
 
     def __init__(self, partitions):
-        settings = {"defaults": {"errors": {"retries": 0}}}
+        settings = stopping({"defaults": {"errors": {"retries": 0}}})
         World.__init__(
             self, "nasty", (1, partitions), workers=1, settings=settings, script=NASTY, view="nasty", kinds=False
         )
