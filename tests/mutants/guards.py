@@ -289,7 +289,7 @@ POSITIONS = [
     ),
     Guard(
         "log-evidence",
-        [("if (!vf_progress_equal(&to, &reading->stored))", "if (false)")],
+        [("if (vf_progress_equal(&to, &reading->stored))", "if (true)")],
         ["test_log :a_topic_made_anew_while_it_is_read_is_noticed"],
     ),
     Guard(

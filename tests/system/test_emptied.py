@@ -11,7 +11,7 @@ from harness import generate
 
 
 def said_emptied(process):
-    return process.lines("level=warn", "emptied")
+    return process.lines("level=warn", "worker=", "emptied")  # a topic's name says it too
 
 
 def a_store_emptied_while_the_fleet_is_down_is_filled_again(store):
