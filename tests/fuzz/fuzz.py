@@ -53,7 +53,6 @@ TARGETS = {
     "stored": (
         [
             "connectors/mongodb/mongodb_bson.c",
-            "connectors/redis/aside.c",
             "connectors/redis/load.c",
             "connectors/redis/progress.c",
             "engine/core/document.c",
