@@ -1,4 +1,4 @@
-"""F11: events that look like something else."""
+"""F11: events that mean no good, or happen to look like it."""
 
 import json
 import re
@@ -37,3 +37,64 @@ def _changed(value):
         return value
     place = sum(value.encode())
     return f"{NASTY[place % len(NASTY)]}{value}{NASTY[place // 3 % len(NASTY)][:60]}"
+
+
+# What no handler can take in, by the events' types; a view that has no handler for a type takes it in.
+POISON = {
+    "CustomerCreated": None,
+    "OrderCreated": {"customerId": None},
+    "OrderReassigned": {"customerId": ""},
+    "CustomerProfileUpdated": {"motto": "x" * 100_000},
+    "AccountTransactionPerformed": {"amount": "much"},
+    "AccountOpened": {"customerId": {"$ne": 1}},
+    "LoanRequested": {},
+    "LoanStatusChanged": None,
+    "CardIssued": {"accountId": {"a": 1}},
+    "CardTransactionProcessed": None,
+}
+
+
+@fault(
+    11,
+    "poisonous events",
+    promises=(2, 8),
+    stores=EACH,
+    events=(600, 6000),
+    settings={"defaults": {"limits": {"document": "64KiB"}, "errors": {"backoff": "1ms"}}},
+    minutes=25,
+)
+def a_bad_event_parks_its_aggregate_and_no_other(scene):
+    """Events on which a handler or a route fails, or whose document becomes too large, are put in the place of good ones. They and what
+    comes behind them of their aggregate lie aside and are listed with their error; everything else goes on, while processes die."""
+    records = scene.records()
+    poisoned = {}
+    for record in records:
+        event = json.loads(record["value"])
+        aggregate = f"{event['kind']}/{event['id']}"
+        if event["type"] in POISON and aggregate not in poisoned and scene.chance.random() < 0.03:
+            poisoned[aggregate] = (event["version"], event["type"])
+    for aggregate, (version, kind) in poisoned.items():
+        scene.leave_out(aggregate, version, VIEWS_THAT_FAIL[kind])
+    scene.inject("poison", len(poisoned))
+    scene.fleet.start()
+    with scene.flow([with_poison(one, poisoned) for one in records], rate=scene.pick(400, 100)) as flowing:
+        while flowing():
+            scene.moment(0.5, 2.0)
+            scene.fleet.kill(scene.chance.choice(scene.fleet.living()))
+            scene.fleet.start()
+    scene.catch_up()
+    scene.check_parked(set(poisoned))
+
+
+VIEWS_THAT_FAIL = {
+    name: ["customer_orders"] if name.startswith(("Order", "CustomerC")) else ["customer_bank_view"] for name in POISON
+}
+
+
+def with_poison(record, poisoned):
+    event = json.loads(record["value"])
+    version, _ = poisoned.get(f"{event['kind']}/{event['id']}", (None, None))
+    if event["version"] != version:
+        return record
+    event["data"] = POISON[event["type"]]
+    return {**record, "value": json.dumps(event)}
