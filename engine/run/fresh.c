@@ -3,6 +3,12 @@
 #include "core/json.h"
 #include "core/versions.h"
 
+/* What being set aside means for an event that is waited for. */
+struct aside {
+    enum vf_freshness freshness;
+    const char *why; /* NULL: it is not set aside */
+};
+
 struct look {
     const struct vf_store_type *type;
     struct vf_store *store;
@@ -15,6 +21,7 @@ struct look {
 
     struct vf_progress_row *rows;
     size_t row_count;
+    struct aside *asides;          /* for tokens[i], where it is an offset token that progress has passed */
     struct vf_aggregate *records;  /* tokens[i]'s, where it is a version token */
     struct vf_document *elsewhere; /* for tokens[i]: the document its record links to, or else that of its own id */
     struct vf_document *documents;
@@ -308,16 +315,29 @@ static enum vf_code judge_version(const struct look *look, size_t index, enum vf
     return VF_OK;
 }
 
-/* Progress has passed the offset: fresh, unless its event is set aside. */
-static enum vf_code judge_passed(const struct look *look, const struct vf_token *token,
-                                 const struct vf_progress_row *row, enum vf_freshness *ret_freshness,
-                                 const char **ret_why, struct vf_error *error)
+static const struct vf_progress_row *row_of(const struct look *look, const struct vf_token *token)
+{
+    for (size_t i = 0; i < look->row_count; i++) {
+        if (vf_bytes_is(token->topic, look->rows[i].partition.topic) &&
+            look->rows[i].partition.partition == token->partition) {
+            return &look->rows[i];
+        }
+    }
+    return NULL;
+}
+
+static bool is_passed(const struct vf_progress_row *row, const struct vf_token *token)
+{
+    /* GUARD fresh-offset: an offset token is fresh only once progress has passed its record */
+    return row && row->progress.exists && row->progress.next > token->offset;
+}
+
+/* Whether the event at the token's offset, which progress has passed, is set aside, and why. */
+static enum vf_code look_aside(const struct look *look, const struct vf_progress_row *row, const struct vf_token *token,
+                               struct aside *ret_aside, struct vf_error *error)
 {
     struct vf_bytes list;
     bool there = false;
-    *ret_freshness = VF_FRESH;
-    if (row->progress.aside == 0 || !look->type->aside_at)
-        return VF_OK;
     enum vf_code code =
         look->type->aside_at(look->store, look->view, row->partition, token->offset, look->arena, &there, &list, error);
     /* GUARD fresh-aside: progress passes what is set aside, and the view does not show it */
@@ -329,34 +349,44 @@ static enum vf_code judge_passed(const struct look *look, const struct vf_token 
     code = look->type->load(look->store, look->view, NULL, 0, &aggregate, 1, look->arena, NULL, &record, error);
     if (code)
         return code;
-    *ret_freshness = VF_PENDING;
     if (which == VF_LIST_OWN && record.parked) {
-        *ret_freshness = VF_STOPPED; /* it does not come by itself */
-        *ret_why = why_parked(look->arena, aggregate, &record);
+        /* It does not come by itself. */
+        *ret_aside = (struct aside){VF_STOPPED, why_parked(look->arena, aggregate, &record)};
         return VF_OK;
     }
-    *ret_why = vf_arena_printf(look->arena,
-                               which == VF_LIST_EARLY
-                                   ? "%s/%d@%lld is set aside: numbers before it are missing of %.*s"
-                                   : "%s/%d@%lld is held: it waits for the link of %.*s, or behind what does",
-                               row->partition.topic, (int)row->partition.partition, (long long)token->offset,
-                               (int)aggregate.size, aggregate.data)
-                   .data;
+    struct vf_bytes why = vf_arena_printf(
+        look->arena,
+        which == VF_LIST_EARLY ? "%s/%d@%lld is set aside: numbers before it are missing of %.*s"
+                               : "%s/%d@%lld is held: it waits for the link of %.*s, or behind what does",
+        row->partition.topic, (int)row->partition.partition, (long long)token->offset, (int)aggregate.size,
+        aggregate.data);
+    *ret_aside = (struct aside){VF_PENDING, why.data};
     return VF_OK;
 }
 
-static enum vf_code judge_offset(const struct look *look, const struct vf_token *token,
-                                 enum vf_freshness *ret_freshness, const char **ret_why, struct vf_error *error)
+/* Which of the events that progress has passed are set aside. */
+static enum vf_code load_asides(struct look *look, struct vf_error *error)
 {
-    const struct vf_progress_row *row = NULL;
-    for (size_t i = 0; i < look->row_count; i++) {
-        bool same = vf_bytes_is(token->topic, look->rows[i].partition.topic) &&
-                    look->rows[i].partition.partition == token->partition;
-        row = same ? &look->rows[i] : row;
+    look->asides = vf_arena_calloc(look->arena, look->token_count, sizeof *look->asides);
+    enum vf_code code = VF_OK;
+    for (size_t i = 0; code == VF_OK && i < look->token_count && look->type->aside_at; i++) {
+        const struct vf_token *token = &look->tokens[i];
+        const struct vf_progress_row *row = token->kind == VF_TOKEN_OFFSET ? row_of(look, token) : NULL;
+        if (is_passed(row, token) && row->progress.aside > 0)
+            code = look_aside(look, row, token, &look->asides[i], error);
     }
-    /* GUARD fresh-offset: an offset token is fresh only once progress has passed its record */
-    if (row && row->progress.exists && row->progress.next > token->offset) {
-        return judge_passed(look, token, row, ret_freshness, ret_why, error);
+    return code;
+}
+
+static enum vf_code judge_offset(const struct look *look, size_t index, enum vf_freshness *ret_freshness,
+                                 const char **ret_why)
+{
+    const struct vf_token *token = &look->tokens[index];
+    const struct vf_progress_row *row = row_of(look, token);
+    if (is_passed(row, token)) {
+        *ret_freshness = look->asides[index].freshness;
+        *ret_why = look->asides[index].why;
+        return VF_OK;
     }
     if (row && row->stopped) {
         struct vf_stopped stopped;
@@ -400,6 +430,10 @@ enum vf_code vf_fresh_look(const struct vf_store_type *type, struct vf_store *st
     if (token_count > 0) {
         code = type->progress(store, view, arena, &look.rows, &look.row_count, error);
     }
+    /* GUARD fresh-order: what was set aside, and is taken in after the documents were read, would not be found aside any more */
+    if (code == VF_OK) {
+        code = load_asides(&look, error);
+    }
     if (code == VF_OK) {
         code = load_records(&look, error);
     }
@@ -417,7 +451,7 @@ enum vf_code vf_fresh_look(const struct vf_store_type *type, struct vf_store *st
         const char *why = NULL;
         enum vf_freshness found = VF_FRESH;
         if (tokens[i].kind == VF_TOKEN_OFFSET) {
-            code = judge_offset(&look, &tokens[i], &found, &why, error);
+            code = judge_offset(&look, i, &found, &why);
         } else {
             code = judge_version(&look, i, &found, &why, error);
         }

@@ -18,6 +18,21 @@ static enum vf_code open_redis(const struct vf_store_config *config, struct vf_s
     return vf_memory_store_open_on(current->redis, ret_store, error);
 }
 
+static enum vf_code load_redis(struct vf_store *store, struct vf_view view, const struct vf_bytes *ids, size_t id_count,
+                               const struct vf_bytes *aggregates, size_t aggregate_count, struct vf_arena *arena,
+                               struct vf_document *ret_documents, struct vf_aggregate *ret_aggregates,
+                               struct vf_error *error)
+{
+    enum vf_code code = vf_memory_store_type.load(store, view, ids, id_count, aggregates, aggregate_count, arena,
+                                                  ret_documents, ret_aggregates, error);
+    void (*on_loaded)(struct scene *) = current->on_loaded;
+    if (id_count > 0 && on_loaded) {
+        current->on_loaded = NULL;
+        on_loaded(current);
+    }
+    return code;
+}
+
 static enum vf_code open_mongodb(const struct vf_store_config *config, struct vf_store **ret_store,
                                  struct vf_error *error)
 {
@@ -328,6 +343,7 @@ int scene_run(struct scene *scene, const char *words)
                                    .self = scene};
     redis.name = "redis";
     redis.open = open_redis;
+    redis.load = load_redis;
     mongodb.name = "mongodb";
     mongodb.open = open_mongodb;
     const struct vf_registry registry = {.stores = stores,
@@ -628,6 +644,30 @@ void scene_park(struct scene *scene, struct vf_memory_server *server, const char
         .state = VF_ASIDE_PARKED,
     };
     scene_set_aside(scene, server, &record, asides, 3);
+}
+
+void scene_release(struct scene *scene, struct vf_memory_server *server, const char *aggregate, int64_t offset,
+                   const char *link)
+{
+    struct vf_store *store = open_on(server);
+    struct vf_bytes name = vf_bytes_from(aggregate);
+    struct vf_aggregate held;
+    struct vf_error error;
+    assert_int_equal(vf_memory_store_type.load(store, view, NULL, 0, &name, 1, scene->arena, NULL, &held, &error),
+                     VF_OK);
+    vf_memory_store_type.close(store);
+    struct vf_aside taken = {.list = name, .aggregate = name, .partition = {"orders", 0}, .offset = offset};
+    struct vf_aggregate_change record = {.intent = VF_WRITE,
+                                         .base_exists = true,
+                                         .base_stamp = held.stamp,
+                                         .base_state = held.state,
+                                         .next = {.aggregate = name,
+                                                  .exists = true,
+                                                  .aside_from = 1,
+                                                  .aside_to = 1,
+                                                  .has_link = true,
+                                                  .link = vf_bytes_from(link)}};
+    commit(server, &(struct vf_commit){.aggregates = &record, .aggregate_count = 1, .taken = &taken, .taken_count = 1});
 }
 
 void scene_put_indexed(struct scene *scene, struct vf_memory_server *server, const char *id, const char *body,

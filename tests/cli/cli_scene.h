@@ -31,7 +31,8 @@ struct scene {
     void (*on_random)(
         struct scene *scene); /* once, when somebody next wants a stamp: others come in between; may be NULL */
     void (*on_monotonic)(struct scene *scene); /* once, when somebody next asks how much time has passed; may be NULL */
-    void (*on_wall)(struct scene *scene); /* once, when somebody next looks at the wall clock; may be NULL */
+    void (*on_wall)(struct scene *scene);      /* once, when somebody next looks at the wall clock; may be NULL */
+    void (*on_loaded)(struct scene *scene); /* once, when documents of the store "cache" have been read; may be NULL */
 
     bool kafka_down;
     int kafka_no_coordinator;            /* so many questions about a group are refused */
@@ -99,6 +100,9 @@ void scene_set_aside(struct scene *scene, struct vf_memory_server *server, const
 /* Three of them, versions 5 to 7 from this offset on, of which the first has failed. */
 void scene_park(struct scene *scene, struct vf_memory_server *server, const char *aggregate, int64_t offset,
                 const char *error);
+/* It is taken in after all: nothing is set aside any more, and the aggregate is linked to this document. */
+void scene_release(struct scene *scene, struct vf_memory_server *server, const char *aggregate, int64_t offset,
+                   const char *link);
 /* A document that expires then (Unix milliseconds). */
 void scene_put_expiring(struct scene *scene, struct vf_memory_server *server, const char *id, int64_t expires_ms);
 /* A document in the view's indexes; expires_ms 0: never. */

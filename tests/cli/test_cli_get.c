@@ -309,6 +309,27 @@ static void a_token_for_what_is_held_is_not_fresh(void **state)
     expect_each(scene, "4b", cases, sizeof cases / sizeof cases[0]);
 }
 
+static void take_in_what_was_held(struct scene *scene)
+{
+    const struct scene_version versions[] = {{"order/63-0", 2}, {NULL, 0}};
+    scene_release(scene, scene->redis, "order/63-0", 41, "4b");
+    scene_put(scene, scene->redis, "4b", VF_PRESENT, "{\"name\":\"Freda\"}", 18, versions);
+}
+
+/* Its link comes between the reading of the documents and the answer: what was read does not have it. */
+static void what_is_taken_in_while_it_is_asked_for_is_not_fresh_yet(void **state)
+{
+    struct scene *scene = *state;
+    scene_prepare(scene, scene->redis, "customer_orders document orders key:order=link:Created");
+    scene_put(scene, scene->redis, "4b", VF_PRESENT, "{}", 17, NONE);
+    scene_hold(scene, scene->redis, "order/63-0", 2, 41);
+    scene->on_loaded = take_in_what_was_held;
+    assert_int_equal(scene_run(scene, "get customer_orders 4b --min o:orders/0@41"), 75);
+    assert_non_null(strstr(scene->err, "orders/0@41 is held"));
+    assert_int_equal(scene_run(scene, "get customer_orders 4b --min o:orders/0@41"), 0);
+    assert_non_null(strstr(scene->out, "Freda"));
+}
+
 static void what_has_expired_is_not_there(void **state)
 {
     struct scene *scene = *state;
@@ -418,6 +439,7 @@ int main(void)
         SCENE_TEST(a_link_outweighs_the_records_own_version),
         SCENE_TEST(a_linked_record_tells_the_version_where_documents_have_none),
         SCENE_TEST(a_token_for_what_is_held_is_not_fresh),
+        SCENE_TEST(what_is_taken_in_while_it_is_asked_for_is_not_fresh_yet),
         SCENE_TEST(what_has_expired_is_not_there),
         SCENE_TEST(every_token_must_be_reached),
         SCENE_TEST(a_wait_ends_as_soon_as_it_is_fresh),

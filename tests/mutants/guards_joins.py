@@ -25,6 +25,17 @@ JOINING = [
     Guard("drain-on", [("static bool drain(struct vf_worker *worker)\n{", "static bool drain(struct vf_worker *worker)\n{\n    if (worker)\n        return true;")], [JOINS]),
     Guard("fresh-held", [("if (!record->exists ||", "if (true || !record->exists ||")], ["test_cli_get :a_token_for_what_is_held_is_not_fresh"]),
     Guard("fresh-aside", [("if (code || !there)", "if (true)")], ["test_cli_get :a_token_for_what_is_held_is_not_fresh"]),
+    Guard(
+        "fresh-order",
+        [
+            ("    if (code == VF_OK) {\n        code = load_asides(&look, error);\n    }\n", ""),
+            (
+                "    for (size_t i = 0; i < token_count; i++) {\n        const char *why = NULL;",
+                "    code = load_asides(&look, error);\n    for (size_t i = 0; i < token_count; i++) {\n        const char *why = NULL;",
+            ),
+        ],
+        ["test_cli_get :what_is_taken_in_while_it_is_asked_for_is_not_fresh_yet"],
+    ),
     Guard("get-expired", [("(!document->has_expires ||", "(true || !document->has_expires ||")], ["test_cli_get :what_has_expired_is_not_there"]),
     Guard("find-visible", [("if (!vf_document_is_visible(&find->opened, document)) {", "if (false) {")], ["test_cli_find :what_a_page_has_found_is_looked_at_again"]),
     Guard(
