@@ -371,6 +371,11 @@ struct vf_store_type {
     /* Whether this login may do what a worker does to views (open needs less), as far as the server tells without anything
      * being changed. VF_E_DENIED says which right is missing. NULL: the connector cannot tell. */
     VF_MUSTCHECK enum vf_code (*check_rights)(struct vf_store *store, struct vf_error *error);
+
+    /* What holds commits up that no living worker is about to end, in a sentence for people, in the arena; NULL: nothing that the
+     * store can tell. A function of NULL: there is no such thing in this store. */
+    VF_MUSTCHECK enum vf_code (*held_up)(struct vf_store *store, struct vf_arena *arena, const char **ret_what,
+                                         struct vf_error *error);
 };
 
 #endif

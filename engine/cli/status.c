@@ -199,6 +199,9 @@ static bool ask_store(struct status *status, struct vf_status_row *row, bool *tr
             if (code == VF_OK) {
                 code = ask_aside(status, row, type, store, *ret_rows, *ret_count, &error);
             }
+            if (code == VF_OK && type->held_up) {
+                code = type->held_up(store, status->arena, &row->held_up, &error);
+            }
         }
     }
     if (code != VF_OK) {

@@ -35,6 +35,7 @@ struct vf_status_row {
     int64_t aggregates[VF_ASIDE_STATES]; /* of which events are set aside */
     int64_t gaps_lasting;   /* of those behind a gap, how many are so for longer than their topic's `gaps` says */
     size_t draining;        /* aggregates whose events need not wait any more, as far as they were counted */
+    const char *held_up;    /* what holds commits up in its store, where the store can tell that, or NULL */
     size_t members;         /* of the consumer group */
     size_t partitions_most; /* of the topic that has most: range leaves members beyond it idle */
     struct vf_status_partition *partitions;

@@ -142,6 +142,8 @@ static void add_row(struct vf_buffer *out, const struct vf_status_row *row)
     vf_buffer_add_char(out, ',');
     add_number(out, "held", true, row->aggregates[VF_ASIDE_HELD]);
     vf_buffer_add_char(out, ',');
+    add_text(out, "held_up", row->held_up);
+    vf_buffer_add_char(out, ',');
     add_number(out, "idle", row->kafka_known, (int64_t)vf_status_idle(row));
     vf_buffer_add_char(out, ',');
     add_number(out, "members", row->kafka_known, (int64_t)row->members);
@@ -388,6 +390,9 @@ void vf_status_print_table(const struct vf_status_row *rows, size_t count, bool 
         if (row->kafka_known && vf_status_idle(row) > 0) {
             vf_buffer_printf(out, "  %zu idle: more members than partitions\n", vf_status_idle(row));
         }
+        if (row->held_up) {
+            vf_buffer_printf(out, "  %s\n", row->held_up);
+        }
         add_aside_lines(out, color, row);
         add_unread_line(out, color, row);
         add_registered_line(out, row);
@@ -432,6 +437,9 @@ void vf_status_check(const struct vf_status_row *rows, size_t count, int64_t lag
                     vf_buffer_add_text(out, "lags nobody knows how far\n");
                 }
             }
+        }
+        if (row->held_up) {
+            vf_buffer_printf(out, "%s in %s: %s\n", view, store, row->held_up);
         }
         if (row->aggregates[VF_ASIDE_PARKED] > 0) {
             vf_buffer_printf(out, "%s in %s: ", view, store);

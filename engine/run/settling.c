@@ -191,6 +191,7 @@ static void took_hold(struct vf_worker *worker)
     worker->in_flight = NULL;
     settle_rows(worker, worker->in_flight_rows);
     worker->conflicts = worker->stales = 0;
+    worker->held_up_said = false;
     worker->drain_due |= fold->left_draining;
     worker->careful = worker->always_careful;
     size_t most = (size_t)worker->setup.batch.events_max;
@@ -219,6 +220,7 @@ static void met_conflict(struct vf_worker *worker, uint64_t number)
     worker->counts.refolds++;
     worker->conflicts++;
     if (worker->conflicts % CONFLICTS_BEFORE_POLL == 0) {
+        vf_worker_say_held_up(worker);
         vf_worker_position(worker);
         return;
     }

@@ -46,6 +46,7 @@ struct vf_worker {
     size_t document_bytes_typical; /* of a body, as lately loaded */
     size_t rows_max;               /* a batch's rows: less than configured after conflicts */
     int32_t conflicts;             /* in a row */
+    bool held_up_said;             /* since the last commit: what holds them up */
     bool careful;
     struct vf_suspects *suspects; /* event types that have failed lately */
     bool always_careful;          /* the script shares tables: never again without */
@@ -123,6 +124,9 @@ bool vf_worker_settle(struct vf_worker *worker);
 
 /* The heap is full: everything warm goes. */
 void vf_worker_free_memory(struct vf_worker *worker);
+
+/* Says what holds commits up, where the store can tell: once, until one takes hold. */
+void vf_worker_say_held_up(struct vf_worker *worker);
 
 /* Folds the next rows in hand while the last commit is in flight, then waits for that one and sends this one. */
 void vf_worker_fold_and_send(struct vf_worker *worker, struct vf_chunk *chunk);

@@ -41,7 +41,7 @@ static void json_has_the_shape_of_CONFIG_md(void **state)
     assert_int_equal(scene_run(scene, "status --json"), 0);
     assert_string_equal(
         scene->out,
-        "{\"projections\":[{\"adopted\":null,\"aside\":0,\"draining\":0,\"dropped\":null,\"gap\":0,\"generation\":1,\"held\":0,\"idle\":0,\"members\":1,\"parked\":0,\"partitions\":["
+        "{\"projections\":[{\"adopted\":null,\"aside\":0,\"draining\":0,\"dropped\":null,\"gap\":0,\"generation\":1,\"held\":0,\"held_up\":null,\"idle\":0,\"members\":1,\"parked\":0,\"partitions\":["
         "{\"end\":10,\"error\":null,\"lag\":0,\"partition\":0,\"progress\":10,\"topic\":\"orders\"},"
         "{\"end\":5,\"error\":null,\"lag\":2,\"partition\":1,\"progress\":3,\"topic\":\"orders\"}],"
         "\"projection\":\"customer_orders\",\"script_error\":null,\"script_hash\":"
@@ -239,7 +239,7 @@ static void a_script_that_cannot_be_read_is_said_and_the_other_views_are_shown(v
     assert_int_equal(scene_run(scene, "status --json"), 0);
     snprintf(
         wanted, sizeof wanted,
-        "{\"adopted\":null,\"aside\":0,\"draining\":0,\"dropped\":null,\"gap\":0,\"generation\":null,\"held\":0,\"idle\":null,\"members\":null,\"parked\":0,"
+        "{\"adopted\":null,\"aside\":0,\"draining\":0,\"dropped\":null,\"gap\":0,\"generation\":null,\"held\":0,\"held_up\":null,\"idle\":null,\"members\":null,\"parked\":0,"
         "\"partitions\":[],\"projection\":null,\"script_error\":\"%s/viewfold.yaml:5:13: %s/q.lua:1: that is no "
         "projection\",\"script_hash\":null,\"state\":\"unknown\",\"store\":\"cache\",\"view\":null}]}\n",
         scene->folder, scene->folder);
