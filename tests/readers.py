@@ -123,7 +123,8 @@ class MongoDB:
 
     def __init__(self, url):
         self.client = pymongo.MongoClient(url, serverSelectionTimeoutMS=10_000)
-        self.database = self.client.get_default_database()
+        # What a majority has, so that no fail-over takes back what was seen.
+        self.database = self.client.get_default_database(read_concern=pymongo.read_concern.ReadConcern("majority"))
 
     def close(self):
         self.client.close()

@@ -160,7 +160,7 @@ enum vf_code vf_mongodb_aside_load(struct vf_store *store, struct vf_view view, 
     BSON_APPEND_INT64(&options, "limit", limit);
     BSON_APPEND_INT64(&options, "batchSize", limit);
     if (code == VF_OK && count > 0)
-        cursor = vf_mongodb_find_with(store, names.aside, &filter, "local", &options);
+        cursor = vf_mongodb_find_with(store, names.aside, &filter, vf_mongodb_level(store), &options);
     while (code == VF_OK && cursor && found < count && (found == 0 || bytes < bytes_max) &&
            mongoc_cursor_next(cursor, &bson)) {
         asides = vf_mongodb_grow(asides, found, sizeof(*asides));
@@ -255,7 +255,7 @@ enum vf_code vf_mongodb_aside_at(struct vf_store *store, struct vf_view view, st
     BSON_APPEND_INT64(&filter, "offset", offset);
     BSON_APPEND_INT32(&fields, "_id", 1);
     if (code == VF_OK)
-        cursor = vf_mongodb_find_fields(store, names.aside, &filter, 1, "local", &fields);
+        cursor = vf_mongodb_find_fields(store, names.aside, &filter, 1, vf_mongodb_level(store), &fields);
     there = cursor && mongoc_cursor_next(cursor, &bson);
     if (there && (!bson_iter_init_find(&iter, bson, "_id") || !read_place(&iter, &list, &place)))
         code = not_ours(store, names.aside, error);

@@ -12,6 +12,11 @@ bool vf_mongodb_write(struct vf_store *store, const bson_t *command, bson_t *rep
     return done && !vf_mongodb_write_error(reply, failure);
 }
 
+const char *vf_mongodb_level(const struct vf_store *store)
+{
+    return store->prepares ? "local" : "majority";
+}
+
 static void append_limits(bson_t *options, const struct vf_store *store, const char *level)
 {
     bson_t concern;
@@ -63,7 +68,7 @@ mongoc_cursor_t *vf_mongodb_aggregate(struct vf_store *store, const char *collec
     bson_t options = BSON_INITIALIZER;
     mongoc_cursor_t *cursor;
 
-    append_limits(&options, store, "local");
+    append_limits(&options, store, vf_mongodb_level(store));
     cursor = mongoc_collection_aggregate(handle, MONGOC_QUERY_NONE, pipeline, &options, NULL);
     bson_destroy(&options);
     mongoc_collection_destroy(handle);

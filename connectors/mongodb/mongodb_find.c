@@ -232,7 +232,8 @@ static enum vf_code ask(struct search *search, const struct step *step, struct v
 
     append_filter(&filter, search->find, step);
     append_options(&options, search);
-    cursor = vf_mongodb_find_with(search->store, search->collection, &filter, "local", &options);
+    cursor =
+        vf_mongodb_find_with(search->store, search->collection, &filter, vf_mongodb_level(search->store), &options);
     while (search->count < search->find->limit && mongoc_cursor_next(cursor, &bson))
         take(search, bson);
     if (mongoc_cursor_error(cursor, &failure))

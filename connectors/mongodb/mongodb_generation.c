@@ -390,6 +390,7 @@ enum vf_code vf_mongodb_prepare(struct vf_store *store, const char *view, const 
     bool found = false, created = false, dropped = false;
     enum vf_code code = vf_mongodb_names(store, of, &names, error);
 
+    store->prepares = true;
     if (code == VF_OK)
         code = find_entry(store, &names, of.generation, arena, &generation, &found, error);
     if (code == VF_OK && found && strcmp(generation.state, VF_GENERATION_ACTIVE) != 0) {

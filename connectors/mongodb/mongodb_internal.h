@@ -45,6 +45,7 @@ struct vf_store {
     mongoc_client_t *client;
     mongoc_write_concern_t *concern;            /* majority, with journal, for everything that is written */
     enum vf_mongodb_verdict worst;              /* of all hellos while connecting */
+    bool prepares;                              /* a worker's: see vf_mongodb_level */
     struct vf_commit_result result;             /* of the last commit_send */
     char draining_index[VF_MONGODB_NAME_BYTES]; /* the collections where these indexes are known to be */
     char state_index[VF_MONGODB_NAME_BYTES];
@@ -297,10 +298,15 @@ mongoc_cursor_t *vf_mongodb_find(struct vf_store *store, const char *collection,
 mongoc_cursor_t *vf_mongodb_find_fields(struct vf_store *store, const char *collection, const bson_t *filter,
                                         int64_t limit, const char *level, const bson_t *fields);
 
+/* The read concern of those who only read, or of those who go on to write. */
+const char *vf_mongodb_level(const struct vf_store *store);
+
 /* What an aggregation of this pipeline (an array) answers, from the primary. */
 mongoc_cursor_t *vf_mongodb_aggregate(struct vf_store *store, const char *collection, const bson_t *pipeline);
 
 /* The seam's: see store.h. */
 VF_MUSTCHECK enum vf_code vf_mongodb_check_rights(struct vf_store *store, struct vf_error *error);
+VF_MUSTCHECK enum vf_code vf_mongodb_held_up(struct vf_store *store, struct vf_arena *arena, const char **ret_what,
+                                             struct vf_error *error);
 
 #endif

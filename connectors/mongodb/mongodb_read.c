@@ -1,4 +1,8 @@
-/* Reads: documents, aggregate records, progress. From the primary; the conditions catch what is not the latest. */
+/*
+ * Reads: documents, aggregate records, progress, from the primary. A worker reads what the primary has, and the conditions of
+ * its commits catch the rest; but what progress says is believed, so it waits until a majority has all that it was read with.
+ * Whoever only reads sees what a majority has, as nothing takes that back.
+ */
 #include "connectors/mongodb/mongodb_internal.h"
 
 #include <stdlib.h>
@@ -90,7 +94,8 @@ static enum vf_code load_some(struct loading *loading, size_t first, size_t *ret
     bson_append_array_end(&by_id, &list);
     bson_append_document_end(&filter, &by_id);
     /* One more than can come: the server then knows that it is done, and no second round trip is needed. */
-    cursor = vf_mongodb_find(loading->store, loading->collection, &filter, (int64_t)(i - first) + 1, "local");
+    cursor = vf_mongodb_find(loading->store, loading->collection, &filter, (int64_t)(i - first) + 1,
+                             vf_mongodb_level(loading->store));
     while (code == VF_OK && mongoc_cursor_next(cursor, &bson))
         code = take(loading, bson, error);
     if (code == VF_OK && mongoc_cursor_error(cursor, &failure))
@@ -200,7 +205,8 @@ enum vf_code vf_mongodb_find_ids(struct vf_store *store, const char *collection,
     bson_append_document_end(&own, &fields);
     BSON_APPEND_INT64(&own, "limit", limit);
     BSON_APPEND_INT64(&own, "batchSize", limit);
-    cursor = vf_mongodb_find_with(store, collection, filter, "local", &own); /* which asks for nothing yet */
+    cursor =
+        vf_mongodb_find_with(store, collection, filter, vf_mongodb_level(store), &own); /* which asks for nothing yet */
     while (count < most && mongoc_cursor_next(cursor, &bson)) {
         if (!vf_mongodb_text_at(bson, "_id", &id))
             continue;
@@ -236,7 +242,9 @@ enum vf_code vf_mongodb_progress(struct vf_store *store, struct vf_view view, st
     if (code != VF_OK)
         goto out;
     vf_mongodb_append_progress_range(&filter, &names);
-    cursor = vf_mongodb_find(store, VF_MONGODB_PROGRESS, &filter, VF_MONGODB_ROWS_PER_REPLY, "local");
+    /* GUARD mongodb-settled: what a primary without its majority still has, and a fail-over takes back, is gone on from */
+    cursor = vf_mongodb_find(store, VF_MONGODB_PROGRESS, &filter, VF_MONGODB_ROWS_PER_REPLY,
+                             store->prepares ? "linearizable" : vf_mongodb_level(store));
     while (code == VF_OK && mongoc_cursor_next(cursor, &bson)) {
         struct vf_progress_row row;
 
@@ -274,7 +282,7 @@ enum vf_code vf_mongodb_is_frozen(struct vf_store *store, const struct vf_mongod
 
     vf_mongodb_append_progress_range(&filter, names);
     vf_mongodb_append_frozen_now(&filter);
-    cursor = vf_mongodb_find(store, VF_MONGODB_PROGRESS, &filter, VF_MONGODB_ROWS_PER_REPLY, "local");
+    cursor = vf_mongodb_find(store, VF_MONGODB_PROGRESS, &filter, VF_MONGODB_ROWS_PER_REPLY, vf_mongodb_level(store));
     found = mongoc_cursor_next(cursor, &unused);
     if (mongoc_cursor_error(cursor, &failure))
         code = vf_mongodb_fail(store, &failure, NULL, "read progress", error);

@@ -33,4 +33,5 @@ const struct vf_store_type vf_mongodb_store_type = {
     .due = vf_mongodb_due,
     .find = vf_mongodb_find_by_index,
     .check_rights = vf_mongodb_check_rights,
+    .held_up = vf_mongodb_held_up,
 };

@@ -163,6 +163,15 @@ static void assert_done(struct scene *scene, bool done)
     assert_int_equal(load_row(scene, "orders", 0).progress.next, done ? 2 : 1);
 }
 
+/* Readers see what a majority has, and nobody has waited for that here. */
+static void wait_until_done(struct scene *scene)
+{
+    for (int64_t until_us = bson_get_monotonic_time() + 30000000; bson_get_monotonic_time() < until_us;)
+        if (load_row(scene, "orders", 0).progress.next == 2)
+            return;
+    fail_msg("no majority has what was committed");
+}
+
 static struct vf_commit_result send_draft(const struct draft *draft, struct vf_store *store)
 {
     struct vf_commit commit = draft_commit(draft);
@@ -222,6 +231,7 @@ static void a_commit_without_its_write_concern_is_unknown_and_progress_tells(voi
     struct vf_commit_result result = send_draft(&draft, scene->store);
     fault_off();
     assert_int_equal(result.outcome, VF_UNKNOWN);
+    wait_until_done(scene);
     assert_done(scene, true);
     scene_reopen(scene, &scene->store);
     assert_int_equal(send_draft(&draft, scene->store).outcome, VF_CONFLICT);
@@ -448,6 +458,15 @@ static void what_is_too_large_is_refused_before_it_is_sent(void **state)
 
 /* ---- a client that dies ---- */
 
+/* Of a client of this test's name, so it may be that of an earlier one. */
+static const char *held_up(struct scene *scene)
+{
+    struct vf_error error;
+    const char *what = "untold";
+    assert_ok(scene->type->held_up(scene->store, scene->arena, &what, &error));
+    return what;
+}
+
 static void a_client_that_dies_inside_a_transaction_holds_others_up_for_a_while_only(void **state)
 {
     struct scene *scene = *state;
@@ -459,14 +478,17 @@ static void a_client_that_dies_inside_a_transaction_holds_others_up_for_a_while_
     scene->type->close(store);
     assert_true(open_transactions() > 0);
     assert_done(scene, false);
-    int conflicts = 0;
+    int conflicts = 0, told = 0;
     struct vf_commit_result result;
     while ((result = send_draft(&draft, scene->store)).outcome == VF_CONFLICT) {
+        const char *what = held_up(scene);
         conflicts++;
         assert_done(scene, false);
+        told += what && strstr(what, "a dead worker's transaction") && strstr(what, "127.0.0.1:");
     }
     assert_int_equal(result.outcome, VF_COMMITTED); /* the server has ended it at its time limit */
     assert_true(conflicts > 0);
+    assert_true(told > 0);
     assert_done(scene, true);
 }
 

@@ -595,6 +595,47 @@ static void the_sweep_and_the_lists_go_by_indexes(void **state)
     assert_int_equal(assert_plans(scene, 51), 1);
 }
 
+/* ---- what is believed ---- */
+
+/* How the last question to a collection was asked, by the server's profiler. */
+static void assert_asked(struct scene *scene, const char *collection, const char *level)
+{
+    profile(0);
+    bson_t *reply = server_run(&server, server.database,
+                               text(scene,
+                                    "{\"count\": \"system.profile\", \"query\": {\"command.find\": \"%s\", "
+                                    "\"command.readConcern.level\": \"%s\"}}",
+                                    collection, level));
+    bson_iter_t iter;
+    assert_true(bson_iter_init_find(&iter, reply, "n"));
+    if (bson_iter_as_int64(&iter) != 1)
+        fail_msg("%s was not asked %s", collection, level);
+    bson_destroy(reply);
+    bson_destroy(server_run(&server, server.database, "{\"drop\": \"system.profile\"}"));
+}
+
+/* What only a primary has that has lost its majority is taken back by the next one (tests/faults/f17_mongodb_errors.py). */
+static void workers_wait_for_a_majority_and_readers_see_no_more_than_it_has(void **state)
+{
+    struct scene *scene = *state;
+    struct vf_store *readers = scene_open();
+    struct vf_bytes id = VF_LITERAL("c1");
+    struct vf_document document;
+    struct vf_progress_row *rows;
+    struct vf_error error;
+    size_t count;
+    for (int i = 0; i < 2; i++) {
+        struct vf_store *store = i ? readers : scene->store; /* which has prepared the view, as a worker does */
+        profile(2);
+        assert_ok(scene->type->progress(store, scene->view, scene->arena, &rows, &count, &error));
+        assert_asked(scene, "viewfold.progress", i ? "majority" : "linearizable");
+        profile(2);
+        assert_ok(scene->type->load(store, scene->view, &id, 1, NULL, 0, scene->arena, &document, NULL, &error));
+        assert_asked(scene, text(scene, "%s.g1", scene->name), i ? "majority" : "local");
+    }
+    scene->type->close(readers);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -617,6 +658,7 @@ int main(void)
         SCENE_TEST(many_large_events_are_set_aside_in_one_commit),
         SCENE_TEST(what_is_due_comes_by_its_time),
         SCENE_TEST(the_sweep_and_the_lists_go_by_indexes),
+        SCENE_TEST(workers_wait_for_a_majority_and_readers_see_no_more_than_it_has),
     };
     return looking_run(tests);
 }

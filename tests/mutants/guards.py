@@ -563,6 +563,11 @@ MONGODB = [
         [mongodb("a_written_aggregate_*")],
     ),
     Guard(
+        "mongodb-settled",
+        [('store->prepares ? "linearizable" : vf_mongodb_level(store)', 'store->prepares ? "local" : "local"')],
+        ["test_mongodb_views :workers_wait_for_a_majority_and_readers_see_no_more_than_it_has"],
+    ),
+    Guard(
         "mongodb-majority",
         [("mongoc_transaction_opts_set_write_concern(options, store->concern);", "")],
         ["test_mongodb_store :every_commit_asks_for_a_majoritys_journal"],
