@@ -252,8 +252,8 @@ class Scene(samples.Samples):
         self.begun = True
         for store in self.stores:
             self.onlookers.append(onlookers.TokenReader(self, store, self.direct))
-            self.onlookers.append(onlookers.Committed(self, store, self.reader(store)))
             if not self.fault.goes_back:
+                self.onlookers.append(onlookers.Committed(self, store, self.reader(store)))
                 self.onlookers.append(onlookers.NeverBack(self, store, self.reader(store)))
         for one in self.onlookers:
             one.start()

@@ -226,6 +226,7 @@ start_redis() {
 start_mongodb() {
     local home=$state/mongodb
     mkdir -p "$home/data"
+    ln -sfn "$mongod" "$home/mongod"
     put mongodb version "$("$mongod" --version | sed -n 's/^db version v//p')"
     spawn mongodb "$mongod" --dbpath "$home/data" --bind_ip 127.0.0.1 --port "$(get mongodb port)" --nounixsocket \
         --replSet rs0 --oplogSize 512 --wiredTigerCacheSizeGB 1 --setParameter enableTestCommands=1 \
@@ -391,6 +392,9 @@ do_env() {
         fi
         if [[ $server == kafka && -z $(given kafka) && -n $(get kafka login_port) ]]; then
             say "export VIEWFOLD_KAFKA_LOGIN='127.0.0.1:$(get kafka login_port)'" # the same broker, for a login with few rights
+        fi
+        if [[ $server == mongodb && -z $(given mongodb) ]]; then
+            say "export VIEWFOLD_MONGODB_SERVER='$state/mongodb/mongod'"
         fi
         if [[ $server == redis && -z $(given redis) ]]; then
             say "export VIEWFOLD_REDIS_SERVER='$state/redis/redis-server'" # for tests that start further ones
