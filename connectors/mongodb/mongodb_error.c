@@ -5,10 +5,13 @@
 /* The server's numbers (src/mongo/base/error_codes.yml); libmongoc has no names for most of them. */
 enum {
     SERVER_UNAUTHORIZED = 13,
+    SERVER_OVERFLOW = 15, /* nested too deep */
     SERVER_AUTHENTICATION_FAILED = 18,
     SERVER_MAX_TIME_EXPIRED = 50,
     SERVER_SHUTDOWN_IN_PROGRESS = 91,
     SERVER_PRIMARY_STEPPED_DOWN = 189,
+    SERVER_DOCUMENT_VALIDATION_FAILURE = 121,
+    SERVER_CANNOT_INDEX_PARALLEL_ARRAYS = 171,
     SERVER_TRANSACTION_TOO_LARGE = 257,
     SERVER_EXCEEDED_TIME_LIMIT = 262,
     SERVER_NOT_WRITABLE_PRIMARY_LEGACY = 10058,
@@ -20,6 +23,9 @@ enum {
     SERVER_NOT_PRIMARY_NO_SECONDARY_OK = 13435,
     SERVER_NOT_PRIMARY_OR_SECONDARY = 13436,
     SERVER_OUT_OF_DISK_SPACE = 14031,
+    SERVER_CANNOT_EXTRACT_GEO_KEYS = 16755,
+    SERVER_TEXT_LANGUAGE_NO_STRING = 17261,
+    SERVER_TEXT_LANGUAGE_UNKNOWN = 17262,
     SERVER_RESULT_TOO_LARGE = 17419,
     SERVER_RESULT_TOO_LARGE_UPSERT = 17420,
 };
@@ -45,8 +51,25 @@ static enum vf_mongodb_fault fault_of_code(uint32_t code)
     case SERVER_RESULT_TOO_LARGE:
     case SERVER_RESULT_TOO_LARGE_UPSERT: return VF_FAULT_TOO_LARGE;
     case SERVER_OUT_OF_DISK_SPACE: return VF_FAULT_FULL;
+    case SERVER_OVERFLOW:
+    case SERVER_DOCUMENT_VALIDATION_FAILURE:
+    case SERVER_CANNOT_INDEX_PARALLEL_ARRAYS:
+    case SERVER_CANNOT_EXTRACT_GEO_KEYS:
+    case SERVER_TEXT_LANGUAGE_NO_STRING:
+    case SERVER_TEXT_LANGUAGE_UNKNOWN: return VF_FAULT_DOCUMENT;
     default: return VF_FAULT_OTHER;
     }
+}
+
+/* Whether a duplicate is one of an _id, as every index of ours is: somebody else was faster. */
+static bool is_of_id(const bson_t *reply)
+{
+    bson_iter_t iter, pattern;
+
+    if (!bson_iter_init(&iter, reply) || !bson_iter_find_descendant(&iter, "writeErrors.0.keyPattern", &pattern) ||
+        !BSON_ITER_HOLDS_DOCUMENT(&pattern) || !bson_iter_recurse(&pattern, &iter))
+        return true;
+    return bson_iter_next(&iter) && strcmp(bson_iter_key(&iter), "_id") == 0 && !bson_iter_next(&iter);
 }
 
 enum vf_mongodb_fault vf_mongodb_fault_of(const bson_error_t *failure, const bson_t *reply)
@@ -68,6 +91,9 @@ enum vf_mongodb_fault vf_mongodb_fault_of(const bson_error_t *failure, const bso
     default: break;
     }
     fault = fault_of_code(failure->code);
+    /* GUARD mongodb-unique: what a unique index of somebody else's does not take would be tried again for ever */
+    if (fault == VF_FAULT_DUPLICATE && reply && !is_of_id(reply))
+        return VF_FAULT_DOCUMENT;
     if (fault == VF_FAULT_OTHER && reply && mongoc_error_has_label(reply, "TransientTransactionError"))
         return VF_FAULT_TRANSIENT;
     return fault;
@@ -124,6 +150,7 @@ enum vf_code vf_mongodb_fail(struct vf_store *store, const bson_error_t *failure
     case VF_FAULT_FULL:
         return vf_fail_retriable(error, VF_E_UNAVAILABLE, "store \"%s\" (mongodb, %s): cannot %s: %s", store->name,
                                  store->hosts, doing, text);
+    case VF_FAULT_DOCUMENT:
     case VF_FAULT_TOO_LARGE:
         return vf_fail(error, VF_E_LIMIT, "store \"%s\" (mongodb, %s): cannot %s: %s", store->name, store->hosts, doing,
                        text);

@@ -40,6 +40,7 @@ bool vf_mongodb_command_failed(struct vf_mongodb_transaction *transaction, const
         /* Nothing was written, but the connection is gone, and with it what the worker knew: it opens another one. */
         return unknown(transaction, failure->message);
     case VF_FAULT_DENIED: return vf_mongodb_refused(transaction, VF_E_DENIED, false, failure->message);
+    case VF_FAULT_DOCUMENT: /* the batch is cut until the event that makes it stands alone */
     case VF_FAULT_TOO_LARGE: return vf_mongodb_refused(transaction, VF_E_LIMIT, false, failure->message);
     case VF_FAULT_TIME: return vf_mongodb_refused(transaction, VF_E_TIMEOUT, true, failure->message);
     case VF_FAULT_NOT_PRIMARY:

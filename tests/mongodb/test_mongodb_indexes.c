@@ -324,6 +324,49 @@ static void questions_go_by_their_indexes(void **state)
     assert_true(assert_plans(scene, 12) >= 2 * SAMPLES);
 }
 
+/* ---- what they do not take ---- */
+
+static struct vf_document with_fields(struct scene *scene, const char *id, const char *json)
+{
+    bson_error_t failure;
+    bson_t *body = bson_new_from_json((const uint8_t *)json, -1, &failure);
+    assert_non_null(body);
+    return a_document(id, 1, body_from(scene, body));
+}
+
+/* A worker waits for a server that refuses for now. These it never takes: the event that makes such a document has to be told
+ * from the others. Two of the indexes are somebody else's, and so is the rule. */
+static void a_document_that_the_server_never_takes_is_refused_for_good(void **state)
+{
+    struct scene *scene = *state;
+    struct vf_error error;
+    static const struct vf_index lists = {.name = "lists", .by = "tags", .sort = "list"};
+    static const char *const bodies[] = {"{\"tags\": [1, 2], \"list\": [1, 2]}", "{\"email\": \"m@example\"}",
+                                         "{\"place\": \"nowhere\"}", "{\"age\": \"old\"}"};
+    assert_ok(make(scene, &lists, 1, &error));
+    bson_destroy(server_run(&server, server.database,
+                            text(scene,
+                                 "{\"createIndexes\": \"%s.g1\", \"indexes\": [{\"key\": {\"email\": 1}, \"name\": "
+                                 "\"email\", \"unique\": true, \"sparse\": true}, {\"key\": {\"place\": \"2dsphere\"}, "
+                                 "\"name\": \"place\"}]}",
+                                 scene->name)));
+    bson_destroy(server_run(&server, server.database,
+                            text(scene, "{\"collMod\": \"%s.g1\", \"validator\": {\"age\": null}}", scene->name)));
+    must_write(scene, with_fields(scene, "first", bodies[1]));
+    for (size_t i = 0; i < sizeof(bodies) / sizeof(bodies[0]); i++) {
+        struct draft draft = draft_new(scene);
+        struct vf_commit_result result;
+        draft_write(&draft, NULL, a_document("fine", 1, a_body(scene, "n", 1)));
+        draft_write(&draft, NULL, with_fields(scene, "never", bodies[i]));
+        struct vf_commit commit = draft_commit(&draft);
+        if (commit_now(scene->store, &commit, &result) != VF_REFUSED || result.error.code != VF_E_LIMIT ||
+            result.error.retriable)
+            fail_msg("%s: outcome %d: %s", bodies[i], (int)result.outcome, result.error.text);
+        assert_int_equal(load_document(scene, "fine").presence, VF_ABSENT);
+    }
+    must_write(scene, a_document("fine", 1, a_body(scene, "n", 1)));
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -334,6 +377,7 @@ int main(void)
         SCENE_TEST(a_dropped_generation_leaves_no_index),
         SCENE_TEST(an_index_answers_what_was_asked_page_by_page),
         SCENE_TEST(questions_go_by_their_indexes),
+        SCENE_TEST(a_document_that_the_server_never_takes_is_refused_for_good),
     };
     return looking_run(tests);
 }
