@@ -595,6 +595,57 @@ static void the_sweep_and_the_lists_go_by_indexes(void **state)
     assert_int_equal(assert_plans(scene, 51), 1);
 }
 
+/* ---- the order within a transaction ---- */
+
+/* The collections that the last commit wrote to, in this order, each once in a row: "g1 aggregates aside progress". */
+static const char *written_to(struct scene *scene)
+{
+    profile(0);
+    bson_t *reply =
+        server_run(&server, server.database,
+                   "{\"find\": \"system.profile\", \"batchSize\": 10000, \"sort\": {\"$natural\": 1}, \"filter\": "
+                   "{\"op\": {\"$in\": [\"update\", \"insert\", \"remove\"]}}}");
+    bson_iter_t iter, batch, one, row;
+    const char *all = "", *last = "";
+    assert_true(bson_iter_init(&iter, reply) && bson_iter_find_descendant(&iter, "cursor.firstBatch", &batch));
+    assert_true(bson_iter_recurse(&batch, &one));
+    while (bson_iter_next(&one)) {
+        assert_true(bson_iter_recurse(&one, &row) && bson_iter_find(&row, "ns"));
+        const char *collection = strrchr(bson_iter_utf8(&row, NULL), '.') + 1;
+        if (strcmp(collection, last) != 0)
+            all = text(scene, "%s%s%s", all, *all ? " " : "", collection);
+        last = text(scene, "%s", collection);
+    }
+    bson_destroy(reply);
+    bson_destroy(server_run(&server, server.database, "{\"drop\": \"system.profile\"}"));
+    return all;
+}
+
+/* Documents are what workers contend for: who loses there has not written anything else yet. Progress says that all is there. */
+static void documents_come_first_and_progress_last(void **state)
+{
+    struct scene *scene = *state;
+    struct draft first = draft_new(scene), draft = draft_new(scene);
+    draft_write(&first, NULL, a_document("a", 1, a_body(scene, "n", 1)));
+    draft_write(&first, NULL, a_document("b", 1, a_body(scene, "n", 1)));
+    draft_write_aggregate(&first, NULL, a_link("order/1", "a", 1));
+    draft_progress(&first, "orders", 0, no_progress, a_progress(1));
+    draft_must_commit(&first);
+    struct vf_document a = load_document(scene, "a"), b = load_document(scene, "b");
+    struct vf_aggregate order = load_aggregate(scene, "order/1");
+    draft_progress(&draft, "orders", 0, a_progress(1), a_progress(2));
+    draft_aside(&draft, scene_aside(scene, "account/9", 0, 100));
+    draft_write_aggregate(&draft, NULL, a_waiting("account/9", 0, 1));
+    draft_write_aggregate(&draft, &order, a_link("order/1", "b", 2));
+    draft_write(&draft, NULL, a_document("c", 1, a_body(scene, "n", 1)));
+    draft_consult(&draft, "absent", NULL);
+    draft_consult(&draft, "b", &b);
+    draft_write(&draft, &a, a_document("a", 2, a_body(scene, "n", 2)));
+    profile(2);
+    draft_must_commit(&draft);
+    assert_string_equal(written_to(scene), "g1 aggregates aside progress");
+}
+
 /* ---- what is believed ---- */
 
 /* How the last question to a collection was asked, by the server's profiler. */
@@ -658,6 +709,7 @@ int main(void)
         SCENE_TEST(many_large_events_are_set_aside_in_one_commit),
         SCENE_TEST(what_is_due_comes_by_its_time),
         SCENE_TEST(the_sweep_and_the_lists_go_by_indexes),
+        SCENE_TEST(documents_come_first_and_progress_last),
         SCENE_TEST(workers_wait_for_a_majority_and_readers_see_no_more_than_it_has),
     };
     return looking_run(tests);
