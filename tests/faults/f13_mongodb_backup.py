@@ -74,7 +74,7 @@ def check_said(processes, old, new):
 
 
 @fault(
-    13, "MongoDB, older backup", promises=(1, 2, 12), stores=MONGODB, events=(600, 4000), servers=("mongodb",), goes_back=True, short=False
+    13, "MongoDB, older backup", promises=(2, 12), stores=MONGODB, events=(600, 4000), servers=("mongodb",), goes_back=True, short=False
 )  # fmt: skip
 def a_backup_that_is_put_back_is_said_and_healed(scene):
     """Under an idle fleet; under one with events on the way; and while nobody runs, so that only what the group has committed tells how
