@@ -90,7 +90,7 @@ def begin(scene):
 def a_primary_that_steps_down_loses_nothing(scene):
     """The only member of a set, so that nobody is the primary for a second; in the midst of what is under way."""
     begin(scene)
-    turns = scene.pick(2, 20)
+    turns = scene.pick(1, 20)
     with contextlib.closing(pymongo.MongoClient(harness.address("VIEWFOLD_MONGODB"))) as client:
         for _ in range(turns):
             with scene.flow(scene.records(scene.events // turns), rate=400) as flowing:
