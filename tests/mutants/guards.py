@@ -377,8 +377,8 @@ FRESH = [
         "fresh-offset",
         [
             (
-                "if (row && row->progress.exists && row->progress.next > token->offset) {",
-                "if (row && row->progress.exists && row->progress.next >= token->offset) {",
+                "return row && row->progress.exists && row->progress.next > token->offset;",
+                "return row && row->progress.exists && row->progress.next >= token->offset;",
             )
         ],
         ["test_cli_get"],
