@@ -63,7 +63,7 @@ enum vf_mongodb_fault {
     VF_FAULT_DUPLICATE,
     VF_FAULT_TOO_LARGE,
     VF_FAULT_DOCUMENT, /* the server never takes this document, as an index or a rule of its own stands against it */
-    VF_FAULT_TIME, /* the server ended the command at its time limit */
+    VF_FAULT_TIME,     /* the server ended the command at its time limit */
     VF_FAULT_FULL,
     VF_FAULT_OTHER,
 };
