@@ -295,6 +295,12 @@ struct vf_store_type {
     VF_MUSTCHECK enum vf_code (*progress)(struct vf_store *store, struct vf_view view, struct vf_arena *arena,
                                           struct vf_progress_row **ret_rows, size_t *ret_count, struct vf_error *error);
 
+    /* Whether the store is still what it was when it was opened, and serves. What it may have lost by itself without a word
+     * (functions) is put back. VF_E_CONFIG: it would lose what it is given, or takes nothing any more (it evicts, it has become
+     * a replica). VF_E_UNAVAILABLE: it is another one than before (restarted, failed over): everything is to be read again. On any
+     * error the store is to be closed. A commit in flight stays so. NULL: a lost connection tells all of that. */
+    VF_MUSTCHECK enum vf_code (*look)(struct vf_store *store, struct vf_error *error);
+
     /* Sends one commit; at most one is in flight. A connector whose client cannot overlap may do all of it here.
      * commit_wait gives its outcome. Both are called from the same thread, always in pairs. A commit that is larger than
      * the connector takes in one call is VF_REFUSED with VF_E_LIMIT: the caller makes smaller batches. */

@@ -3,6 +3,10 @@
 
 #include <stdlib.h>
 
+/* Inlined, as in core/event.c. */
+#define XXH_INLINE_ALL
+#include <xxhash.h>
+
 /* Waits between two tries to get a store back: the first, and the longest. */
 #define STORE_BACKOFF_MS     250
 #define STORE_BACKOFF_MAX_MS 5000
@@ -14,13 +18,27 @@ static int64_t longer(int64_t backoff_ms)
     return backoff_ms * 2 > STORE_BACKOFF_MAX_MS ? STORE_BACKOFF_MAX_MS : backoff_ms * 2;
 }
 
+/* Each reason once, for as long as the trouble lasts: a server that comes back as a replica, or evicting, is another matter
+ * than one that is gone. */
+static void say_trouble(struct vf_worker *worker, const struct vf_error *error, const char *text)
+{
+    uint64_t hash = XXH64(error->text, strlen(error->text), 0);
+    /* GUARD trouble-changed: an operator who mends what was said first waits for what was never said */
+    int64_t dropped;
+    if (worker->store_trouble &&
+        (hash == worker->trouble_said || !vf_log_rate_allow(&worker->trouble_log, vf_worker_now_ms(worker), &dropped)))
+        return;
+    worker->trouble_said = hash;
+    vf_worker_say(worker, VF_LOG_WARN, NULL, error, text);
+}
+
 /* From here on the worker waits: it reads nothing, polls on, and tries to open its store again. */
 void vf_worker_lose_store(struct vf_worker *worker, const struct vf_error *error, bool refused)
 {
-    if (!worker->store_trouble)
-        vf_worker_say(worker, VF_LOG_WARN, NULL, error,
-                      refused ? "the store refuses to write; waiting until it does"
-                              : "the store is gone; waiting until it is back");
+    say_trouble(worker, error,
+                refused                           ? "the store refuses to write; waiting until it does"
+                : error->code == VF_E_UNAVAILABLE ? "the store is gone; waiting until it is back"
+                                                  : "the store cannot be used as it is; waiting until it can");
     worker->backoff_ms = worker->store_trouble ? longer(worker->backoff_ms) : STORE_BACKOFF_MS;
     worker->store_trouble = true;
     worker->refused = refused;
@@ -56,6 +74,7 @@ void vf_worker_try_store(struct vf_worker *worker)
             vf_worker_store_is_well(worker);
         return;
     }
+    say_trouble(worker, &error, "the store cannot be used yet; waiting on");
     worker->backoff_ms = longer(worker->backoff_ms);
     worker->retry_at_ms = vf_worker_now_ms(worker) + worker->backoff_ms;
 }
@@ -133,19 +152,6 @@ static void resolve_unknown(struct vf_worker *worker, const struct vf_progress_r
     free(worker->unknown);
     worker->unknown = NULL;
     worker->unknown_count = 0;
-}
-
-static void note_rewind(struct vf_worker *worker, const struct vf_reading *reading, const struct vf_progress *found)
-{
-    if (!reading->stored.exists || (found->exists && found->next >= reading->stored.next))
-        return;
-    worker->counts.rewinds++;
-    struct vf_log_about line = vf_worker_about(worker);
-    struct vf_log_field fields[] = {
-        {.key = "from", .number = reading->stored.next}, {.key = "to", .number = found->exists ? found->next : 0}, {0}};
-    line.partition = &reading->partition;
-    line.fields = fields;
-    vf_log(VF_LOG_WARN, &line, "the store has lost its tail: going on from the progress it has");
 }
 
 /* A view that has no progress here begins at the log's beginning, if the log still has it. */
@@ -244,7 +250,7 @@ static enum vf_code place_reading(struct vf_worker *worker, struct vf_reading *r
     struct vf_progress found = {0};
     if (row)
         found = row->progress;
-    note_rewind(worker, reading, &found);
+    vf_worker_note_rewind(worker, reading, &found);
     if (!found.exists) /* a first start, or a store that was emptied: then the registry is gone too */
         worker->prepare_due = true;
     reading->stored = found;
@@ -389,7 +395,9 @@ static enum vf_code assign_positions(struct vf_worker *worker, struct vf_error *
     struct vf_progress_row *rows;
     size_t row_count;
     vf_arena_reset(worker->scratch);
-    enum vf_code code = read_progress(worker, &rows, &row_count, error);
+    enum vf_code code = vf_worker_ask_committed(worker, error);
+    if (!code)
+        code = read_progress(worker, &rows, &row_count, error);
     if (!code)
         code = notice_emptied(worker, &rows, &row_count, error);
     if (code)

@@ -26,6 +26,7 @@ void vf_readings_set(struct vf_readings *readings, const struct vf_partition *pa
                 .topic = &topics[t],
                 .end_at_start = -1,
                 .failing_offset = -1,
+                .committed = -1,
             };
         }
     }

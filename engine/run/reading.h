@@ -46,6 +46,9 @@ struct vf_reading {
     struct vf_progress proofs[2]; /* progress as it was at the last looks at that, the older one last */
     bool doubted;                 /* it is gone: the older proof's last record is to be seen again */
 
+    bool committed_known; /* `committed` has been asked for, once an assignment */
+    int64_t committed; /* the group's offset when the partition was assigned, until progress has been read; -1: none */
+
     bool verify;          /* the first row must be the record that progress says was the last one */
     bool commit_due;      /* the group's committed offset is behind `stored` */
     int64_t end_at_start; /* the end that the partition had when its position was taken; -1 unknown */

@@ -197,6 +197,8 @@ enum vf_step vf_worker_step(struct vf_worker *worker)
     }
     if (!worker->store)
         return wait_for_store(worker);
+    if (!vf_worker_look_at_store(worker))
+        return VF_STEP_WORKED;
     if (worker->superseded)
         return wait_for_generation(worker);
     if (worker->assigned && !worker->positioned) {
@@ -263,6 +265,7 @@ enum vf_code vf_worker_open(const struct vf_worker_setup *setup, struct vf_worke
     worker->park_log = (struct vf_log_rate){.burst = 20, .interval_ms = 10000};
     worker->suspects = vf_suspects_new();
     worker->drain_log = (struct vf_log_rate){.burst = 10, .interval_ms = 30000};
+    worker->trouble_log = (struct vf_log_rate){.burst = 10, .interval_ms = 30000};
     vf_fold_init(&worker->folds[0]);
     vf_fold_init(&worker->folds[1]);
 

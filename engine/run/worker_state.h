@@ -1,7 +1,8 @@
 /*
  * A worker's inside, shared by the files that make it: worker.c (the loop, the group, opening and closing), settling.c
  * (folding, writing, what failed), positions.c (the store lost and found, where to read on, partitions that stop), same_log.c
- * (topics that are made anew), upkeep.c (lists, the sweep) and renewing.c (a generation that was adopted or dropped).
+ * (topics that are made anew), rewinds.c (a store that is not what it was), upkeep.c (lists, the sweep) and renewing.c (a
+ * generation that was adopted or dropped).
  * Nobody else includes it. One thread.
  */
 #ifndef VF_RUN_WORKER_STATE_H
@@ -87,8 +88,12 @@ struct vf_worker {
     bool doubted;          /* some reading is: answered before anything else */
     int64_t ask_log_at_ms; /* not before then */
 
-    int64_t looked_at_ms;    /* when progress was last known to be in the store */
-    int64_t committed_at_ms; /* Kafka's offsets */
+    struct vf_log_rate trouble_log;
+    uint64_t trouble_said; /* hash of what the log was last told of the store's trouble */
+
+    int64_t looked_at_ms;       /* when progress was last known to be in the store */
+    int64_t store_looked_at_ms; /* when the store was last asked whether it still serves */
+    int64_t committed_at_ms;    /* Kafka's offsets */
     struct vf_log_rate script_log;
     struct vf_counts counts;
 };
@@ -178,6 +183,17 @@ void vf_worker_answer_doubt(struct vf_worker *worker);
 
 /* The reading's stored progress has been taken from the store. */
 void vf_worker_begin_proof(struct vf_reading *reading);
+
+/* rewinds.c */
+
+/* Takes the group's offsets of partitions that were just assigned: how far the view had come. Before progress is read. */
+VF_MUSTCHECK enum vf_code vf_worker_ask_committed(struct vf_worker *worker, struct vf_error *error);
+
+/* Progress was found: says and counts where it is lower than the view had come. */
+void vf_worker_note_rewind(struct vf_worker *worker, struct vf_reading *reading, const struct vf_progress *found);
+
+/* Every few seconds: whether the store is still the one that was opened, and serves. False: it does not, and is lost. */
+bool vf_worker_look_at_store(struct vf_worker *worker);
 
 /* positions.c */
 

@@ -350,6 +350,21 @@ POSITIONS = [
         [("vf_script_stored_reader(&worker->generation)", "vf_script_stored_reader(setup->proposed)")],
         [scenario("a_worker_runs_the_script_that_the_store_holds")],
     ),
+    Guard(
+        "look-store",
+        [("if (!worker->setup.store_type->look(worker->store, &error))", "if (true)")],
+        ["test_rewinds :a_store_that_would_lose_documents_gets_none_until_it_is_mended"],
+    ),
+    Guard(
+        "rewind-committed",
+        [("return reading->committed;", "return -1;")],
+        ["test_rewinds :a_tail_lost_while_nobody_ran_is_told_by_who_comes_next"],
+    ),
+    Guard(
+        "trouble-changed",
+        [("hash == worker->trouble_said ||", "true ||")],
+        ["test_rewinds :each_reason_for_waiting_is_said_once"],
+    ),
     Guard("look", [("looked_at_ms >= LOOK_INTERVAL_MS) {", "looked_at_ms >= LOOK_INTERVAL_MS * 1000) {")], [PROPERTY]),
     Guard(
         "other-script",

@@ -28,3 +28,6 @@ vf_test(test_written unit sim/test_written.c sim/stage.c LIBS vf_sim vf_run vf_m
 
 # The same for what operators do to the log.
 vf_test(test_log unit sim/test_log.c sim/stage.c LIBS vf_sim vf_run vf_memory vf_core)
+
+# The same for stores that have lost something, or would.
+vf_test(test_rewinds unit sim/test_rewinds.c sim/stage.c LIBS vf_sim vf_run vf_memory vf_core)

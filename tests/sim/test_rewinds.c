@@ -1,0 +1,290 @@
+/* A store that is not what it was: it has lost its tail while nobody looked, or would lose what it is given. */
+#include "run/log.h"
+#include "sim/stage.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+/* --- what the log says -------------------------------------------------------------------------------------------- */
+
+static FILE *log_file;
+static int log_fd;
+
+/* How many lines since the last call hold all of these words; NULL ends them. */
+static int said(const char *first, const char *second)
+{
+    static char line[4096];
+    int count = 0;
+    fflush(log_file);
+    while (fgets(line, sizeof line, log_file))
+        count += strstr(line, first) && (!second || strstr(line, second));
+    clearerr(log_file);
+    return count;
+}
+
+static int setup(void **state)
+{
+    int failed = stage_setup(state);
+    vf_log_setup(VF_LOG_INFO, VF_LOG_LOGFMT, log_fd);
+    (void)said("", NULL);
+    return failed;
+}
+
+/* --- a tail that was lost ----------------------------------------------------------------------------------------- */
+
+static void send_orders(struct stage *stage, int from, int to)
+{
+    for (int i = from; i <= to; i++) {
+        char id[16];
+        snprintf(id, sizeof id, "o%d", i);
+        stage_send(stage, "orders", id, 1, "Created", "\"c1\"");
+    }
+}
+
+static void assert_orders(struct stage *stage, int count)
+{
+    for (int i = 1; i <= count; i++) {
+        char order[24];
+        snprintf(order, sizeof order, "order/o%d", i);
+        assert_int_equal(stage_handled(stage, "c1", order), 1);
+    }
+}
+
+/* Three orders are in the store when it is copied, and eight when it is put back to that; where `begun` is not said, none. */
+static struct vf_memory_snapshot *lose_tail_while_down(struct stage *stage, bool begun)
+{
+    stage_open(stage, 0);
+    if (begun)
+        send_orders(stage, 1, 3);
+    stage_run(stage);
+    struct vf_memory_snapshot *before = vf_memory_server_snapshot(stage->server);
+    send_orders(stage, begun ? 4 : 1, 8);
+    stage_run(stage);
+    stage_close(stage, 0);
+    vf_memory_server_restore(stage->server, before);
+    (void)said("", NULL);
+    return before;
+}
+
+/* No worker is there that had seen more: the group's offsets tell. */
+static void a_tail_lost_while_nobody_ran_is_told_by_who_comes_next(void **state)
+{
+    struct stage *stage = *state;
+    struct vf_memory_snapshot *before = lose_tail_while_down(stage, true);
+    assert_int_equal(stage_next(stage, "orders"), 3);
+    stage_open(stage, 0);
+    stage_run(stage);
+    assert_int_equal(stage_counts(stage, 0).rewinds, 1);
+    assert_int_equal(said("from=8 to=3", "at=orders/0"), 1);
+    assert_orders(stage, 8);
+    /* And once only: the group's offsets are the store's again. */
+    stage_close(stage, 0);
+    stage_open(stage, 0);
+    stage_run(stage);
+    assert_int_equal(stage_counts(stage, 0).rewinds, 0);
+    vf_memory_snapshot_free(before);
+}
+
+/* Also where who reads on from there dies before he has read anything. */
+static void a_tail_lost_is_told_once_though_nothing_was_read_since(void **state)
+{
+    struct stage *stage = *state;
+    struct vf_memory_snapshot *before = lose_tail_while_down(stage, true);
+    stage_open(stage, 0);
+    for (int i = 0; stage_counts(stage, 0).rewinds == 0 && i < 100; i++)
+        stage_turn(stage, 0);
+    vf_memory_server_set_down(stage->server, true); /* nothing can be written any more */
+    stage_run(stage);
+    stage_close(stage, 0);
+    vf_memory_server_set_down(stage->server, false);
+    vf_memory_server_restore(stage->server, before);
+    (void)said("", NULL);
+    stage_open(stage, 0);
+    stage_run(stage);
+    assert_true(said("from=8 to=3", NULL) <= 1); /* a death before the first commit of offsets: told again */
+    assert_orders(stage, 8);
+    vf_memory_snapshot_free(before);
+}
+
+static void a_partition_whose_progress_is_gone_is_told_too(void **state)
+{
+    struct stage *stage = *state;
+    stage_send(stage, "customers", "c1", 1, "Changed", "null"); /* so that the store is not found emptied */
+    struct vf_memory_snapshot *before = lose_tail_while_down(stage, false);
+    stage_open(stage, 0);
+    stage_run(stage);
+    assert_int_equal(said("from=8 to=0", "at=orders/0"), 1);
+    assert_int_equal(said("emptied", NULL), 0);
+    assert_orders(stage, 8);
+    vf_memory_snapshot_free(before);
+}
+
+static void nothing_is_told_where_nothing_was_lost(void **state)
+{
+    struct stage *stage = *state;
+    stage_open(stage, 0);
+    stage_run(stage);
+    send_orders(stage, 1, 5);
+    stage_run(stage);
+    stage_close(stage, 0);
+    stage_open(stage, 0);
+    stage_run(stage);
+    assert_int_equal(stage_counts(stage, 0).rewinds, 0);
+    /* What was dropped on purpose was not lost, though the group's offsets are still those of before. */
+    stage_close(stage, 0);
+    stage_drop(stage, true);
+    stage_open(stage, 0);
+    stage_run(stage);
+    assert_int_equal(stage_counts(stage, 0).rewinds, 0);
+    assert_int_equal(said("lost its tail", NULL), 0);
+    assert_orders(stage, 5);
+}
+
+/* --- a store that does not serve ---------------------------------------------------------------------------------- */
+
+/* The memory store, which says now and then what its server says of itself. */
+static struct vf_store_type looking;
+static enum vf_code state_of_server;
+static const char *state_text;
+static int looks;
+
+static enum vf_code look(struct vf_store *store, struct vf_error *error)
+{
+    (void)store;
+    looks++;
+    return state_of_server ? vf_fail(error, state_of_server, "%s", state_text) : VF_OK;
+}
+
+static enum vf_code open_store(const struct vf_store_config *config, struct vf_store **ret_store,
+                               struct vf_error *error)
+{
+    if (state_of_server == VF_E_CONFIG) /* who is opened anew is asked the same */
+        return vf_fail(error, state_of_server, "%s", state_text);
+    return vf_memory_store_type.open(config, ret_store, error);
+}
+
+static void use_looking_store(struct stage *stage)
+{
+    looking = vf_memory_store_type;
+    looking.look = look;
+    looking.open = open_store;
+    state_of_server = VF_OK;
+    looks = 0;
+    stage->setups[0].store_type = &looking;
+}
+
+static enum vf_worker_state state_of(struct stage *stage)
+{
+    struct vf_worker_report report;
+    vf_worker_report(stage->workers[0], &report);
+    return report.state;
+}
+
+/* Not only an idle worker looks: one that always has something to write would give documents to a server that evicts. */
+static void a_store_that_would_lose_documents_gets_none_until_it_is_mended(void **state)
+{
+    struct stage *stage = *state;
+    use_looking_store(stage);
+    send_orders(stage, 1, 3);
+    stage_open(stage, 0);
+    stage_run(stage);
+    assert_true(looks > 0);
+    (void)said("", NULL);
+    state_of_server = VF_E_CONFIG;
+    state_text = "it evicts";
+    stage_run(stage);
+    send_orders(stage, 4, 6);
+    stage_run(stage);
+    assert_int_equal(stage_next(stage, "orders"), 3);
+    assert_int_equal(state_of(stage), VF_WORKER_WAITING);
+    state_text = "it is a replica"; /* another reason is said too */
+    stage_run(stage);
+    state_of_server = VF_OK;
+    stage_run(stage);
+    assert_int_equal(state_of(stage), VF_WORKER_RUNNING);
+    assert_orders(stage, 6);
+}
+
+static void each_reason_for_waiting_is_said_once(void **state)
+{
+    struct stage *stage = *state;
+    use_looking_store(stage);
+    stage_open(stage, 0);
+    stage_run(stage);
+    (void)said("", NULL);
+    state_of_server = VF_E_CONFIG;
+    state_text = "it evicts";
+    stage_run(stage);
+    assert_int_equal(said("it evicts", "level=warn"), 1);
+    stage_run(stage);
+    assert_int_equal(said("it evicts", NULL), 0);
+    state_text = "it is a replica";
+    stage_run(stage);
+    stage_run(stage);
+    assert_int_equal(said("it is a replica", "level=warn"), 1);
+    state_of_server = VF_OK;
+    stage_run(stage);
+    assert_int_equal(said("the store is back", NULL), 1);
+}
+
+static void a_busy_worker_looks_too(void **state)
+{
+    struct stage *stage = *state;
+    use_looking_store(stage);
+    stage_open(stage, 0);
+    stage_run(stage);
+    send_orders(stage, 1, 200);
+    looks = 0;
+    for (int turn = 0; turn < 100; turn++) { /* never idle: a batch is one record */
+        vf_sim_clock_advance(&stage->clock, 1000);
+        stage_turn(stage, 0);
+    }
+    assert_true(looks >= 20);
+}
+
+/* Another server behind the same address: what is warm belongs to the one before. */
+static void another_server_is_read_anew(void **state)
+{
+    struct stage *stage = *state;
+    use_looking_store(stage);
+    send_orders(stage, 1, 3);
+    stage_open(stage, 0);
+    stage_run(stage);
+    struct vf_counts before = stage_counts(stage, 0);
+    state_of_server = VF_E_UNAVAILABLE;
+    state_text = "it is another one";
+    while (stage_counts(stage, 0).store_losses == before.store_losses) {
+        vf_sim_clock_advance(&stage->clock, 1000);
+        stage_turn(stage, 0);
+    }
+    state_of_server = VF_OK;
+    stage_run(stage);
+    assert_true(stage_counts(stage, 0).positionings > before.positionings);
+    send_orders(stage, 4, 4);
+    stage_run(stage);
+    assert_orders(stage, 4);
+}
+
+int main(void)
+{
+    char path[] = "/tmp/viewfold-test-XXXXXX";
+    log_fd = mkstemp(path);
+    if (log_fd < 0)
+        return 1;
+    log_file = fopen(path, "r");
+    unlink(path);
+#define SCENARIO(function) cmocka_unit_test_setup_teardown(function, setup, stage_teardown)
+    const struct CMUnitTest tests[] = {
+        SCENARIO(a_tail_lost_while_nobody_ran_is_told_by_who_comes_next),
+        SCENARIO(a_tail_lost_is_told_once_though_nothing_was_read_since),
+        SCENARIO(a_partition_whose_progress_is_gone_is_told_too),
+        SCENARIO(nothing_is_told_where_nothing_was_lost),
+        SCENARIO(a_store_that_would_lose_documents_gets_none_until_it_is_mended),
+        SCENARIO(each_reason_for_waiting_is_said_once),
+        SCENARIO(a_busy_worker_looks_too),
+        SCENARIO(another_server_is_read_anew),
+    };
+    return cmocka_run_group_tests_name("rewinds", tests, NULL, NULL);
+}
