@@ -6,6 +6,7 @@
 
 #include "connectors/redis/connection.h"
 #include "connectors/redis/keys.h"
+#include "connectors/redis/server.h"
 #include "store.h"
 
 #include "core/body.h"
@@ -57,6 +58,7 @@ struct vf_store {
     char *username; /* for advice; NULL: none */
     int64_t command_timeout_ms;
     struct vf_redis_connection *connection;
+    struct vf_redis_identity identity; /* of the server, when it was opened or looked at */
     char function_commit[VF_REDIS_FUNCTION_BYTES], function_prepare[VF_REDIS_FUNCTION_BYTES];
     char function_freeze[VF_REDIS_FUNCTION_BYTES], function_adopt[VF_REDIS_FUNCTION_BYTES];
     char function_drop_begin[VF_REDIS_FUNCTION_BYTES], function_drop_more[VF_REDIS_FUNCTION_BYTES];
@@ -130,6 +132,13 @@ struct vf_bytes vf_redis_bytes(const redisReply *reply);
 
 /* All of a text as an int64, in its canonical form. */
 bool vf_redis_parse_int(struct vf_bytes text, int64_t *ret_number);
+
+/* look.c */
+
+/* Asks what the server says of itself, and whether it can serve; VF_E_CONFIG and VF_E_UNAVAILABLE as vf_redis_info_check. */
+VF_MUSTCHECK enum vf_code vf_redis_ask_info(struct vf_store *store, int64_t deadline_ms,
+                                            struct vf_redis_identity *ret_identity, struct vf_error *error);
+VF_MUSTCHECK enum vf_code vf_redis_look(struct vf_store *store, struct vf_error *error);
 
 /* load.c */
 VF_MUSTCHECK enum vf_code vf_redis_load(struct vf_store *store, struct vf_view view, const struct vf_bytes *ids,

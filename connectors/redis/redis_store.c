@@ -2,7 +2,6 @@
 
 #include "connectors/redis/internal.h"
 #include "connectors/redis/library.h"
-#include "connectors/redis/server.h"
 
 #include <assert.h>
 #include <stdarg.h>
@@ -280,20 +279,6 @@ static enum vf_code select_database(struct vf_store *store, const char *name, in
     return code;
 }
 
-static enum vf_code check_server(struct vf_store *store, int64_t deadline_ms, struct vf_error *error)
-{
-    vf_redis_begin(store);
-    vf_redis_request_begin(&store->request, 1);
-    vf_redis_request_add_text(&store->request, "INFO");
-    redisReply *reply = NULL;
-    enum vf_code code = vf_redis_ask(store, "INFO", deadline_ms, &reply, error);
-    if (code != VF_OK)
-        return code;
-    code = vf_redis_info_check(store->label, vf_redis_bytes(reply), error);
-    freeReplyObject(reply);
-    return code;
-}
-
 static enum vf_code redis_open(const struct vf_store_config *config, struct vf_store **ret_store,
                                struct vf_error *error)
 {
@@ -315,7 +300,7 @@ static enum vf_code redis_open(const struct vf_store_config *config, struct vf_s
         code = log_in(store, config, &address, deadline_ms, error);
     /* Before SELECT, which a cluster refuses without saying why. */
     if (code == VF_OK)
-        code = check_server(store, deadline_ms, error);
+        code = vf_redis_ask_info(store, deadline_ms, &store->identity, error);
     if (code == VF_OK)
         code = select_database(store, config->name, address.database, deadline_ms, error);
     if (code == VF_OK)
@@ -355,6 +340,7 @@ const struct vf_store_type vf_redis_store_type = {
     .state = vf_redis_state,
     .load = vf_redis_load,
     .progress = vf_redis_progress,
+    .look = vf_redis_look,
     .commit_send = vf_redis_commit_send,
     .commit_wait = vf_redis_commit_wait,
     .note_stopped = vf_redis_note_stopped,

@@ -1,6 +1,7 @@
 #include "connectors/redis/server.h"
 
 #include <hiredis/hiredis.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -193,6 +194,30 @@ enum vf_code vf_redis_info_check(const char *label, struct vf_bytes info, struct
             "(CONFIG SET maxmemory-policy noeviction, and in redis.conf)",
             label, (int)value.size, value.data);
     return VF_OK;
+}
+
+static void copy_value(struct vf_bytes info, const char *name, char text[64])
+{
+    struct vf_bytes value = {"", 0};
+    (void)info_value(info, name, &value);
+    snprintf(text, 64, "%.*s", (int)value.size, value.data);
+}
+
+void vf_redis_info_identity(struct vf_bytes info, struct vf_redis_identity *ret_identity)
+{
+    char before[64];
+    copy_value(info, "run_id", ret_identity->run);
+    copy_value(info, "master_replid", ret_identity->replication);
+    copy_value(info, "master_replid2", before);
+    ret_identity->has_followed = before[strspn(before, "0")] != '\0';
+}
+
+bool vf_redis_same_server(const struct vf_redis_identity *before, const struct vf_redis_identity *now)
+{
+    if (strcmp(before->run, now->run) != 0)
+        return false;
+    /* A master takes another id when its first replica comes too, and then forgets the former one. */
+    return strcmp(before->replication, now->replication) == 0 || !now->has_followed;
 }
 
 /* --- refusals ---------------------------------------------------------------------------------------------------- */

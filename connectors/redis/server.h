@@ -28,6 +28,18 @@ void vf_redis_address_done(struct vf_redis_address *address);
  * cluster, a sentinel, a replica, one that evicts. VF_E_UNAVAILABLE, retriable, while it loads its data. */
 VF_MUSTCHECK enum vf_code vf_redis_info_check(const char *label, struct vf_bytes info, struct vf_error *error);
 
+/* Which server it is. */
+struct vf_redis_identity {
+    char run[64];         /* another one: it was restarted, or is another server */
+    char replication[64]; /* another one: it was a replica meanwhile, or has its first replica */
+    bool has_followed;    /* it has a replication id from before it became the master */
+};
+
+/* By an answer to INFO. */
+void vf_redis_info_identity(struct vf_bytes info, struct vf_redis_identity *ret_identity);
+/* False where what was read from the one need not be in the other. */
+bool vf_redis_same_server(const struct vf_redis_identity *before, const struct vf_redis_identity *now);
+
 /* What a server's error reply means. `command` is what was refused, `username` and `prefix` are for the advice. DENIED:
  * login or rights; UNAVAILABLE, retriable: full, read-only, loading, busy; CONFIG: something else lies at a key.
  * VF_OK, and *error untouched, where the reply is none of these. */

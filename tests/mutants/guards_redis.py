@@ -109,6 +109,16 @@ REDIS = [
     ),
     Guard("redis-drops-type", [("call('LLEN', keys[group.index])", "")], [SIDE_TYPE]),
     Guard(
+        "redis-look-functions",
+        [("return flushed ? vf_redis_library_load(store, deadline_ms, error) : VF_OK;", "return VF_OK;")],
+        ["test_redis_faults :a_look_loads_what_was_flushed"],
+    ),
+    Guard(
+        "redis-identity",
+        [("if (!vf_redis_same_server(&store->identity, &identity))", "if (false)")],
+        ["test_redis_faults :a_look_tells_that_the_server_is_a_replica_or_was_one"],
+    ),
+    Guard(
         "redis-find-place",
         [("if is_before(call('ZRANGE', key, middle, middle)[1], member) then", "if false then")],
         ["test_redis_index :a_page_among_equal_values_begins_exactly_behind_its_place"],

@@ -268,6 +268,17 @@ static const char *reader_answer(int port)
     return reply->type == REDIS_REPLY_STRING ? reply->str : "ours";
 }
 
+/* Of INFO, what stands behind this; until the next call. */
+static const char *info_word(int port, const char *name)
+{
+    static char word[64];
+    const char *text = strstr(redis_fixture_ask(port, "INFO", NULL)->str, name);
+    assert_non_null(text);
+    text += strlen(name);
+    snprintf(word, sizeof(word), "%.*s", (int)strcspn(text, "\r\n"), text);
+    return word;
+}
+
 #define READER(mark, answer)                                                                    \
     "#!lua name=viewfold_get\n" mark                                                            \
     "redis.register_function{function_name='viewfold_get', callback=function() return '" answer \
@@ -310,6 +321,80 @@ static void two_builds_lie_side_by_side(void **state)
     draft_done(&draft);
     type->close(store);
     assert_string_equal(redis_fixture_ask(port, "FCALL", "viewfold_commit_1_00000000", "0", NULL)->str, "other");
+}
+
+/* --- a look now and then --------------------------------------------------------------------------------------------- */
+
+static void assert_look(struct vf_store *store, enum vf_code code, const char *says)
+{
+    struct vf_error error = {0};
+    enum vf_code got = type->look(store, &error);
+    if (got != code || !strstr(error.text, says))
+        fail_msg("code %d, not %d; says not \"%s\": %s", (int)got, (int)code, says, error.text);
+}
+
+static void a_look_tells_that_a_server_evicts_until_it_does_not(void **state)
+{
+    (void)state;
+    int port = redis_fixture_start_server(NULL, NULL);
+    struct vf_store *store = redis_fixture_open(port);
+    assert_look(store, VF_OK, "");
+    config_set(port, "maxmemory-policy", "allkeys-lru");
+    assert_look(store, VF_E_CONFIG, "maxmemory-policy is allkeys-lru");
+    config_set(port, "maxmemory-policy", "noeviction");
+    assert_look(store, VF_OK, "");
+    type->close(store);
+}
+
+/* It may have been given other data meanwhile, on a connection that never broke. */
+static void a_look_tells_that_the_server_is_a_replica_or_was_one(void **state)
+{
+    (void)state;
+    int port = redis_fixture_start_server(NULL, NULL);
+    struct vf_store *store = redis_fixture_open(port);
+    assert_int_equal(redis_fixture_ask(port, "REPLICAOF", "127.0.0.1", "1", NULL)->type, REDIS_REPLY_STATUS);
+    assert_look(store, VF_E_CONFIG, "is a replica");
+    make_master(port);
+    assert_look(store, VF_E_UNAVAILABLE, "another server than before");
+    type->close(store);
+    store = redis_fixture_open(port);
+    assert_look(store, VF_OK, "");
+    type->close(store);
+}
+
+/* A master takes another replication id then, and nothing was lost. */
+static void a_first_replica_is_no_reason_to_read_again(void **state)
+{
+    (void)state;
+    int port = redis_fixture_start_server(NULL, NULL);
+    struct vf_store *store = redis_fixture_open(port);
+    char before[64], master[32];
+    snprintf(before, sizeof(before), "%s", info_word(port, "master_replid:"));
+    snprintf(master, sizeof(master), "127.0.0.1 %d", port);
+    (void)redis_fixture_start_server("--replicaof", master);
+    while (strcmp(info_word(port, "connected_slaves:"), "1") != 0)
+        continue;
+    assert_string_not_equal(info_word(port, "master_replid:"), before);
+    assert_look(store, VF_OK, "");
+    assert_look(store, VF_OK, "");
+    type->close(store);
+}
+
+static void a_look_loads_what_was_flushed(void **state)
+{
+    (void)state;
+    int port = redis_fixture_start_server(NULL, NULL);
+    struct vf_store *store = redis_fixture_open(port);
+    redis_fixture_ask(port, "FUNCTION", "FLUSH", NULL);
+    assert_look(store, VF_OK, "");
+    assert_string_equal(reader_answer(port), "ours");
+    redis_fixture_ask(port, "FUNCTION", "FLUSH", NULL);
+    config_set(port, "maxmemory", "1"); /* nothing can be loaded; that is another matter, and passes */
+    assert_look(store, VF_OK, "");
+    give_memory(port);
+    assert_look(store, VF_OK, "");
+    assert_string_equal(reader_answer(port), "ours");
+    type->close(store);
 }
 
 /* --- logins and rights ----------------------------------------------------------------------------------------------- */
@@ -597,6 +682,10 @@ int main(void)
         cmocka_unit_test_teardown(flushed_functions_are_loaded_again, tear_down),
         cmocka_unit_test_teardown(only_an_older_readers_library_of_ours_is_replaced, tear_down),
         cmocka_unit_test_teardown(two_builds_lie_side_by_side, tear_down),
+        cmocka_unit_test_teardown(a_look_tells_that_a_server_evicts_until_it_does_not, tear_down),
+        cmocka_unit_test_teardown(a_look_tells_that_the_server_is_a_replica_or_was_one, tear_down),
+        cmocka_unit_test_teardown(a_first_replica_is_no_reason_to_read_again, tear_down),
+        cmocka_unit_test_teardown(a_look_loads_what_was_flushed, tear_down),
         cmocka_unit_test_teardown(a_refused_login_says_so, tear_down),
         cmocka_unit_test_teardown(the_rights_that_messages_ask_for_are_enough_and_all_needed, tear_down),
         cmocka_unit_test_teardown(a_missing_right_is_found_by_asking, tear_down),

@@ -201,6 +201,34 @@ static void the_libraries_carry_their_names(void **state)
     assert_int_equal(vf_redis_library_reader_number("#!lua name=viewfold_get\n-- viewfold reader 12\n"), 12);
 }
 
+static void a_server_is_told_from_another_one(void **state)
+{
+    (void)state;
+    static const char zeros[] = "0000000000000000000000000000000000000000";
+    static const struct {
+        const char *run, *replication, *before;
+        bool same;
+    } cases[] = {
+        {"aa", "bb", zeros, true},  /* nothing has changed */
+        {"ab", "bb", zeros, false}, /* restarted, or another one */
+        {"ab", "cc", "bb", false},  /* a replica that was promoted */
+        {"aa", "cc", "bb", false},  /* it was a replica meanwhile */
+        {"aa", "cc", zeros, true},  /* its first replica has come */
+        {"aa", "bb", "dd", true},   /* it had been promoted long ago */
+        {"aa", "cc", "", true},     /* a server that does not tell */
+    };
+    struct vf_redis_identity before, now;
+    vf_redis_info_identity(VF_LITERAL("run_id:aa\r\nmaster_replid:bb\r\n"), &before);
+    for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {
+        char info[200];
+        snprintf(info, sizeof(info), "run_id:%s\r\nrole:master\r\nmaster_replid:%s\r\nmaster_replid2:%s\r\n",
+                 cases[i].run, cases[i].replication, cases[i].before);
+        vf_redis_info_identity(vf_bytes_from(info), &now);
+        if (vf_redis_same_server(&before, &now) != cases[i].same)
+            fail_msg("case %zu", i);
+    }
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -209,6 +237,7 @@ int main(void)
         cmocka_unit_test(tls_is_refused_by_name),
         cmocka_unit_test(a_server_that_cannot_serve_is_refused_with_the_reason),
         cmocka_unit_test(a_refusal_says_what_to_do),
+        cmocka_unit_test(a_server_is_told_from_another_one),
         cmocka_unit_test(the_libraries_carry_their_names),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
