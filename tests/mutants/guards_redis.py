@@ -110,7 +110,7 @@ REDIS = [
     Guard("redis-drops-type", [("call('LLEN', keys[group.index])", "")], [SIDE_TYPE]),
     Guard(
         "redis-look-functions",
-        [("return flushed ? vf_redis_library_load(store, deadline_ms, error) : VF_OK;", "return VF_OK;")],
+        [("return flushed ? vf_redis", "return flushed && !store ? vf_redis")],
         ["test_redis_faults :a_look_loads_what_was_flushed"],
     ),
     Guard(
