@@ -100,7 +100,23 @@ class Kafka:
         return name in ("OffsetCommit", "JoinGroup", "SyncGroup", "LeaveGroup")
 
 
-REDIS, MONGODB, KAFKA = Redis(), MongoDB(), Kafka()
+class Raw:
+    """Whatever passes, as it comes: a replica's link to its master."""
+
+    def end(self, data, at=0):
+        return len(data) if at < len(data) else None
+
+    def name(self, message):
+        return ""
+
+    def is_commit(self, name):
+        return False
+
+    def is_work(self, name):
+        return False
+
+
+REDIS, MONGODB, KAFKA, RAW = Redis(), MongoDB(), Kafka(), Raw()
 
 
 # --- the proxy --------------------------------------------------------------------------------------------------------
