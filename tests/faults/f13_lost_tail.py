@@ -9,6 +9,7 @@ import socket
 import proxy
 import redis
 from confluent_kafka import Consumer, TopicPartition
+from confluent_kafka.admin import AdminClient
 from frame import REDIS, fault, harness
 
 
@@ -133,3 +134,50 @@ def what_redis_lost_in_a_fail_over_is_told_and_taken_in_again(scene):
                 harness.check(first == high or (way != "idle" and first >= high), f"{key}: it came from {high}, and {first} was said")
                 scene.inject(f"tail lost, {way}")
         scene.fleet.wait_caught_up(seconds=300, stores=scene.stores)
+
+
+@fault(13, "tail lost, log gone", promises=(10, 12), stores=REDIS, events=(600, 4000), servers=("redis",), goes_back=True)
+def a_tail_that_the_log_has_no_more_is_told_and_not_skipped(scene):
+    """Retention was faster: what the store has lost cannot be taken in again. Nothing behind the hole may be."""
+    servers = Replicated(scene)
+    process = scene.fleet.start()
+    servers.begin()
+    scene.produce(scene.records(scene.events // 3))
+    scene.fleet.wait_caught_up(seconds=300, stores=scene.stores)
+    servers.wait_for_all()
+    servers.cut()
+    kept = scene.progress_of("cache")
+    scene.produce(scene.records(scene.events // 3))
+    scene.fleet.wait_caught_up(seconds=300, stores=scene.stores)
+    had = scene.progress_of("cache")
+    ends = {at: end for of in had.values() for at, end in of.items()}
+    admin = AdminClient(harness.kafka())
+    holes = [TopicPartition(at.rpartition("/")[0], int(at.rpartition("/")[2]), end) for at, end in ends.items()]
+    for one in admin.delete_records(holes).values():
+        one.result(60)
+    servers.fail_over()
+    scene.produce(scene.records(scene.events // 3))
+
+    def states():
+        status = harness.json.loads(harness.run_viewfold("status", "--json", "-c", scene.direct).stdout)
+        return {row["projection"]: row for row in status["projections"]}
+
+    def all_told():
+        rows = states()
+        return all(
+            any(f"{part['topic']}/{part['partition']}" == at and part["error"] and part["error"]["degraded"] for part in rows[sample]["partitions"])
+            for sample in scene.samples for at in kept[sample] if kept[sample][at] < had[sample][at]
+        )  # fmt: skip
+
+    scene.wait("not every partition that has a hole stops", all_told)
+    for sample in scene.samples:
+        harness.check(states()[sample]["state"] == "degraded", f"{sample} is {states()[sample]['state']}")
+        for at in kept[sample]:
+            if kept[sample][at] < had[sample][at]:
+                now = scene.progress_of("cache")[sample][at]
+                harness.check(now == kept[sample][at], f"{sample}: {at} went on from {kept[sample][at]} to {now}")
+                scene.inject("tail lost, log gone")
+    checked = harness.run_viewfold("status", "--check", "-c", scene.direct)
+    harness.check(checked.returncode == 1 and "degraded" in checked.stderr, f"status --check: {checked.returncode}, {checked.stderr}")
+    harness.check(process.lines("level=error", "the view is degraded"), "the log does not say so")
+    scene.catches_up = False
