@@ -7,6 +7,8 @@
 static const char reader_name[] = "viewfold_get";
 static const char reader_mark[] = "-- viewfold reader ";
 
+#define READER_TRIES 3
+
 int vf_redis_library_reader_number(const char *code)
 {
     const char *mark = strstr(code, reader_mark);
@@ -53,8 +55,18 @@ static const char *listed_code(const redisReply *list)
     return NULL;
 }
 
-/* A reader's library is there: is it ours, and older? */
-static enum vf_code replace_older_reader(struct vf_store *store, int64_t deadline_ms, struct vf_error *error)
+static enum vf_code fail_foreign(struct vf_store *store, struct vf_error *error)
+{
+    return vf_fail(
+        error, VF_E_CONFIG,
+        "%s: a library or function named %s is there that is not viewfold's; readers would call it: remove it "
+        "(FUNCTION DELETE) or use another server",
+        store->label, reader_name);
+}
+
+/* A reader's library is there: is it ours, and older? *ret_gone: there is none of that name. */
+static enum vf_code replace_older_reader(struct vf_store *store, int64_t deadline_ms, bool *ret_gone,
+                                         struct vf_error *error)
 {
     vf_redis_request_clear(&store->request);
     vf_redis_request_begin(&store->request, 5);
@@ -69,13 +81,12 @@ static enum vf_code replace_older_reader(struct vf_store *store, int64_t deadlin
         return code;
     const char *text = listed_code(list);
     int there = text ? vf_redis_library_reader_number(text) : 0;
+    *ret_gone = list->elements == 0;
     freeReplyObject(list);
+    if (*ret_gone)
+        return VF_OK;
     if (there == 0)
-        return vf_fail(
-            error, VF_E_CONFIG,
-            "%s: a library or function named %s is there that is not viewfold's; readers would call it: remove it "
-            "(FUNCTION DELETE) or use another server",
-            store->label, reader_name);
+        return fail_foreign(store, error);
     if (there >= vf_redis_library_reader_number(vf_redis_reader_library))
         return VF_OK;
     bool exists = false;
@@ -84,11 +95,14 @@ static enum vf_code replace_older_reader(struct vf_store *store, int64_t deadlin
 
 enum vf_code vf_redis_library_load(struct vf_store *store, int64_t deadline_ms, struct vf_error *error)
 {
-    bool there = false;
+    bool there = false, gone = true;
     enum vf_code code = load(store, vf_redis_writer_library, false, deadline_ms, &there, error);
-    if (code == VF_OK)
+    /* What was there and is not may have been flushed in between; or another library has a function of that name. */
+    for (int tries = 0; code == VF_OK && gone && tries < READER_TRIES; tries++) {
+        gone = false;
         code = load(store, vf_redis_reader_library, false, deadline_ms, &there, error);
-    if (code == VF_OK && there)
-        code = replace_older_reader(store, deadline_ms, error);
-    return code;
+        if (code == VF_OK && there)
+            code = replace_older_reader(store, deadline_ms, &gone, error);
+    }
+    return code == VF_OK && gone ? fail_foreign(store, error) : code;
 }
