@@ -22,4 +22,6 @@ def functions_that_are_flushed_are_loaded_again_and_nobody_notices(scene):
             client.function_flush()
             scene.inject("flushed while idle")
             scene.wait("readers' function does not come back", lambda: client.function_list("viewfold_get"))
-    harness.check(not process.lines("level=warn") and not process.lines("level=error"), "an error has surfaced")
+    # That Kafka keeps the fault's topics for some days only is said at the start, and has nothing to do with it.
+    said = [line for line in process.lines("level=warn") + process.lines("level=error") if "retention_ms=" not in line]
+    harness.check(not said, f"an error has surfaced: {said[:3]}")
