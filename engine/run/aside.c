@@ -519,7 +519,8 @@ static enum vf_code check_order(struct vf_fold_state *run, struct vf_fold_row *r
     enum vf_code code = vf_fold_find_taken(run, row, record, error);
     enum vf_order order = code ? VF_NEXT : vf_version_order(&row->event, &row->last);
     bool is_sequence = row->event.numbers == VF_NUMBERS_SEQUENCE;
-    if (code || order == VF_NEXT)
+    /* GUARD allowed-in-turn: where what is missing is not waited for, what failed would wait for it when it is tried again */
+    if (code || order == VF_NEXT || (order == VF_GAP && row->envelope->gaps_allowed))
         return code;
     if (order == VF_DUPLICATE && (record->by_link || !is_sequence))
         return VF_OK; /* the event that said the link may have come past it */
@@ -761,6 +762,9 @@ static enum vf_code drain_record(struct vf_fold_state *run, struct vf_cached_agg
         code = settle_record(run, record, error);
     while (!code && !vf_cached_drains_waiters(record) && vf_cached_drains_early(record) && !is_full(run))
         code = release_early(run, &early, error);
+    /* GUARD filled-noted: what fills a hole need not write the record, and what waits behind it would wait on, unnoticed */
+    if (!code && vf_cached_drains_early(record) && !record->base_draining)
+        mark_changed(record);
     return code ? code : settle_record(run, record, error);
 }
 

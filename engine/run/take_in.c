@@ -10,17 +10,16 @@
 
 /* In careful mode a handler's result goes through BSON at once: what cannot be kept, or indexed, fails the event that made it,
  * and the document behaves as one that was just loaded. */
-static enum vf_code settle_document(struct vf_fold_state *run, struct vf_cached_document *document,
+static enum vf_code settle_document(struct vf_fold_state *run, struct vf_cached_document *document, bool *ret_aliased,
                                     struct vf_error *error)
 {
     const struct vf_fold_tools *tools = run->tools;
     const struct vf_projection *projection = tools->projection;
     struct vf_bytes body;
     struct vf_index_entry *ignored;
-    bool aliased;
     vf_arena_reset(run->fold->scratch); /* a body an event: the batch's arena would hold them all */
     enum vf_code code =
-        tools->projector_type->body(tools->projector, document->warm, run->fold->scratch, &body, &aliased, error);
+        tools->projector_type->body(tools->projector, document->warm, run->fold->scratch, &body, ret_aliased, error);
     if (!code && projection->index_count)
         code =
             vf_index_entries(projection->indexes, projection->index_count, body, run->fold->scratch, &ignored, error);
@@ -38,7 +37,8 @@ static enum vf_code settle_carefully(struct vf_fold_state *run, const struct vf_
     const struct vf_bytes type = row->event.type;
     if (!(run->tools->careful || run->is_guarded) || document->presence != VF_PRESENT || !document->warm)
         return VF_OK;
-    enum vf_code code = settle_document(run, document, error);
+    bool ignored; /* nothing has changed it since it was made */
+    enum vf_code code = settle_document(run, document, &ignored, error);
     if (code) /* it says which field, and no line of the script */
         return vf_error_prefix(error, "after %.*s", type.size > TYPE_SHOWN_MAX ? TYPE_SHOWN_MAX : (int)type.size,
                                type.data);
@@ -77,7 +77,11 @@ static enum vf_code save(struct vf_fold_state *run, struct vf_cached_document *d
     if (!run->is_guarded)
         return VF_OK;
     if (document->presence == VF_PRESENT && document->warm) {
-        enum vf_code code = settle_document(run, document, error);
+        bool aliased = false;
+        enum vf_code code = settle_document(run, document, &aliased, error);
+        /* GUARD aliased-guarded: what shares tables has changed in two places before this event, and nobody would know any more */
+        if (!code && aliased)
+            code = vf_fail(error, VF_E_SCRIPT, "a document shares tables");
         if (code) { /* this event has not touched it yet */
             run->trouble = VF_TROUBLE_CAREFULLY;
             return code;

@@ -1,10 +1,26 @@
-"""The guards of what operators do about events that are set aside: engine/run/retrying.c, engine/cli/parked_retry.c."""
+"""The guards of what operators do about events that are set aside: engine/run/retrying.c, engine/cli/parked_retry.c; and of what is
+parked or missing, in engine/run/aside.c and take_in.c."""
 
 from guard import Guard
 
 DROPS = "test_cli_retry :of_two_who_drop_an_event_at_once_one_does"
 
 PARKED = [
+    Guard(
+        "filled-noted",
+        [("if (!code && vf_cached_drains_early(record) && !record->base_draining)", "if (false)")],
+        ["test_parking :a_hole_that_is_filled_is_noted_where_its_batch_is_full"],
+    ),
+    Guard(
+        "aliased-guarded",
+        [("if (!code && aliased)", "if (false)")],
+        ["test_parking :what_shares_tables_is_not_kept_as_it_is_by_an_event_that_fails"],
+    ),
+    Guard(
+        "allowed-in-turn",
+        [("|| (order == VF_GAP && row->envelope->gaps_allowed))", ")")],
+        ["test_parking :what_failed_behind_an_allowed_gap_does_not_wait_for_what_is_missing"],
+    ),
     Guard("drop-meant", [("there && same_place(", "(there && first.offset >= 0) || same_place(")], [DROPS]),
     Guard("drop-stands", [("if (!stands_on(retrying, attempt))", "if (!stands_on(retrying, attempt) && false)")], [DROPS]),
     Guard(

@@ -7,19 +7,6 @@
 
 #define STRANGE(...) return vf_fail(error, VF_E_DATA, __VA_ARGS__)
 
-const char *const sim_kind_names[SIM_KINDS] = {"sequence", "revision", "ordered", "strings", "offset", "window"};
-
-enum sim_kind sim_kind_of(const struct sim_numbers *numbers)
-{
-    switch (numbers->numbers) {
-    case VF_NUMBERS_SEQUENCE: return SIM_SEQUENCE;
-    case VF_NUMBERS_REVISION: return SIM_REVISION;
-    case VF_NUMBERS_ORDERED: return numbers->text ? SIM_STRINGS : SIM_ORDERED;
-    case VF_NUMBERS_OFFSET: return numbers->repeats ? SIM_WINDOW : SIM_OFFSET;
-    }
-    return SIM_KINDS;
-}
-
 /* One step, while it is made. */
 struct step {
     struct sim_model *model;
@@ -111,25 +98,6 @@ bool sim_model_is_draining(const struct sim_model *model, const struct sim_log *
 }
 
 /* --- one event and its documents ---------------------------------------------------------------------------------- */
-
-static void advance(struct sim_version *last, const struct sim_event *event)
-{
-    bool same = last->exists && last->version == event->version;
-    bool by_number = event->numbers.numbers == VF_NUMBERS_REVISION;
-    bool by_window = event->numbers.numbers == VF_NUMBERS_OFFSET && event->numbers.repeats > 0;
-    if ((by_number && !same) || (!by_number && !by_window))
-        last->id_count = 0;
-    if ((by_number || by_window) && event->event_id[0]) {
-        int most = by_window ? event->numbers.repeats : SIM_IDS_MAX;
-        if (last->id_count == most)
-            memmove(last->ids, last->ids + 1, (size_t)--last->id_count * sizeof last->ids[0]);
-        last->ids[last->id_count++] = atoi(event->event_id + 1);
-    }
-    last->exists = true;
-    last->numbers = event->numbers;
-    last->version = event->version;
-    snprintf(last->text, sizeof last->text, "%s", event->text);
-}
 
 static void empty(struct sim_document *document, enum vf_presence presence, int64_t since_ms)
 {
@@ -492,7 +460,7 @@ static void drain(struct step *step, int list)
             act(step, owner, index);
         } else if (which == VF_LIST_EARLY) {
             if (step->log->events[index].version > model->aggregates[owner].last.version) {
-                advance(&model->aggregates[owner].last, &step->log->events[index]);
+                sim_version_advance(&model->aggregates[owner].last, &step->log->events[index]);
                 model->situations.filled++;
                 act(step, owner, index);
             }
@@ -524,8 +492,7 @@ static bool is_misfit(const struct sim_model *model, const struct sim_event *eve
         return false;
     if (event->misnumbered && event->numbers.numbers != VF_NUMBERS_SEQUENCE)
         return true;
-    bool has_gap = last->exists ? event->version > last->version + 1
-                                : !event->numbers.any && event->version != event->numbers.first;
+    bool has_gap = sim_version_has_gap(last, event) && !event->numbers.allowed;
     if (event->numbers.numbers == VF_NUMBERS_REVISION && counts)
         return has_gap;
     bool may_be_filled = event->version >= 0 && (last->exists || event->version > event->numbers.first);
@@ -535,7 +502,8 @@ static bool is_misfit(const struct sim_model *model, const struct sim_event *eve
 static bool is_early(const struct sim_model *model, const struct sim_event *event,
                      const struct sim_aggregate *aggregate)
 {
-    if (!model->parks || event->numbers.numbers != VF_NUMBERS_SEQUENCE || model->versions == VF_VERSIONS_NONE)
+    if (!model->parks || event->numbers.numbers != VF_NUMBERS_SEQUENCE || event->numbers.allowed ||
+        model->versions == VF_VERSIONS_NONE)
         return false;
     return aggregate->last.exists ? event->version > aggregate->last.version + 1
                                   : !event->numbers.any && event->version > event->numbers.first;
@@ -566,12 +534,18 @@ static void arrive(struct step *step, size_t index)
         return;
     }
     model->dealt[event->original] = true;
+    if (model->versions != VF_VERSIONS_NONE && sim_version_is_late(&aggregate->last, event)) {
+        model->situations.late++;
+        return;
+    }
     aggregate->linked = event->linked;
     if (is_early(model, event, aggregate)) {
         model->situations.early++;
         wait_in(step, owner, VF_LIST_EARLY, owner, index, false);
         return;
     }
+    model->situations.allowed +=
+        event->numbers.allowed && model->versions != VF_VERSIONS_NONE && sim_version_has_gap(&aggregate->last, event);
     tally->taken++;
     tally->siblings += at_last && model->versions != VF_VERSIONS_NONE; /* else it may be a repeat */
     enum vf_list which;
@@ -581,7 +555,7 @@ static void arrive(struct step *step, size_t index)
         drain_opened(step);
         step->arriving = true;
     }
-    advance(&aggregate->last, event);
+    sim_version_advance(&aggregate->last, event);
     bool awaited = event->linked && event->says != SIM_SAYS_NOTHING && !aggregate->has_link &&
                    aggregate->waits_for < 0 && !aggregate->parked;
     if ((aggregate->waiting && !awaited) || (event->linked && event->says != SIM_SAYS_NOTHING && aggregate->has_link &&

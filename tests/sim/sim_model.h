@@ -13,74 +13,16 @@
 #define VF_SIM_MODEL_H
 
 #include "projector.h"
+#include "sim/sim_event.h"
 
 #include <stdbool.h>
 #include <stdint.h>
 
-#define SIM_TARGETS_MAX    4
-#define SIM_TEXT           32
-#define SIM_IDS_MAX        64
 #define SIM_EVENTS_MAX     400
 #define SIM_DOCUMENTS_MAX  24
 #define SIM_AGGREGATES_MAX 48
 #define SIM_TOPICS         7
 #define SIM_PARTITIONS_MAX 3
-
-/* What a topic's numbers are. */
-struct sim_numbers {
-    enum vf_numbers numbers;
-    bool text;     /* ordered: as strings */
-    int repeats;   /* offset: event ids that are remembered */
-    int64_t first; /* sequence, revision: the first number */
-    bool any;      /* ... or any number may be the first */
-};
-
-/* The kinds of numbers that a view tells apart. */
-enum sim_kind { SIM_SEQUENCE, SIM_REVISION, SIM_ORDERED, SIM_STRINGS, SIM_OFFSET, SIM_WINDOW, SIM_KINDS };
-extern const char *const sim_kind_names[SIM_KINDS];
-enum sim_kind sim_kind_of(const struct sim_numbers *numbers);
-
-/* What an event says about its aggregate's link. */
-enum sim_says {
-    SIM_SAYS_NOTHING,
-    SIM_SAYS_DOCUMENT, /* targets[0], or none */
-    SIM_SAYS_THROUGH,  /* that of the aggregate `via` */
-};
-
-/* One record, as the generator meant it. */
-struct sim_event {
-    char topic[SIM_TEXT];
-    int topic_number;
-    int partition;
-    int64_t offset;
-    int64_t record_ms; /* the record's timestamp */
-    int64_t time_ms;   /* the event's */
-    char kind[SIM_TEXT];
-    char id[SIM_TEXT];
-    struct sim_numbers numbers;
-    int64_t version;         /* as carried, of text what it stands for; for `offset` numbers: offset + 1 */
-    char text[SIM_TEXT];     /* ordered strings: as carried */
-    char event_id[SIM_TEXT]; /* "": none */
-    size_t original;         /* index of the first record of this same event: its own, where it is no repeat */
-    char type[SIM_TEXT];
-    bool misnumbered;                        /* with `stops`: it is the number, or the id, that cannot be */
-    char targets[SIM_TARGETS_MAX][SIM_TEXT]; /* documents that a route would say */
-    int target_count;
-    bool linked; /* its kind has a link route */
-    enum sim_says says;
-    char via[2 * SIM_TEXT]; /* SIM_SAYS_THROUGH */
-    bool stops;             /* its handler always fails: progress never passes it */
-};
-
-/* The last version of an aggregate, and what is kept beside it. */
-struct sim_version {
-    bool exists;
-    struct sim_numbers numbers;
-    int64_t version;
-    char text[SIM_TEXT];
-    int ids[SIM_IDS_MAX]; /* the numbers of event ids. Of a revision: those of this number; of offsets: the last ones */
-    int id_count;
-};
 
 /* How often a handler was there, and in which order. */
 struct sim_chain {
@@ -138,30 +80,32 @@ struct sim_tally {
 };
 
 /* X(name): situations that the test is about. */
-#define SIM_SITUATIONS(X)                                                  \
-    X(held)         /* events that waited when their commit was through */ \
-    X(held_through) /* of these, for another aggregate's link */           \
-    X(held_behind)  /* of these, although their link was known */          \
-    X(drained)      /* events that had waited */                           \
-    X(in_parts)     /* commits that left some for the next one */          \
-    X(early)        /* events that came before numbers that are missing */ \
-    X(filled)       /* of these, taken in when the hole was filled */      \
-    X(parked)       /* events that failed, and were parked */              \
-    X(misfits)      /* of these, that cannot be read or placed */          \
-    X(behind_parked)                                                       \
-    X(retried) /* taken in when they were tried again */                   \
-    X(ignored)                                                             \
-    X(moves)                                                               \
-    X(moves_to_deleted)                                                    \
-    X(moves_from_nothing)                                                  \
-    X(to_none)                                                             \
-    X(followed)    /* links through another aggregate */                   \
-    X(links_again) /* that say the document where it is */                 \
-    X(deleted)                                                             \
-    X(without_effect) /* another aggregate had deleted the document */     \
-    X(returned)                                                            \
-    X(expired)                                                             \
-    X(swept)                                                               \
+#define SIM_SITUATIONS(X)                                                    \
+    X(held)         /* events that waited when their commit was through */   \
+    X(held_through) /* of these, for another aggregate's link */             \
+    X(held_behind)  /* of these, although their link was known */            \
+    X(drained)      /* events that had waited */                             \
+    X(in_parts)     /* commits that left some for the next one */            \
+    X(early)        /* events that came before numbers that are missing */   \
+    X(filled)       /* of these, taken in when the hole was filled */        \
+    X(allowed)      /* events behind missing ones that are not waited for */ \
+    X(late)         /* of the missing ones, those that came */               \
+    X(parked)       /* events that failed, and were parked */                \
+    X(misfits)      /* of these, that cannot be read or placed */            \
+    X(behind_parked)                                                         \
+    X(retried) /* taken in when they were tried again */                     \
+    X(ignored)                                                               \
+    X(moves)                                                                 \
+    X(moves_to_deleted)                                                      \
+    X(moves_from_nothing)                                                    \
+    X(to_none)                                                               \
+    X(followed)    /* links through another aggregate */                     \
+    X(links_again) /* that say the document where it is */                   \
+    X(deleted)                                                               \
+    X(without_effect) /* another aggregate had deleted the document */       \
+    X(returned)                                                              \
+    X(expired)                                                               \
+    X(swept)                                                                 \
     X(forgotten)
 
 struct sim_situations {

@@ -41,6 +41,8 @@ struct sim_numbers sim_producer_choose(struct sim_producer *producer, int topic,
         numbers->repeats = 1 + (int)below(producer, below(producer, 2) ? 4 : SIM_IDS_MAX);
     numbers->first = below(producer, 2) ? 1 : (int64_t)below(producer, 4) - 2;
     numbers->any = below(producer, 4) == 0;
+    bool may_have_gaps = numbers->numbers == VF_NUMBERS_SEQUENCE || numbers->numbers == VF_NUMBERS_REVISION;
+    numbers->allowed = may_have_gaps && (producer->gaps_allowed || below(producer, 4) == 0);
     return *numbers;
 }
 
@@ -177,22 +179,30 @@ static int partition_of(const struct sim_producer *producer, int topic, const ch
     return (int)(hash % (unsigned)producer->partitions[topic]);
 }
 
+static bool has_id(const struct sim_event *past, const struct sim_event *event, const char *id)
+{
+    return past->version == event->version && is_same_aggregate(past, event) && strcmp(past->event_id, id) == 0;
+}
+
 /* An id that tells nothing apart may be anything. In a window it is new; of a revision, new among those of its number. */
 static bool is_free(const struct sim_producer *producer, const struct sim_event *event, const char *id)
 {
     if (event->numbers.repeats)
         return false;
-    for (size_t i = 0; i < producer->event_count && event->numbers.numbers == VF_NUMBERS_REVISION; i++) {
-        const struct sim_event *past = &producer->events[i];
-        if (past->version == event->version && is_same_aggregate(past, event) && strcmp(past->event_id, id) == 0)
+    if (event->numbers.numbers != VF_NUMBERS_REVISION)
+        return true;
+    for (size_t i = 0; i < producer->event_count; i++)
+        if (has_id(&producer->events[i], event, id))
             return false;
-    }
+    for (size_t i = 0; i < producer->withheld_count; i++)
+        if (has_id(&producer->withheld[i], event, id))
+            return false;
     return true;
 }
 
 static void choose_id(struct sim_producer *producer, struct sim_event *event)
 {
-    size_t number = producer->event_count;
+    size_t number = producer->id_count++; /* new: what is withheld has one too */
     if (number && below(producer, 4) == 0) {
         char id[SIM_TEXT]; /* one that was there before, with another event */
         snprintf(id, sizeof id, "e%zu", (size_t)below(producer, number));
@@ -253,6 +263,7 @@ static void choose_targets(struct sim_producer *producer, int topic, const struc
 /* Makes a number that cannot be taken in: behind a hole, before the first, or of another form; or leaves out the id. */
 static bool spoil_number(struct sim_producer *producer, const struct sim_history *history, struct sim_event *event)
 {
+    bool may_miss = event->numbers.allowed;
     if (producer->versions == VF_VERSIONS_NONE)
         return false;
     if ((event->numbers.repeats || event->numbers.numbers == VF_NUMBERS_REVISION) && below(producer, 2)) {
@@ -263,7 +274,7 @@ static bool spoil_number(struct sim_producer *producer, const struct sim_history
     case VF_NUMBERS_OFFSET: return false;
     case VF_NUMBERS_SEQUENCE:
     case VF_NUMBERS_REVISION:
-        if (history->count == 0 && event->numbers.any)
+        if (may_miss || (history->count == 0 && event->numbers.any))
             return false;
         event->version += history->count == 0 && below(producer, 2) ? -1 : 1;
         event->version += history->count && event->version == history->last + 1; /* a sibling's had not moved on yet */
@@ -299,6 +310,19 @@ static void spoil(struct sim_producer *producer, const struct sim_history *histo
         snprintf(event->type, sizeof event->type, "%s", below(producer, 2) ? "Broken" : "Unkept");
     else
         event->stops = false;
+}
+
+/* Whether the event may come behind the next ones of its aggregate: what it would be there is for the model to tell. */
+static bool may_be_late(const struct sim_producer *producer, const struct sim_history *history,
+                        const struct sim_event *event)
+{
+    if (event->misnumbered || producer->withheld_count == SIM_WITHHELD_MAX)
+        return false;
+    if (event->numbers
+            .allowed) /* without joins the producer has said whether its partition stops at it, or before it */
+        return !producer->without_repeats && (producer->joins || (!event->stops && event->says == SIM_SAYS_NOTHING));
+    return producer->with_gaps && event->numbers.numbers == VF_NUMBERS_SEQUENCE &&
+           !(event->numbers.any && history->count == 0);
 }
 
 void sim_produce(struct sim_producer *producer)
@@ -342,9 +366,7 @@ void sim_produce(struct sim_producer *producer)
         choose_targets(producer, topic, &history, &event);
     if (producer->with_stops && below(producer, 40) == 0)
         spoil(producer, &history, &event);
-    bool may_be_late = producer->with_gaps && event.numbers.numbers == VF_NUMBERS_SEQUENCE && !event.misnumbered &&
-                       !(event.numbers.any && history.count == 0) && producer->withheld_count < SIM_WITHHELD_MAX;
-    if (may_be_late && below(producer, 12) == 0)
+    if (may_be_late(producer, &history, &event) && below(producer, 12) == 0)
         producer->withheld[producer->withheld_count++] = event;
     else
         append(producer, &event);

@@ -40,7 +40,9 @@ struct sim_producer {
     struct vf_sim_clock *clock; /* with `joins` hours may pass on it */
     struct sim_event events[SIM_EVENTS_MAX];
     size_t event_count;
-    bool with_gaps; /* some events of a sequence are sent later than those behind them, or never */
+    size_t id_count;   /* of event ids */
+    bool with_gaps;    /* some events of a sequence are sent later than those behind them, or never */
+    bool gaps_allowed; /* none are waited for, of any topic; otherwise of some */
     struct sim_event withheld[SIM_WITHHELD_MAX];
     size_t withheld_count;
 };

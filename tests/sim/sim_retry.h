@@ -7,15 +7,15 @@
 
 #include "clock.h"
 #include "connectors/memory/memory_store.h"
-#include "run/config.h"
 #include "run/fold.h"
-#include "sim/sim_view.h"
 
 struct sim_retry {
     struct vf_memory_server *server;
     struct vf_view view;
     const struct vf_clock *clock;
-    const struct sim_view *projection;
+    const struct vf_reading_topic *topics;
+    size_t topic_count;
+    int64_t forget_ms;
     const struct vf_projector_type *projector_type;
     const struct vf_script_reader *reader;
     size_t rows_max; /* events a batch */

@@ -43,12 +43,18 @@ static bool is_of_parking(const char *situation)
     return false;
 }
 
+static bool is_of_waiting(const char *situation)
+{
+    return strcmp(situation, "early") == 0 || strcmp(situation, "filled") == 0;
+}
+
 static bool has_seen_every_situation(const struct sim_sum *sum)
 {
     bool complete = true;
 #define PRINT_SITUATION(name)                                   \
     printf(" %s %lld", #name, (long long)sum->situations.name); \
-    complete &= sum->situations.name > 0 || (!sum->parks && is_of_parking(#name));
+    complete &=                                                 \
+        sum->situations.name > 0 || (!sum->parks && is_of_parking(#name)) || (sum->allows && is_of_waiting(#name));
     SIM_SITUATIONS(PRINT_SITUATION)
     printf("\n");
     return complete;

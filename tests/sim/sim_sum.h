@@ -15,7 +15,8 @@ struct sim_kind_tally {
 
 /* All runs together. */
 struct sim_sum {
-    bool parks; /* some views park what fails */
+    bool parks;  /* some views park what fails */
+    bool allows; /* no gap is waited for */
     struct vf_counts counts;
     int64_t checks;
     struct sim_kind_tally tallies[SIM_KINDS];

@@ -51,6 +51,7 @@ static void choose_numbers(struct sim_view *view, struct sim_producer *producer,
         (struct vf_reading_topic){.topic = sim_topics[topic].topic,
                                   .envelope = {.numbers = chosen.numbers,
                                                .first = chosen.first,
+                                               .gaps_allowed = chosen.allowed,
                                                .history_partial = chosen.any,
                                                .repeats = chosen.repeats,
                                                .plan = chosen.text ? &text_plan : &vf_envelope_standard}};

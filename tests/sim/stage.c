@@ -1,6 +1,8 @@
 #include "sim/stage.h"
 
+#include "run/generation.h"
 #include "run/log.h"
+#include "sim/sim_retry.h"
 
 #include <bson/bson.h>
 #include <fcntl.h>
@@ -102,6 +104,7 @@ int stage_setup(void **state)
     stage->arena = vf_arena_new();
     vf_memory_server_observe(stage->server, on_commit, stage);
     vf_plain_flaky = 0;
+    vf_plain_mended = false;
     for (size_t i = 0; i < STAGE_TOPICS; i++)
         vf_memory_log_add_topic(stage->log, topic_names[i], 1);
     set_up_workers(stage);
@@ -193,6 +196,20 @@ void stage_run(struct stage *stage)
                 stage_turn(stage, i);
         vf_sim_clock_advance(&stage->clock, 50);
     }
+}
+
+void stage_retry(struct stage *stage)
+{
+    struct vf_script_reader reader = vf_script_stored_reader(&stage->proposed);
+    struct sim_retry retry = {.server = stage->server,
+                              .view = view,
+                              .clock = &stage->clock.clock,
+                              .topics = stage->readings,
+                              .topic_count = stage->projection.topic_count,
+                              .projector_type = &vf_plain_projector_type,
+                              .reader = &reader,
+                              .rows_max = 100};
+    assert_true(sim_retry_all(&retry) >= 0);
 }
 
 static struct vf_memory_contents contents_of(struct stage *stage)
@@ -361,6 +378,15 @@ size_t stage_waiting(struct stage *stage, const char *list)
     for (size_t i = 0; i < contents.aside_count; i++)
         count += !list || vf_bytes_is(contents.asides[i].list, list);
     return count;
+}
+
+const struct vf_aggregate *stage_record(struct stage *stage, const char *aggregate)
+{
+    struct vf_memory_contents contents = contents_of(stage);
+    for (size_t i = 0; i < contents.aggregate_count; i++)
+        if (vf_bytes_is(contents.aggregates[i].aggregate, aggregate))
+            return &contents.aggregates[i];
+    return NULL;
 }
 
 enum vf_presence stage_presence(struct stage *stage, const char *id)

@@ -78,6 +78,9 @@ void stage_move_progress(struct stage *stage, const char *topic, int64_t next);
 void stage_adopt(struct stage *stage, const char *text);
 void stage_drop(struct stage *stage, bool whole);
 
+/* As an operator does who tries again all that is parked. */
+void stage_retry(struct stage *stage);
+
 /* ---- looking ---- */
 
 int64_t stage_next(struct stage *stage, const char *topic);                           /* 0 where there is no progress */
@@ -90,6 +93,7 @@ int64_t stage_handled(struct stage *stage, const char *id, const char *aggregate
 int64_t stage_chain(struct stage *stage, const char *id, const char *aggregate);
 /* How many events wait in an aggregate's list; NULL: in all. */
 size_t stage_waiting(struct stage *stage, const char *list);
+const struct vf_aggregate *stage_record(struct stage *stage, const char *aggregate); /* NULL: there is none */
 enum vf_presence stage_presence(struct stage *stage, const char *id);
 struct vf_counts stage_counts(struct stage *stage, size_t worker);
 

@@ -5,10 +5,11 @@
  * store's whole contents are held against a plain fold of the log, event by event, in the order of the commits (sim_model.c);
  * in the end everything must have been dealt with, drained and swept.
  *
- *     test_property [SEEDS [FIRST [KIND] [joins|simple] [v]]]  each seed runs with a cold and with a warm cache
+ *     test_property [SEEDS [FIRST [KIND] [joins|simple] [allow] [v]]]  each seed runs with a cold and with a warm cache
  *
  * Every other seed has joins: links that come early, late and never, through other aggregates, moves, deletes, expiry, sweeps
- * and indexes; `joins` and `simple` want one of both for all. A topic's numbers are of any kind, or of KIND (sim_kind_names).
+ * and indexes; `joins` and `simple` want one of both for all. A topic's numbers are of any kind, or of KIND (sim_kind_names);
+ * some topics' gaps are allowed, with `allow` all.
  * A failure prints the seed: `test_property 1 SEED v` repeats it and shows every commit. test_property_lua is the same with
  * the real projector, running a script that keeps the same documents as plain_projector.c.
  */
@@ -30,6 +31,7 @@
 #include "sim/sim_show.h"
 #include "sim/sim_sum.h"
 #include "sim/sim_view.h"
+#include "sim/sim_wishes.h"
 
 #include <fcntl.h>
 #include <stdio.h>
@@ -86,11 +88,11 @@ static uint64_t below(struct sim *sim, uint64_t limit)
     return vf_sim_random_below(&sim->random, limit);
 }
 
-static bool verbose;
+static struct sim_wishes wishes;
 
 static void trace(struct sim *sim, const char *what, int64_t number)
 {
-    if (verbose)
+    if (wishes.verbose)
         printf("%s %lld\n", what, (long long)number);
     snprintf(sim->trace[sim->traced++ % 64], sizeof sim->trace[0], "%s %lld", what, (long long)number);
 }
@@ -165,7 +167,7 @@ static void on_commit(void *self, const struct vf_commit *commit)
     struct sim *sim = self;
     struct sim_log log = log_of(sim);
     struct vf_error error;
-    if (verbose)
+    if (wishes.verbose)
         sim_show_commit(&log, commit);
     if (sim_model_step(&sim->model, &log, commit, &error))
         broken(sim, "%s", error.text);
@@ -405,9 +407,6 @@ static void act(struct sim *sim)
 
 /* --- one run ------------------------------------------------------------------------------------------------------ */
 
-static enum sim_kind kind_wanted = SIM_KINDS;
-static bool joins_wanted, joins_unwanted;
-
 #ifdef SIM_LUA
 static const struct vf_projector_type *const projector_type = &vf_lua_projector_type;
 static const bool parks_wanted = false; /* a script cannot be mended from outside */
@@ -421,11 +420,12 @@ static void set_up_view(struct sim *sim)
     sim->producer.with_stops = below(sim, 4) == 0;
     sim->with_rewinds = below(sim, 3) != 0;
     sim->producer.with_sharing = below(sim, 4) == 0;
-    sim->view.joins = joins_wanted || (!joins_unwanted && sim->seed % 2 == 0);
+    sim->producer.gaps_allowed = wishes.allow;
+    sim->view.joins = wishes.joins || (!wishes.simple && sim->seed % 2 == 0);
     sim->parks = sim->view.joins && parks_wanted && below(sim, 2);
     if (sim->parks)
         sim->producer.with_stops = sim->producer.with_gaps = below(sim, 4) != 0;
-    sim_view_choose(&sim->view, &sim->producer, (enum vf_versions_mode)(sim->seed % 3), kind_wanted);
+    sim_view_choose(&sim->view, &sim->producer, (enum vf_versions_mode)(sim->seed % 3), wishes.numbers);
     if (sim->view.joins)
         vf_memory_log_set_in_order(sim->log); /* or the model would not know in which order a batch had its rows */
     reset(sim);
@@ -615,7 +615,9 @@ static int retry_parked(struct sim *sim)
     struct sim_retry retry = {.server = sim->server,
                               .view = view,
                               .clock = &sim->clock.clock,
-                              .projection = &sim->view,
+                              .topics = sim->view.readings,
+                              .topic_count = sim->view.projection.topic_count,
+                              .forget_ms = sim->view.forget_ms,
                               .projector_type = projector_type,
                               .reader = &reader,
                               .rows_max = 1 + (size_t)below(sim, 20)};
@@ -755,30 +757,19 @@ static void run(uint64_t seed, bool cold, struct sim_sum *sum)
     vf_counts_add(&sum->counts, &sim->counts);
     sum->checks += sim->checks;
     sum->parks = parks_wanted;
+    sum->allows = wishes.allow;
     add_tallies(sum, sim);
     vf_memory_log_free(sim->log);
     vf_memory_server_free(sim->server);
     free(sim);
 }
 
-static void read_arguments(int count, char **arguments)
-{
-    for (int i = 3; i < count; i++) {
-        verbose |= strcmp(arguments[i], "v") == 0;
-        joins_wanted |= strcmp(arguments[i], "joins") == 0;
-        joins_unwanted |= strcmp(arguments[i], "simple") == 0;
-        for (enum sim_kind kind = 0; kind < SIM_KINDS; kind++)
-            if (strcmp(arguments[i], sim_kind_names[kind]) == 0)
-                kind_wanted = kind;
-    }
-}
-
 int main(int count, char **arguments)
 {
     uint64_t seeds = count > 1 ? strtoull(arguments[1], NULL, 10) : SEEDS;
     uint64_t first = count > 2 ? strtoull(arguments[2], NULL, 10) : 1;
-    read_arguments(count, arguments);
-    vf_log_setup(VF_LOG_INFO, VF_LOG_LOGFMT, verbose ? 1 : open("/dev/null", O_WRONLY));
+    wishes = sim_wishes_read(count, arguments);
+    vf_log_setup(VF_LOG_INFO, VF_LOG_LOGFMT, wishes.verbose ? 1 : open("/dev/null", O_WRONLY));
     struct sim_sum sum = {0};
     setvbuf(stdout, NULL, _IOLBF, 0);
     for (uint64_t seed = first; seed < first + seeds; seed++) {
@@ -786,7 +777,7 @@ int main(int count, char **arguments)
         run(seed, true, &sum);
     }
     printf("%llu seeds, cold and warm: ", (unsigned long long)seeds);
-    bool complete = sim_sum_print(&sum, kind_wanted, !joins_unwanted);
+    bool complete = sim_sum_print(&sum, wishes.numbers, !wishes.simple);
     if (seeds >= 100 && !complete) {
         printf("something that the test is about never happened\n");
         return 1;

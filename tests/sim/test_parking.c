@@ -1,0 +1,74 @@
+/* What fails, what is missing, and what somebody decides about it, in situations that chance meets too rarely: a test's name
+ * says what holds in it. */
+#include "sim/stage.h"
+
+static int setup(void **state)
+{
+    int result = stage_setup(state);
+    struct stage *stage = *state;
+    for (size_t i = 0; i < STAGE_WORKERS; i++) {
+        stage->setups[i].errors.then = VF_THEN_PARK;
+        stage->setups[i].batch.events_max = 20;
+    }
+    return result;
+}
+
+/* A handler has left a table in two places, and the next one has counted twice. What is folded with care because it fails then
+ * takes the document through BSON, after which nobody can tell. */
+static void what_shares_tables_is_not_kept_as_it_is_by_an_event_that_fails(void **state)
+{
+    struct stage *stage = *state;
+    stage_send(stage, "customers", "c1", 1, "Shared", "null");
+    stage_send(stage, "customers", "c1", 2, "Changed", "null");
+    stage_send(stage, "customers", "c1", 3, "Broken", "null");
+    stage_open(stage, 0);
+    stage_run(stage);
+    assert_int_equal(stage_counts(stage, 0).parked, 1);
+    assert_int_equal(stage_handled(stage, "c1", "customer/c1"), 2);
+}
+
+/* Where the batch is full when a hole is filled, nothing is written about the aggregate but in its document: who comes next has
+ * to know that what is behind need not wait any more. */
+static void a_hole_that_is_filled_is_noted_where_its_batch_is_full(void **state)
+{
+    struct stage *stage = *state;
+    stage->setups[0].batch.written_bytes_max = 1;
+    stage_send(stage, "customers", "c1", 1, "Changed", "null");
+    stage_send(stage, "customers", "c1", 3, "Changed", "null");
+    stage_open(stage, 0);
+    stage_run(stage);
+    assert_int_equal(stage_waiting(stage, "/early/customer/c1"), 1);
+    stage_send(stage, "customers", "c1", 2, "Changed", "null");
+    while (stage_next(stage, "customers") < 3)
+        stage_turn(stage, 0);
+    assert_true(stage_waiting(stage, "/early/customer/c1") == 0 || stage_record(stage, "customer/c1")->draining);
+}
+
+/* What is missing is not waited for: not by what failed behind it, either, when it is tried again. */
+static void what_failed_behind_an_allowed_gap_does_not_wait_for_what_is_missing(void **state)
+{
+    struct stage *stage = *state;
+    stage->readings[0].envelope.gaps_allowed = true;
+    stage_send(stage, "customers", "c1", 1, "Changed", "null");
+    stage_send(stage, "customers", "c1", 3, "Broken", "null");
+    stage_send(stage, "customers", "c1", 4, "Changed", "null");
+    stage_open(stage, 0);
+    stage_run(stage);
+    assert_int_equal(stage_waiting(stage, "customer/c1"), 2);
+    vf_plain_mended = true;
+    stage_retry(stage);
+    stage_run(stage);
+    assert_int_equal(stage_waiting(stage, NULL), 0);
+    assert_int_equal(stage_handled(stage, "c1", "customer/c1"), 3);
+}
+
+int main(void)
+{
+#define PARKING(function) cmocka_unit_test_setup_teardown(function, setup, stage_teardown)
+    const struct CMUnitTest tests[] = {
+        PARKING(what_shares_tables_is_not_kept_as_it_is_by_an_event_that_fails),
+        PARKING(a_hole_that_is_filled_is_noted_where_its_batch_is_full),
+        PARKING(what_failed_behind_an_allowed_gap_does_not_wait_for_what_is_missing),
+    };
+    return cmocka_run_group_tests_name("parking", tests, NULL, NULL);
+}
