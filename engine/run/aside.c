@@ -443,14 +443,6 @@ static enum vf_code take_first(struct vf_fold_state *run, struct page *page, str
     return --page->record->early_count > 0 ? find_next_early(run, page, place, error) : VF_OK;
 }
 
-static const struct vf_envelope *find_envelope(const struct vf_fold_tools *tools, const char *topic)
-{
-    for (size_t i = 0; i < tools->topic_count; i++)
-        if (strcmp(tools->topics[i].topic, topic) == 0)
-            return &tools->topics[i].envelope;
-    return NULL;
-}
-
 static bool is_nobodys(struct vf_bytes aggregate)
 {
     size_t size = strlen(VF_UNREADABLE_PREFIX);
@@ -466,7 +458,7 @@ static enum vf_code read_aside(struct vf_fold_state *run, const struct vf_aside 
     enum vf_code code = vf_record_decode(aside->record, arena, record, error);
     if (code)
         return code;
-    *row = (struct vf_fold_row){.record = record, .envelope = find_envelope(run->tools, record->topic)};
+    *row = (struct vf_fold_row){.record = record, .envelope = vf_fold_find_envelope(run->tools, record->topic)};
     if (!row->envelope)
         return vf_fail(error, VF_E_CONFIG, "it is of the topic %s, which the projection does not read any more",
                        record->topic);
@@ -534,6 +526,18 @@ static enum vf_code check_order(struct vf_fold_state *run, struct vf_fold_row *r
                      : vf_version_fail(&row->event, &row->last, order, error);
 }
 
+/* What had no place when it came has one now: what was missing before it has come as the event that all waited for. */
+static void see_in_turn(struct vf_fold_state *run, struct vf_fold_row *row, struct vf_cached_aggregate *record)
+{
+    struct vf_last seen = {true, record->seen, record->seen_more};
+    if (run->tools->projection->versions == VF_VERSIONS_NONE || !record->has_seen ||
+        !vf_version_is_later(&row->event, &seen))
+        return;
+    /* GUARD seen-in-turn: the entry would go back to what was seen before it, and a repeat of it be taken in once more */
+    row->seen = false;
+    vf_fold_see(run, row, record);
+}
+
 static enum vf_code apply_aside(struct vf_fold_state *run, struct page *page, const struct vf_aside *aside,
                                 struct vf_fold_row *row, struct vf_error *error)
 {
@@ -571,6 +575,7 @@ static enum vf_code apply_aside(struct vf_fold_state *run, struct page *page, co
         enum vf_code code = check_order(run, row, record, &done, error);
         if (code || done)
             return code;
+        see_in_turn(run, row, record);
     }
     enum vf_code code = vf_fold_apply_in_turn(run, row, record, error);
     return code || !row->dropped ? code : vf_fold_wake(run, record, error);

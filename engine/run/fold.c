@@ -28,6 +28,14 @@ const struct vf_route *vf_fold_find_route(const struct vf_projection *projection
     return NULL;
 }
 
+const struct vf_envelope *vf_fold_find_envelope(const struct vf_fold_tools *tools, const char *topic)
+{
+    for (size_t i = 0; i < tools->topic_count; i++)
+        if (strcmp(tools->topics[i].topic, topic) == 0)
+            return &tools->topics[i].envelope;
+    return NULL;
+}
+
 /* Whether the fold deals with this row: it is of the present assignment, not behind it, and its partition is read. */
 static bool is_ours(const struct vf_fold_tools *tools, const struct vf_record *record, struct vf_reading *reading)
 {

@@ -121,6 +121,9 @@ VF_MUSTCHECK enum vf_code vf_fold_load(struct vf_fold_state *run, const struct v
 /* NULL: the kind is not for this view. */
 const struct vf_route *vf_fold_find_route(const struct vf_projection *projection, struct vf_bytes kind);
 
+/* NULL: the topic is none of the projection's. */
+const struct vf_envelope *vf_fold_find_envelope(const struct vf_fold_tools *tools, const char *topic);
+
 /* Reads the row's record by its envelope into row->event, upcasts it and finds its route; what fails stands in the row. */
 void vf_fold_read_event(struct vf_fold_state *run, struct vf_fold_row *row);
 

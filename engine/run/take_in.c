@@ -71,22 +71,32 @@ void vf_fold_undo(struct vf_fold_state *run)
         vf_cache_restore(run->tools->cache, &run->saved[--run->saved_count]);
 }
 
-/* The document is about to change by an event of a type that fails. */
-static enum vf_code save(struct vf_fold_state *run, struct vf_cached_document *document, struct vf_error *error)
+/* What earlier events have left in the document is what they would have left in one that was loaded before each of them. */
+static enum vf_code settle_before(struct vf_fold_state *run, struct vf_cached_document *document,
+                                  struct vf_error *error)
 {
-    if (!run->is_guarded)
+    bool aliased = false;
+    if (document->presence != VF_PRESENT || !document->warm)
         return VF_OK;
-    if (document->presence == VF_PRESENT && document->warm) {
-        bool aliased = false;
-        enum vf_code code = settle_document(run, document, &aliased, error);
-        /* GUARD aliased-guarded: what shares tables has changed in two places before this event, and nobody would know any more */
-        if (!code && aliased)
-            code = vf_fail(error, VF_E_SCRIPT, "a document shares tables");
-        if (code) { /* this event has not touched it yet */
-            run->trouble = VF_TROUBLE_CAREFULLY;
-            return code;
-        }
-    }
+    enum vf_code code = settle_document(run, document, &aliased, error);
+    /* GUARD aliased-before: what shares tables has changed in two places before this event, and nobody would know any more */
+    if (!code && aliased)
+        code = vf_fail(error, VF_E_SCRIPT, "a document shares tables");
+    if (code) /* this event has not touched it yet */
+        run->trouble = VF_TROUBLE_CAREFULLY;
+    return code;
+}
+
+/* The document is about to change by an event: of a type that fails, it is saved; of one that leaves it, some of it goes
+ * elsewhere. */
+static enum vf_code save(struct vf_fold_state *run, struct vf_cached_document *document, bool is_left,
+                         struct vf_error *error)
+{
+    /* GUARD aliased-left: what has changed in two places would go along, and its document may be gone when the batch is sealed */
+    bool goes_elsewhere = is_left && document->head.changed;
+    enum vf_code code = run->is_guarded || goes_elsewhere ? settle_before(run, document, error) : VF_OK;
+    if (code || !run->is_guarded)
+        return code;
     if (run->saved_count == run->saved_capacity) {
         run->saved_capacity = run->saved_capacity ? 2 * run->saved_capacity : 4;
         run->saved = vf_realloc(run->saved, run->saved_capacity * sizeof *run->saved);
@@ -206,9 +216,9 @@ enum vf_code vf_fold_take_in(struct vf_fold_state *run, struct vf_fold_row *row,
     if (code)
         return code;
     assert(document != left);
-    code = save(run, document, error);
+    code = save(run, document, false, error);
     if (!code && left)
-        code = save(run, left, error);
+        code = save(run, left, true, error);
     if (code)
         return code;
     run->touched_bytes += row->record->value.size;
@@ -240,7 +250,7 @@ enum vf_code vf_fold_take_out(struct vf_fold_state *run, struct vf_fold_row *row
 {
     const struct vf_fold_tools *tools = run->tools;
     enum vf_handled handled;
-    enum vf_code code = save(run, left, error);
+    enum vf_code code = save(run, left, true, error);
     if (code)
         return code;
     run->touched_bytes += row->record->value.size;

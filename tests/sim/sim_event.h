@@ -1,6 +1,6 @@
 /*
  * One event of the simulator's log, as its generator meant it, and what its number says of where it belongs. The rules stand
- * here once more, from DESIGN.md's words and the envelope's settings: nothing of this is the engine's.
+ * here once more, from the words of the design and the envelope's settings: nothing of this is the engine's.
  */
 #ifndef VF_SIM_EVENT_H
 #define VF_SIM_EVENT_H

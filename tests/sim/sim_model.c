@@ -187,10 +187,27 @@ static void change(struct sim_model *model, struct sim_document *document, int o
     }
 }
 
+/* What had no place when it came has one now. */
+static void count_seen(struct sim_model *model, int owner, const struct sim_event *event, bool is_placed)
+{
+    struct sim_aggregate *aggregate = &model->aggregates[owner];
+    if (is_placed && (!aggregate->last.exists || event->version > aggregate->last.version))
+        sim_version_advance(&aggregate->last, event);
+}
+
+static void count_taken(struct sim_model *model, int owner, const struct sim_event *event)
+{
+    struct sim_aggregate *aggregate = &model->aggregates[owner];
+    if (!aggregate->taken.exists || event->version > aggregate->taken.version)
+        sim_version_advance(&aggregate->taken, event);
+    count_seen(model, owner, event, true);
+}
+
 /* The event is taken in where its aggregate is now, and where it has just left; either may be NULL. */
 static void take_in(struct sim_model *model, int owner, const struct sim_event *event, struct sim_document *document,
                     struct sim_document *from)
 {
+    count_taken(model, owner, event);
     if (document)
         age(model, document, event);
     if (from)
@@ -375,15 +392,18 @@ static void act(struct step *step, int owner, size_t index)
             barred &= !fails(model, event, owner, document_of(model, event->targets[i]), NULL);
         if (!barred)
             park(step, owner, index, false);
+        else
+            count_taken(model, owner, event);
         for (int i = 0; i < event->target_count && barred; i++)
             take_in(model, owner, event, document_of(model, event->targets[i]), NULL);
     } else if (event->says != SIM_SAYS_NOTHING)
         follow(step, owner, index);
     else if (model->aggregates[owner].has_link)
         take_in_or_park(step, owner, index, linked_document(model, owner));
-    else if (model->unlinked == VF_UNLINKED_IGNORE)
+    else if (model->unlinked == VF_UNLINKED_IGNORE) {
+        count_taken(model, owner, event);
         model->situations.ignored++;
-    else
+    } else
         wait_in(step, owner, VF_LIST_OWN, owner, index, false);
 }
 
@@ -420,6 +440,22 @@ static bool notes_fail(struct step *step, int owner, const struct sim_event *eve
     return fails(model, event, owner, link[0] ? document_of(model, link) : NULL, from);
 }
 
+/* An event that cannot be read, or of which nobody can tell what it would be next to; of a sequence only what is before its
+ * beginning, as holes may be filled. */
+static bool is_misfit(const struct sim_model *model, const struct sim_event *event, const struct sim_version *last)
+{
+    bool counts = model->versions != VF_VERSIONS_NONE;
+    if (!model->parks)
+        return false;
+    if (event->misnumbered && event->numbers.numbers != VF_NUMBERS_SEQUENCE)
+        return true;
+    bool has_gap = sim_version_has_gap(last, event) && !event->numbers.allowed;
+    if (event->numbers.numbers == VF_NUMBERS_REVISION && counts)
+        return has_gap;
+    bool may_be_filled = event->version >= 0 && (last->exists || event->version > event->numbers.first);
+    return event->numbers.numbers == VF_NUMBERS_SEQUENCE && counts && has_gap && !may_be_filled;
+}
+
 /* The first event of its aggregate's own list fails once more, and stays where it is; if the commit came as far as that. */
 static bool fails_first(struct step *step, int list)
 {
@@ -427,7 +463,8 @@ static bool fails_first(struct step *step, int list)
     const struct sim_waiting *first = sim_model_first(model, list, VF_LIST_OWN);
     const struct sim_event *event = &step->log->events[first->event];
     struct sim_document *document = linked_document(model, list);
-    bool failing = first->misfit;
+    /* What was missing before it may have come meanwhile, as the event that all wait for. */
+    bool failing = first->misfit && is_misfit(model, event, &model->aggregates[list].taken);
     if (event->linked && event->says == SIM_SAYS_NOTHING)
         failing |= fails(model, event, list, document, NULL);
     else if (event->linked)
@@ -440,6 +477,7 @@ static bool fails_first(struct step *step, int list)
             change->next.parked && !model->aggregates[list].parked) {
             model->aggregates[list].parked = true;
             model->situations.parked++;
+            count_seen(model, list, event, first->misfit && !is_misfit(model, event, &model->aggregates[list].taken));
         }
     }
     return failing;
@@ -482,22 +520,6 @@ static void drain_opened(struct step *step)
 }
 
 /* --- a record ----------------------------------------------------------------------------------------------------- */
-
-/* An event that cannot be read, or of which nobody can tell what it would be next to; of a sequence only what is before its
- * beginning, as holes may be filled. */
-static bool is_misfit(const struct sim_model *model, const struct sim_event *event, const struct sim_version *last)
-{
-    bool counts = model->versions != VF_VERSIONS_NONE;
-    if (!model->parks)
-        return false;
-    if (event->misnumbered && event->numbers.numbers != VF_NUMBERS_SEQUENCE)
-        return true;
-    bool has_gap = sim_version_has_gap(last, event) && !event->numbers.allowed;
-    if (event->numbers.numbers == VF_NUMBERS_REVISION && counts)
-        return has_gap;
-    bool may_be_filled = event->version >= 0 && (last->exists || event->version > event->numbers.first);
-    return event->numbers.numbers == VF_NUMBERS_SEQUENCE && counts && has_gap && !may_be_filled;
-}
 
 static bool is_early(const struct sim_model *model, const struct sim_event *event,
                      const struct sim_aggregate *aggregate)
@@ -715,8 +737,10 @@ static void try_again(struct step *step, int list, const struct vf_aggregate *ne
     /* The first one is tried even without a link: it may be the one that says it. */
     size_t index;
     if (aggregate->linked && !aggregate->has_link && !fails_first(step, list) &&
-        take_out(step, list, VF_LIST_OWN, &index))
+        take_out(step, list, VF_LIST_OWN, &index)) {
         act(step, list, index);
+        settle(step->model, list);
+    }
 }
 
 enum vf_code sim_model_step(struct sim_model *model, const struct sim_log *log, const struct vf_commit *commit,

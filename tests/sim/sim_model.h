@@ -49,8 +49,9 @@ struct sim_document {
 
 struct sim_aggregate {
     char name[2 * SIM_TEXT];
-    bool linked;             /* its kind has a link route */
-    struct sim_version last; /* the last one that was dealt with, waiting or not */
+    bool linked;              /* its kind has a link route */
+    struct sim_version last;  /* the last one that was dealt with, waiting or not */
+    struct sim_version taken; /* the last one that was taken in */
     bool has_link;
     char link[SIM_TEXT]; /* "": it goes nowhere */
     int via;             /* followed through this aggregate; -1: none */

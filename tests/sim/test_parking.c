@@ -62,12 +62,30 @@ static void what_failed_behind_an_allowed_gap_does_not_wait_for_what_is_missing(
     assert_int_equal(stage_handled(stage, "c1", "customer/c1"), 3);
 }
 
+/* Numbers that are no places in a list cannot wait for what is missing: such an event is parked, here behind what waits for a
+ * link. What was missing comes as the event that says the link, and then it has a place after all. */
+static void what_had_no_place_and_has_one_now_is_the_last_one_seen(void **state)
+{
+    struct stage *stage = *state;
+    stage->readings[1].envelope.first = -5;
+    stage_send(stage, "orders", "o1", -5, "Changed", "null");
+    stage_send(stage, "orders", "o1", -3, "Changed", "null");
+    stage_send(stage, "orders", "o1", -4, "Created", "\"c1\"");
+    stage_send(stage, "orders", "o1", -3, "Changed", "null");
+    stage_send(stage, "orders", "o1", -2, "Changed", "null");
+    stage_open(stage, 0);
+    stage_run(stage);
+    assert_int_equal(stage_waiting(stage, NULL), 0);
+    assert_int_equal(stage_handled(stage, "c1", "order/o1"), 4);
+}
+
 int main(void)
 {
 #define PARKING(function) cmocka_unit_test_setup_teardown(function, setup, stage_teardown)
     const struct CMUnitTest tests[] = {
         PARKING(what_shares_tables_is_not_kept_as_it_is_by_an_event_that_fails),
         PARKING(a_hole_that_is_filled_is_noted_where_its_batch_is_full),
+        PARKING(what_had_no_place_and_has_one_now_is_the_last_one_seen),
         PARKING(what_failed_behind_an_allowed_gap_does_not_wait_for_what_is_missing),
     };
     return cmocka_run_group_tests_name("parking", tests, NULL, NULL);
