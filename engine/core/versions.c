@@ -124,6 +124,13 @@ bool vf_version_is_later(const struct vf_event *event, const struct vf_last *las
     return event->version > last->version;
 }
 
+bool vf_version_is_last(const struct vf_event *event, const struct vf_last *last)
+{
+    if (event->version_text.size > 0)
+        return has_text(last) && vf_bytes_equal(event->version_text, last->more->text);
+    return last->exists && event->version == last->version;
+}
+
 /* --- what is remembered ------------------------------------------------------------------------------------------- */
 
 struct vf_version_more *vf_version_more_after(const struct vf_event *event, const struct vf_last *last,
@@ -251,11 +258,27 @@ static enum vf_code fail_offset(const struct vf_event *event, const struct vf_la
         (int)event->aggregate.size, event->aggregate.data, (long long)event->version - 1, (long long)last->version - 1);
 }
 
+static enum vf_code fail_overtaken(const struct vf_event *event, const struct vf_last *last, struct vf_error *error)
+{
+    struct vf_bytes aggregate = event->aggregate, text = event->version_text;
+    static const char advice[] = "taken in now, it would come after them. Leave it out (`viewfold parked drop`), or "
+                                 "build the view anew";
+    if (text.size > 0)
+        return vf_fail(error, VF_E_DATA,
+                       "%.*s: events behind its version \"%.*s\" have been taken in, up to \"%.*s\": %s",
+                       (int)aggregate.size, aggregate.data, shown(text), text.data, shown(last->more->text),
+                       last->more->text.data, advice);
+    return vf_fail(error, VF_E_DATA, "%.*s: events behind its version %lld have been taken in, up to %lld: %s",
+                   (int)aggregate.size, aggregate.data, (long long)event->version, (long long)last->version, advice);
+}
+
 enum vf_code vf_version_fail(const struct vf_event *event, const struct vf_last *last, enum vf_order order,
                              struct vf_error *error)
 {
     if (order == VF_GAP)
         return fail_gap(event, last, error);
+    if (order == VF_DUPLICATE)
+        return fail_overtaken(event, last, error);
     if (last->exists && (event->version_text.size > 0 || has_text(last)))
         return fail_form(event, last, error);
     if (event->numbers == VF_NUMBERS_OFFSET && repeat_id(event).size <= VF_ID_BYTES_MAX)

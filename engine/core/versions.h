@@ -55,7 +55,10 @@ enum vf_order vf_version_order(const struct vf_event *event, const struct vf_las
  * left a list, whose order was looked at when they came into it. */
 bool vf_version_is_later(const struct vf_event *event, const struct vf_last *last);
 
-/* Why an event is VF_GAP or VF_UNFIT, and what to do: VF_E_DATA. */
+/* Whether the event's number is the last one: of a VF_DUPLICATE, that it is the last event once more, not one before it. */
+bool vf_version_is_last(const struct vf_event *event, const struct vf_last *last);
+
+/* Why an event is VF_GAP or VF_UNFIT, or comes too late where it is to be taken in (VF_DUPLICATE), and what to do: VF_E_DATA. */
 enum vf_code vf_version_fail(const struct vf_event *event, const struct vf_last *last, enum vf_order order,
                              struct vf_error *error);
 

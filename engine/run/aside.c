@@ -501,7 +501,8 @@ static void drop_missing(struct vf_fold_state *run, const struct vf_fold_row *ro
                                   .missing_to = row->event.version});
 }
 
-/* An event that was parked before its number was judged, or could be read: only now it is known where it belongs. */
+/* An event of an aggregate's own list is new, and its number tells only whether it is its turn. One that could not be read when
+ * it was parked is judged now. */
 static enum vf_code check_order(struct vf_fold_state *run, struct vf_fold_row *row, struct vf_cached_aggregate *record,
                                 bool *ret_done, struct vf_error *error)
 {
@@ -510,20 +511,22 @@ static enum vf_code check_order(struct vf_fold_state *run, struct vf_fold_row *r
         return VF_OK;
     enum vf_code code = vf_fold_find_taken(run, row, record, error);
     enum vf_order order = code ? VF_NEXT : vf_version_order(&row->event, &row->last);
-    bool is_sequence = row->event.numbers == VF_NUMBERS_SEQUENCE;
     /* GUARD allowed-in-turn: where what is missing is not waited for, what failed would wait for it when it is tried again */
     if (code || order == VF_NEXT || (order == VF_GAP && row->envelope->gaps_allowed))
         return code;
-    if (order == VF_DUPLICATE && (record->by_link || !is_sequence))
-        return VF_OK; /* the event that said the link may have come past it */
-    *ret_done = order == VF_DUPLICATE || (order == VF_GAP && vf_fold_may_be_filled(&row->event, &row->last));
-    if (order == VF_DUPLICATE) {
+    if (order == VF_DUPLICATE && (row->dropped || vf_version_is_last(&row->event, &row->last))) {
+        *ret_done = true;
         run->fold->counts.duplicates++;
         return VF_OK;
     }
-    run->is_judged = false;
-    return *ret_done ? vf_fold_hold_early(run, row, record, error)
-                     : vf_version_fail(&row->event, &row->last, order, error);
+    if (order == VF_DUPLICATE && record->by_link)
+        return VF_OK; /* the event that said the link may have come past it */
+    if (order == VF_GAP && vf_fold_may_be_filled(&row->event, &row->last)) {
+        *ret_done = true;
+        return vf_fold_hold_early(run, row, record, error);
+    }
+    /* GUARD overtaken: an event that comes too late to be taken in is not passed as if it had been (docs/protocol.md) */
+    return vf_version_fail(&row->event, &row->last, order, error);
 }
 
 /* What had no place when it came has one now: what was missing before it has come as the event that all waited for. */

@@ -124,11 +124,12 @@ static enum vf_code find_last(struct vf_fold_state *run, struct vf_fold_row *row
 
 /* Something is left out because the record says that it was done. Then the record must be in the condition like anything
  * else: a store that was rewound between two reads has progress from before the event, and no longer what was read. */
-static void rely_on(struct vf_cached_aggregate *record)
+static void pass_duplicate(struct vf_fold_state *run, struct vf_cached_aggregate *record)
 {
     /* GUARD relied-on: an event is passed as a duplicate by a record that the store has lost */
     if (record)
         record->head.relied_on = true;
+    run->fold->counts.duplicates++;
 }
 
 /* An event of a kind whose documents its route says each time: into each of them. */
@@ -163,10 +164,9 @@ static enum vf_code apply_routed(struct vf_fold_state *run, struct vf_fold_row *
     return VF_OK;
 }
 
-/* What is left of the aggregate's lists comes before anything new. What decided about the event stays decided; where its
- * aggregate's last version is may have changed. */
+/* What is left of the aggregate's lists comes before anything new, and the event may be a repeat of what was in them. */
 static enum vf_code drain_first(struct vf_fold_state *run, struct vf_fold_row *row, struct vf_cached_aggregate *record,
-                                struct vf_error *error)
+                                bool *ret_taken, struct vf_error *error)
 {
     enum vf_code code = vf_fold_wake(run, record, error);
     if (!code)
@@ -176,6 +176,9 @@ static enum vf_code drain_first(struct vf_fold_state *run, struct vf_fold_row *r
     else if (!code)
         code = vf_fold_find_taken(run, row, record, error);
     vf_fold_begin_event(run, row);
+    /* GUARD drained-repeat: an event that has just been taken in from a list would be taken in twice */
+    *ret_taken = !code && run->tools->projection->versions != VF_VERSIONS_NONE &&
+                 vf_version_order(&row->event, &row->last) == VF_DUPLICATE;
     return code;
 }
 
@@ -265,8 +268,7 @@ enum vf_code vf_fold_apply(struct vf_fold_state *run, struct vf_fold_row *row, s
     /* GUARD duplicate: what was taken in before would be taken in again */
     /* GUARD duplicate-before-route: a repeat of an old link event would be followed, or fail */
     if (order == VF_DUPLICATE) {
-        rely_on(record);
-        run->fold->counts.duplicates++;
+        pass_duplicate(run, record);
         return VF_OK;
     }
     if (order == VF_GAP && row->envelope->gaps_allowed) {
@@ -276,16 +278,14 @@ enum vf_code vf_fold_apply(struct vf_fold_state *run, struct vf_fold_row *row, s
     /* GUARD gap: an event after a hole, or one that cannot be told, is neither taken in nor skipped */
     if (order != VF_NEXT)
         return meet_gap(run, row, record, order, error);
+    bool is_there = false;
     if (record && vf_cached_is_draining(record))
-        code = drain_first(run, row, record, error);
-    if (code)
-        return code;
-    bool is_early = false;
+        code = drain_first(run, row, record, &is_there, error);
     /* What waits behind others of its aggregate may be among the early ones, although nothing is missing before it any more. */
-    if (record && row->event.numbers == VF_NUMBERS_SEQUENCE)
-        code = vf_fold_is_early(run, record, row->event.version, &is_early, error);
-    if (code || is_early) {
-        run->fold->counts.duplicates += is_early;
+    if (!code && !is_there && record && row->event.numbers == VF_NUMBERS_SEQUENCE)
+        code = vf_fold_is_early(run, record, row->event.version, &is_there, error);
+    if (code || is_there) {
+        run->fold->counts.duplicates += is_there;
         return code;
     }
     run->is_judged = true;

@@ -378,6 +378,32 @@ static void an_event_that_fails_for_good_is_parked_with_its_aggregate(void **sta
     assert_int_equal(stage_waiting(stage, "order/o1"), 2);
 }
 
+/* The hole is filled, and what came early is taken in one by one. Meanwhile it comes once more, by another worker, whose batches
+ * have to go on with the list before anything new. */
+static void a_repeat_of_what_came_early_is_a_duplicate_while_that_is_drained(void **state)
+{
+    struct stage *stage = *state;
+    stage->setups[0].errors.then = stage->setups[1].errors.then = VF_THEN_PARK;
+    open_both(stage);
+    size_t owner = owner_of_first_partitions(stage);
+    stage_send(stage, "orders", "o1", 1, "Created", "\"c1\"");
+    for (int64_t version = 3; version <= 8; version++)
+        stage_send(stage, "orders", "o1", version, "Changed", "null");
+    stage_run(stage);
+    assert_int_equal(stage_waiting(stage, "/early/order/o1"), 6);
+    stage_send(stage, "orders", "o1", 2, "Changed", "null");
+    run_to(stage, owner, "orders", 8);
+    assert_in_range(stage_waiting(stage, "/early/order/o1"), 3, 5);
+    for (int64_t version = 3; version <= 8; version++)
+        stage_send_to(stage, "orders", 1, "o1", version, "Changed", "null");
+    for (int turn = 0; turn < 20; turn++)
+        stage_turn(stage, 1 - owner);
+    stage_run(stage);
+    assert_int_equal(stage_waiting(stage, NULL), 0);
+    assert_int_equal(stage_handled(stage, "c1", "order/o1"), 8);
+    assert_int_equal(stage_counts(stage, 0).duplicates + stage_counts(stage, 1).duplicates, 6);
+}
+
 /* Its link has come, and goes on; what cannot be taken in stays where it is, and what is behind it. */
 static void what_waits_and_cannot_be_taken_in_stops_no_partition(void **state)
 {
@@ -705,6 +731,7 @@ int main(void)
         JOIN(what_shares_tables_does_not_take_along_what_has_changed_twice),
         JOIN(an_event_that_fails_once_is_not_parked),
         JOIN(an_event_that_fails_for_good_is_parked_with_its_aggregate),
+        JOIN(a_repeat_of_what_came_early_is_a_duplicate_while_that_is_drained),
         JOIN(what_waits_and_cannot_be_taken_in_stops_no_partition),
         JOIN(a_full_list_makes_its_partition_wait),
         JOIN(a_list_that_becomes_full_within_a_batch_makes_its_partition_wait),
