@@ -148,6 +148,24 @@ static void a_mended_script_that_was_adopted_takes_in_all_in_order(void **state)
     assert_string_equal(scene->err, "viewfold: nothing of order/42 is set aside\n");
 }
 
+/* What its aggregate did next has got past it into the document, by another partition: it is not called a repeat, which it is not. */
+static void what_comes_too_late_is_left_to_its_operator(void **state)
+{
+    struct scene *scene = furnish(state);
+    scene_put(scene, scene->redis, "42", VF_PRESENT, "{\"n\":16}", 6,
+              (struct scene_version[]){{"order/42", 6}, {NULL, 0}});
+    adopt(scene, MENDED);
+    expect(
+        scene, "parked retry order/42", 1,
+        "customer_orders in cache: order/42 stays parked at order/42@5 Changed, at orders/0@41\n"
+        "    order/42: events behind its version 5 have been taken in, up to 6: taken in now, it would come after them. "
+        "Leave it out (`viewfold parked drop`), or build the view anew\n");
+    assert_holds(scene, "42", "{\"n\":16}", 6);
+    assert_int_equal(scene_run(scene, "parked drop order/42 --yes"), 0);
+    assert_holds(scene, "42", "{\"n\":23}", 7); /* 6 is what was taken in last, once more */
+    assert_none_aside(scene, "order/42");
+}
+
 static void what_is_before_the_next_failure_is_taken_in(void **state)
 {
     struct scene *scene = furnish(state);
@@ -532,6 +550,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         SCENE_TEST(what_fails_again_stays_parked),
         SCENE_TEST(a_mended_script_that_was_adopted_takes_in_all_in_order),
+        SCENE_TEST(what_comes_too_late_is_left_to_its_operator),
         SCENE_TEST(what_is_before_the_next_failure_is_taken_in),
         SCENE_TEST(all_of_them_are_done_and_summed_up),
         SCENE_TEST(a_rehearsal_shows_the_documents_and_changes_nothing),

@@ -58,6 +58,8 @@ JOINING = [
         ["test_property 400 1 joins"],
     ),
     Guard("progress-stamp", [("if (a->stamp != b->stamp)", "if (false)")], ["test_memory_contract"]),
+    Guard("drained-repeat", [("*ret_taken = !code &&", "*ret_taken = false && !code &&")], ["test_joins :a_repeat_of_what_came_early_is_a_duplicate_while_that_is_drained"]),
+    Guard("overtaken", [("    return vf_version_fail(&row->event, &row->last, order, error);", "    *ret_done = true;\n    return VF_OK;")], ["test_cli_retry :what_comes_too_late_is_left_to_its_operator"]),
     Guard("early-repeat", [("if (there) {", "if (false) {")], [PARKING]),
     Guard("parked-in-order", [("if (vf_cached_waits(record) && !row->in_turn && !row->overtakes)", "if (false)")], [PARKING]),
     Guard("undo", [("vf_fold_undo(run);\n    enum vf_code code", "enum vf_code code")], [PARKING]),
