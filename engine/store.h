@@ -274,7 +274,8 @@ struct vf_store_type {
                                             uint64_t stamp, bool *ret_done, struct vf_error *error);
 
     /* Removes some more of it, in bounded time and memory; to be called by the store that began, until it does not say
-     * VF_DROP_MORE. The last call leaves the entry, dropped at now_ms. *ret_removed: documents and records of this call. */
+     * VF_DROP_MORE. The last call leaves the entry, dropped at now_ms, and what operators have dropped (->dropped), which
+     * counts for what is built in its place. *ret_removed: documents and records of this call. */
     VF_MUSTCHECK enum vf_code (*drop_more)(struct vf_store *store, struct vf_view view, uint64_t stamp, int64_t now_ms,
                                            enum vf_drop *ret_drop, size_t *ret_removed, struct vf_error *error);
 

@@ -54,6 +54,7 @@ static void append_entry(bson_t *entry, int64_t number, const struct vf_dropped 
     if (dropped->partition.topic) {
         vf_mongodb_append_partition(entry, dropped->partition);
         BSON_APPEND_INT64(entry, "offset", dropped->offset);
+        BSON_APPEND_INT64(entry, "timestamp", dropped->timestamp_ms);
     } else {
         BSON_APPEND_ARRAY_BEGIN(entry, "missing", &missing);
         BSON_APPEND_INT64(&missing, "0", dropped->missing_from);
@@ -97,9 +98,11 @@ static bool take_field(const bson_iter_t *field, struct vf_arena *arena, struct 
     struct vf_bytes text;
     bson_iter_t list;
 
-    if (strcmp(key, "_id") == 0 || strcmp(key, "offset") == 0) {
+    if (strcmp(key, "_id") == 0 || strcmp(key, "offset") == 0 || strcmp(key, "timestamp") == 0) {
         if (key[0] == 'o')
             dropped->offset = bson_iter_as_int64(field);
+        if (key[0] == 't')
+            dropped->timestamp_ms = bson_iter_as_int64(field);
         return BSON_ITER_HOLDS_INT64(field);
     }
     if (strcmp(key, "missing") == 0) {

@@ -178,6 +178,9 @@ static size_t add_found(struct vf_store *store, int32_t generation, const redisR
             /* GUARD redis-drop-index: what is built anew is found by what was dropped */
             if (!ours && !(rest && is_index(&store->keys, generation, key)))
                 continue;
+            /* GUARD redis-drops-stay: what an operator has left out for good comes back when the view is built anew */
+            if (rest && vf_bytes_equal(key, store->keys.drops))
+                continue;
             /* Progress holds what fences old workers: it goes last, and the notes with it. */
             if (rest && (vf_bytes_equal(key, store->keys.progress) || vf_bytes_equal(key, store->keys.stopped)))
                 continue;

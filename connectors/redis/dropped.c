@@ -21,8 +21,9 @@ struct vf_bytes vf_redis_dropped_text(const struct vf_dropped *dropped, struct v
         vf_json_print_string(&text, dropped->error);
     }
     if (dropped->partition.topic)
-        vf_buffer_printf(&text, ",\"offset\":%" PRId64 ",\"partition\":\"%s/%d\"}", dropped->offset,
-                         dropped->partition.topic, (int)dropped->partition.partition);
+        vf_buffer_printf(&text, ",\"offset\":%" PRId64 ",\"partition\":\"%s/%d\",\"timestamp\":%" PRId64 "}",
+                         dropped->offset, dropped->partition.topic, (int)dropped->partition.partition,
+                         dropped->timestamp_ms);
     else
         vf_buffer_printf(&text, ",\"missing_from\":%" PRId64 ",\"missing_to\":%" PRId64 "}", dropped->missing_from,
                          dropped->missing_to);
@@ -46,7 +47,8 @@ static bool read_dropped(struct vf_store *store, struct vf_bytes text, struct vf
         return vf_redis_member_int(json, "missing_from", &dropped->missing_from) &&
                vf_redis_member_int(json, "missing_to", &dropped->missing_to);
     return vf_redis_read_partition(partition, arena, &dropped->partition) &&
-           vf_redis_member_int(json, "offset", &dropped->offset);
+           vf_redis_member_int(json, "offset", &dropped->offset) &&
+           vf_redis_member_int(json, "timestamp", &dropped->timestamp_ms);
 }
 
 static enum vf_code ask_page(struct vf_store *store, size_t first, size_t count, int64_t deadline_ms,

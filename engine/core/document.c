@@ -133,6 +133,12 @@ struct vf_bytes vf_list_key(struct vf_arena *arena, enum vf_list list, struct vf
     return vf_arena_printf(arena, "%s%.*s", list_prefixes[list], (int)aggregate.size, aggregate.data);
 }
 
+bool vf_is_nobodys(struct vf_bytes aggregate)
+{
+    size_t size = strlen(VF_UNREADABLE_PREFIX);
+    return aggregate.size > size && memcmp(aggregate.data, VF_UNREADABLE_PREFIX, size) == 0;
+}
+
 struct vf_bytes vf_list_aggregate(struct vf_bytes key, enum vf_list *ret_list)
 {
     for (enum vf_list list = VF_LIST_EARLY; list > VF_LIST_OWN; list--) {

@@ -122,6 +122,7 @@ struct vf_bytes vf_list_aggregate(struct vf_bytes key, enum vf_list *ret_list);
 
 /* Records whose aggregate cannot be read are parked one by one, under what stands in for one: /unreadable/orders/3@1042. */
 #define VF_UNREADABLE_PREFIX "/unreadable/"
+bool vf_is_nobodys(struct vf_bytes aggregate);
 
 /* An operator's decision that is not in the log: this event is not to be taken in; or, with a topic of NULL, numbers of an
  * aggregate are not waited for any more. */
@@ -129,6 +130,7 @@ struct vf_dropped {
     struct vf_bytes aggregate;
     struct vf_partition partition; /* topic NUL-terminated, or NULL */
     int64_t offset;
+    int64_t timestamp_ms; /* the record's: another record at this offset, of a topic that was made anew, is not meant */
     int64_t missing_from, missing_to; /* with topic NULL: [from, to) */
     int64_t dropped_ms;               /* Unix milliseconds */
     struct vf_bytes error;            /* what the event had failed with; size 0: it had not */

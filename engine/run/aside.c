@@ -443,12 +443,6 @@ static enum vf_code take_first(struct vf_fold_state *run, struct page *page, str
     return --page->record->early_count > 0 ? find_next_early(run, page, place, error) : VF_OK;
 }
 
-static bool is_nobodys(struct vf_bytes aggregate)
-{
-    size_t size = strlen(VF_UNREADABLE_PREFIX);
-    return aggregate.size > size && memcmp(aggregate.data, VF_UNREADABLE_PREFIX, size) == 0;
-}
-
 /* Reads an event of a list again. What is wrong with it as an event stands in the row. */
 static enum vf_code read_aside(struct vf_fold_state *run, const struct vf_aside *aside, struct vf_fold_row *row,
                                struct vf_error *error)
@@ -463,7 +457,7 @@ static enum vf_code read_aside(struct vf_fold_state *run, const struct vf_aside 
         return vf_fail(error, VF_E_CONFIG, "it is of the topic %s, which the projection does not read any more",
                        record->topic);
     vf_fold_read_event(run, row);
-    if (row->unreadable || is_nobodys(aside->aggregate))
+    if (row->unreadable || vf_is_nobodys(aside->aggregate))
         return VF_OK;
     if (!row->route || !vf_bytes_equal(row->event.aggregate, aside->aggregate))
         return vf_fail(error, VF_E_CONFIG, "topic, envelope or key now say another aggregate than %.*s",
@@ -488,6 +482,7 @@ static void drop_event(struct vf_fold_state *run, struct vf_fold_row *row, const
     drop(run, (struct vf_dropped){.aggregate = aside->aggregate,
                                   .partition = aside->partition,
                                   .offset = aside->offset,
+                                  .timestamp_ms = row->record->timestamp_ms,
                                   .error = vf_arena_copy(run->fold->arena, run->dropped_error)});
 }
 
@@ -514,9 +509,10 @@ static enum vf_code check_order(struct vf_fold_state *run, struct vf_fold_row *r
     /* GUARD allowed-in-turn: where what is missing is not waited for, what failed would wait for it when it is tried again */
     if (code || order == VF_NEXT || (order == VF_GAP && row->envelope->gaps_allowed))
         return code;
-    if (order == VF_DUPLICATE && (row->dropped || vf_version_is_last(&row->event, &row->last))) {
-        *ret_done = true;
-        run->fold->counts.duplicates++;
+    /* What is dropped and is not next leaves nothing behind: its number is missing, or was passed. */
+    *ret_done = row->dropped || (order == VF_DUPLICATE && vf_version_is_last(&row->event, &row->last));
+    if (*ret_done) {
+        run->fold->counts.duplicates += order == VF_DUPLICATE;
         return VF_OK;
     }
     if (order == VF_DUPLICATE && record->by_link)
@@ -546,13 +542,13 @@ static enum vf_code apply_aside(struct vf_fold_state *run, struct page *page, co
 {
     struct vf_cached_aggregate *record = page->record;
     struct vf_bytes awaited = record->head.key;
-    if (row->dropped && (row->unreadable || is_nobodys(aside->aggregate)))
+    if (row->dropped && (row->unreadable || vf_is_nobodys(aside->aggregate)))
         return VF_OK;
     if (row->unreadable) {
         *error = *row->unreadable;
         return error->code;
     }
-    if (is_nobodys(aside->aggregate))
+    if (vf_is_nobodys(aside->aggregate))
         return vf_fold_apply(run, row, error); /* it was never seen: as if it came now */
     row->in_turn = true;
     row->seen = page->list != VF_LIST_EARLY;
@@ -683,13 +679,14 @@ static enum vf_code release_early(struct vf_fold_state *run, struct page *page, 
         return code;
     }
     enum vf_order order = row->unreadable ? VF_NEXT : vf_version_order(&row->event, &row->last);
-    if (order == VF_GAP && !run->gives_up_missing) {
+    bool is_given_up = order == VF_GAP && vf_fold_is_given_up(run, &row->event, &row->last);
+    if (order == VF_GAP && !is_given_up && !run->gives_up_missing) {
         if (record->base_draining) /* that is over, until a number comes that fills the hole */
             mark_changed(record);
         record->early_ready = false;
         return VF_OK;
     }
-    if (order == VF_GAP)
+    if (order == VF_GAP && !is_given_up)
         drop_missing(run, row, record);
     code = take_first(run, page, added, aside, error);
     if (code)

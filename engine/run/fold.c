@@ -1,6 +1,7 @@
 #include "run/fold.h"
 
 #include "core/versions.h"
+#include "run/drops.h"
 #include "run/fold_state.h"
 #include "run/stopping.h"
 
@@ -53,7 +54,7 @@ static const struct vf_error *keep_error(struct vf_fold_state *run, const struct
     return memcpy(vf_arena_alloc(run->fold->arena, sizeof *error), error, sizeof *error);
 }
 
-void vf_fold_read_event(struct vf_fold_state *run, struct vf_fold_row *row)
+static void read_event(struct vf_fold_state *run, struct vf_fold_row *row)
 {
     const struct vf_fold_tools *tools = run->tools;
     struct vf_error error;
@@ -65,6 +66,13 @@ void vf_fold_read_event(struct vf_fold_state *run, struct vf_fold_row *row)
     if (row->route && tools->projection->upcasts &&
         tools->projector_type->upcast(tools->projector, &row->event, run->fold->arena, &error))
         row->not_upcast = keep_error(run, &error);
+}
+
+/* Reads the event of a row, as far as it can be read, and whether somebody has decided to leave it out. */
+void vf_fold_read_event(struct vf_fold_state *run, struct vf_fold_row *row)
+{
+    read_event(run, row);
+    row->dropped = vf_drops_has(run->tools->drops, row->record, row->event.aggregate);
 }
 
 static void read_rows(struct vf_fold_state *run, const struct vf_record *records, size_t count)
@@ -216,6 +224,14 @@ bool vf_fold_may_be_filled(const struct vf_event *event, const struct vf_last *l
            (last->exists || event->version > event->first);
 }
 
+bool vf_fold_is_given_up(const struct vf_fold_state *run, const struct vf_event *event, const struct vf_last *last)
+{
+    if (event->numbers != VF_NUMBERS_SEQUENCE)
+        return false;
+    return vf_drops_pass(run->tools->drops, event->aggregate, last->exists ? last->version + 1 : event->first) ==
+           event->version;
+}
+
 /* Numbers are missing before the event, or it cannot be told whether. */
 static enum vf_code meet_gap(struct vf_fold_state *run, struct vf_fold_row *row, struct vf_cached_aggregate *record,
                              enum vf_order order, struct vf_error *error)
@@ -275,6 +291,8 @@ enum vf_code vf_fold_apply(struct vf_fold_state *run, struct vf_fold_row *row, s
         run->fold->counts.gaps++;
         order = VF_NEXT;
     }
+    if (order == VF_GAP && vf_fold_is_given_up(run, &row->event, &row->last))
+        order = VF_NEXT;
     /* GUARD gap: an event after a hole, or one that cannot be told, is neither taken in nor skipped */
     if (order != VF_NEXT)
         return meet_gap(run, row, record, order, error);
@@ -289,7 +307,7 @@ enum vf_code vf_fold_apply(struct vf_fold_state *run, struct vf_fold_row *row, s
         return code;
     }
     run->is_judged = true;
-    if (row->not_upcast && !(record && vf_cached_waits(record))) {
+    if (row->not_upcast && !row->dropped && !(record && vf_cached_waits(record))) {
         *error = *row->not_upcast;
         return error->code;
     }
@@ -354,10 +372,10 @@ static enum vf_code deal_with(struct vf_fold_state *run, struct vf_fold_row *row
     if (record->offset < reading->folded.next)
         return VF_OK;
     vf_fold_begin_event(run, row);
-    if (row->unreadable) {
+    if (row->unreadable && !row->dropped) {
         *error = *row->unreadable;
         code = error->code;
-    } else if (row->route) {
+    } else if (row->route && !row->unreadable) {
         code = vf_fold_apply(run, row, error);
     } else {
         run->fold->counts.not_for_view++;

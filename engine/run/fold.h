@@ -44,6 +44,7 @@ struct vf_fold_tools {
     bool parks;                         /* what fails for good is parked; else it stops its partition */
     bool parks_at_once;                 /* whatever fails, without further tries */
     const struct vf_suspects *suspects; /* NULL: none */
+    const struct vf_drops *drops;       /* NULL: nothing was dropped */
     const char *script_hash;            /* of the generation's script */
     int64_t forget_ms;                  /* how long husks stay; 0: for ever */
     int64_t aside_max;                  /* a partition's events set aside, and their bytes; 0: no limit */

@@ -128,6 +128,8 @@ const struct vf_envelope *vf_fold_find_envelope(const struct vf_fold_tools *tool
 void vf_fold_read_event(struct vf_fold_state *run, struct vf_fold_row *row);
 
 /* Whether the hole before an event can be filled: not by what comes before the first number there is. */
+/* Whether somebody has decided that the numbers that are missing before the event are not waited for. */
+bool vf_fold_is_given_up(const struct vf_fold_state *run, const struct vf_event *event, const struct vf_last *last);
 bool vf_fold_may_be_filled(const struct vf_event *event, const struct vf_last *last);
 
 /* Deals with an event: duplicate, gap, into its documents, into a list. */

@@ -402,6 +402,12 @@ static enum vf_code assign_positions(struct vf_worker *worker, struct vf_error *
         code = notice_emptied(worker, &rows, &row_count, error);
     if (code)
         return code;
+    /* GUARD drops-read: what an operator has left out for good comes back when its events are read again */
+    code = vf_drops_load(worker->drops, worker->setup.store_type, worker->store, vf_worker_view(worker), error);
+    if (code) {
+        vf_worker_lose_store(worker, error, false);
+        return code;
+    }
     resolve_unknown(worker, rows, row_count);
     struct vf_position *positions = vf_arena_alloc(worker->scratch, worker->readings.count * sizeof *positions);
     size_t count = 0;

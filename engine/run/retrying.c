@@ -1,5 +1,6 @@
 #include "run/retrying.h"
 
+#include "run/drops.h"
 #include "run/fold.h"
 #include "run/generation.h"
 #include "run/supervisor.h"
@@ -31,6 +32,7 @@ struct vf_retrying {
     struct vf_cache *cache;
     struct vf_fold fold;
     struct vf_json_parser *parser;
+    struct vf_drops *drops;
     struct vf_readings readings; /* none */
     struct vf_counts counts;
     struct vf_arena *arena; /* one call's answers */
@@ -196,6 +198,8 @@ static enum vf_code load_generation(struct vf_retrying *retrying, struct vf_erro
     struct vf_view view = {retrying->setup.view, state.active};
     code = type->generation(retrying->store, view, retrying->generation_arena, &retrying->generation, error);
     if (!code)
+        code = vf_drops_load(retrying->drops, type, retrying->store, view, error);
+    if (!code)
         code = open_script(retrying, error);
     if (code) /* nothing half loaded: it is tried again from the beginning, or not at all */
         forget_script(retrying);
@@ -209,6 +213,7 @@ enum vf_code vf_retrying_open(const struct vf_retrying_setup *setup, struct vf_r
     retrying->setup = *setup;
     retrying->arena = vf_arena_new();
     retrying->parser = vf_json_parser_new();
+    retrying->drops = vf_drops_new();
     retrying->rows_max = (size_t)setup->config->batch.events_max;
     vf_fold_init(&retrying->fold);
     enum vf_code code = open_store(retrying, error);
@@ -231,6 +236,7 @@ void vf_retrying_close(struct vf_retrying *retrying)
     forget_script(retrying);
     vf_fold_done(&retrying->fold);
     vf_json_parser_free(retrying->parser);
+    vf_drops_free(retrying->drops);
     vf_arena_free(retrying->arena);
     lose_store(retrying);
     free(retrying);
@@ -344,6 +350,7 @@ static struct vf_fold_tools tools_of(struct vf_retrying *retrying)
         .forget_ms = config->forget_ms,
         .parks = true,
         .parks_at_once = true,
+        .drops = retrying->drops,
         .script_hash = retrying->generation.script_hash,
         .rows_max = retrying->rows_max,
         .written_bytes_max = (size_t)config->batch.written_bytes_max,

@@ -395,6 +395,7 @@ struct vf_fold_tools vf_worker_tools(struct vf_worker *worker)
         .in_flight = worker->in_flight != NULL,
         .parks = worker->setup.errors.then == VF_THEN_PARK,
         .suspects = worker->suspects,
+        .drops = worker->drops,
         .script_hash = worker->generation.script_hash,
         .drain_apart = vf_worker_now_ms(worker) < worker->drain_apart_until_ms,
         .forget_ms = worker->setup.forget_ms,

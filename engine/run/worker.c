@@ -264,6 +264,7 @@ enum vf_code vf_worker_open(const struct vf_worker_setup *setup, struct vf_worke
     worker->script_log = (struct vf_log_rate){.burst = 10, .interval_ms = 1000};
     worker->park_log = (struct vf_log_rate){.burst = 20, .interval_ms = 10000};
     worker->suspects = vf_suspects_new();
+    worker->drops = vf_drops_new();
     worker->drain_log = (struct vf_log_rate){.burst = 10, .interval_ms = 30000};
     worker->trouble_log = (struct vf_log_rate){.burst = 10, .interval_ms = 30000};
     vf_fold_init(&worker->folds[0]);
@@ -317,6 +318,7 @@ void vf_worker_close(struct vf_worker *worker)
     worker->setup.store_type->close(worker->store);
     vf_cache_free(worker->cache);
     vf_suspects_free(worker->suspects);
+    vf_drops_free(worker->drops);
     free(worker->gaps_after);
     worker->setup.projector_type->close(worker->projector);
     vf_readings_clear(&worker->readings);

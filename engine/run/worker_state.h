@@ -9,6 +9,7 @@
 #define VF_RUN_WORKER_STATE_H
 
 #include "run/cache.h"
+#include "run/drops.h"
 #include "run/fold.h"
 #include "run/log.h"
 #include "run/worker.h"
@@ -50,6 +51,7 @@ struct vf_worker {
     bool held_up_said;             /* since the last commit: what holds them up */
     bool careful;
     struct vf_suspects *suspects; /* event types that have failed lately */
+    struct vf_drops *drops;       /* what operators have left out for good, as of the last positioning */
     bool always_careful;          /* the script shares tables: never again without */
 
     bool superseded; /* the generation's entry is another one than `generation`: nothing is read until it is known */

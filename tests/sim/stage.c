@@ -287,6 +287,12 @@ void stage_move_progress(struct stage *stage, const char *topic, int64_t next)
     commit(stage, &one);
 }
 
+void stage_decide(struct stage *stage, const struct vf_dropped *dropped)
+{
+    struct vf_commit one = {.dropped = dropped, .dropped_count = 1};
+    commit(stage, &one);
+}
+
 static uint64_t stamp_of(struct vf_store *store)
 {
     struct vf_error error;

@@ -73,6 +73,9 @@ void stage_run(struct stage *stage);
 void stage_write_customer(struct stage *stage, const char *id, bool with_customer);
 void stage_move_progress(struct stage *stage, const char *topic, int64_t next);
 
+/* As an operator does: an event is left out for good, or numbers are not waited for any more; and nothing else happens. */
+void stage_decide(struct stage *stage, const struct vf_dropped *dropped);
+
 /* As an operator does: the generation goes on with a script of this text, which is proposed from now on too; it is dropped,
  * or, not `whole`, the removal is begun and not ended. */
 void stage_adopt(struct stage *stage, const char *text);
