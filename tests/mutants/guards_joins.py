@@ -60,8 +60,8 @@ JOINING = [
     Guard("progress-stamp", [("if (a->stamp != b->stamp)", "if (false)")], ["test_memory_contract"]),
     Guard("drained-repeat", [("*ret_taken = !code &&", "*ret_taken = false && !code &&")], ["test_joins :a_repeat_of_what_came_early_is_a_duplicate_while_that_is_drained"]),
     Guard("overtaken", [("    return vf_version_fail(&row->event, &row->last, order, error);", "    *ret_done = true;\n    return VF_OK;")], ["test_cli_retry :what_comes_too_late_is_left_to_its_operator"]),
-    Guard("drops-read", [("code = vf_drops_load(worker->drops, worker->setup.store_type, worker->store, vf_worker_view(worker), error);", "")], ["test_joins :what_was_left_out_stays_out_when_the_view_is_built_anew"]),
-    Guard("dropped-record", [("found->timestamp_ms == record->timestamp_ms &&", "true &&")], ["test_joins :only_what_was_left_out_is"]),
+    Guard("drops-read", [("code = vf_drops_load(worker->drops, worker->setup.store_type, worker->store, vf_worker_view(worker), error);", "")], ["test_parking :what_was_left_out_stays_out_when_the_view_is_built_anew"]),
+    Guard("dropped-record", [("found->timestamp_ms == record->timestamp_ms &&", "true &&")], ["test_parking :only_what_was_left_out_is"]),
     Guard("redis-drops-stay", [("if (rest && vf_bytes_equal(key, store->keys.drops))", "if (false)")], ["test_redis_contract"]),
     Guard("mongodb-drops-stay", [("names.aside};\n\n        for (i = 0; i < 3 &&", "names.aside, names.drops};\n\n        for (i = 0; i < 4 &&")], ["test_mongodb_contract"]),
     Guard("early-repeat", [("if (there) {", "if (false) {")], [PARKING]),
@@ -70,6 +70,6 @@ JOINING = [
     Guard("parked-waits", [("vf_cached_has_own(aggregate) && !aggregate->parked &&", "vf_cached_has_own(aggregate) &&")], [PARKING]),
     Guard("behind-parked", [("if (record && !row->in_turn && vf_cached_waits(record))", "if (false)")], [PARKING]),
     Guard("aside-looked-for", [("!row->reading || row->reading->folded.aside > 0;", "!row->reading;")], [PARKING]),
-    Guard("fresh-before-park", [("if (failures > retries) {\n        vf_suspects_condemn", "if (failures > retries || failures > 0) {\n        vf_suspects_condemn")], ["test_joins :an_event_that_fails_once_is_not_parked"]),
+    Guard("fresh-before-park", [("if (failures > retries) {\n        vf_suspects_condemn", "if (failures > retries || failures > 0) {\n        vf_suspects_condemn")], ["test_parking :an_event_that_fails_once_is_not_parked"]),
     Guard("sweep-behind", [("if (!reached)", "if (false)")], [JOINS]),
 ]

@@ -407,3 +407,11 @@ struct vf_counts stage_counts(struct stage *stage, size_t worker)
     vf_worker_report(stage->workers[worker], &report);
     return report.counts;
 }
+
+int64_t stage_chain_of(const int64_t *versions, size_t count)
+{
+    int64_t hash = 0;
+    for (size_t i = 0; i < count; i++)
+        hash = vf_plain_chain(hash, versions[i], (struct vf_bytes){0}, 'C');
+    return hash;
+}

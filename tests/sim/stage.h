@@ -99,5 +99,7 @@ size_t stage_waiting(struct stage *stage, const char *list);
 const struct vf_aggregate *stage_record(struct stage *stage, const char *aggregate); /* NULL: there is none */
 enum vf_presence stage_presence(struct stage *stage, const char *id);
 struct vf_counts stage_counts(struct stage *stage, size_t worker);
+/* The chain of these versions in this order, of types that begin with C. */
+int64_t stage_chain_of(const int64_t *versions, size_t count);
 
 #endif

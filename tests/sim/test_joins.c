@@ -36,15 +36,6 @@ static void run_to(struct stage *stage, size_t worker, const char *topic, int64_
     }
 }
 
-/* The chain of these versions in this order, of types that begin with C. */
-static int64_t chain_of(const int64_t *versions, size_t count)
-{
-    int64_t hash = 0;
-    for (size_t i = 0; i < count; i++)
-        hash = vf_plain_chain(hash, versions[i], (struct vf_bytes){0}, 'C');
-    return hash;
-}
-
 /* Two workers: one has partition 0 of every topic, the other has partition 1 of orders and cards. */
 static void open_both(struct stage *stage)
 {
@@ -108,7 +99,7 @@ static void what_waits_is_in_the_commit_of_its_link(void **state)
     run_to(stage, 0, "orders", 4);
     assert_int_equal(stage->taken_most, 3);
     assert_int_equal(stage_waiting(stage, NULL), 0);
-    assert_int_equal(stage_chain(stage, "c1", "order/o1"), chain_of((const int64_t[]){4, 1, 2, 3}, 4));
+    assert_int_equal(stage_chain(stage, "c1", "order/o1"), stage_chain_of((const int64_t[]){4, 1, 2, 3}, 4));
 }
 
 /* Taken in one by one, with a crash in between, while more comes. */
@@ -129,7 +120,7 @@ static void a_list_longer_than_a_batch_is_drained_in_parts(void **state)
     stage_run(stage);
     assert_int_equal(stage_waiting(stage, NULL), 0);
     assert_int_equal(stage->taken_most, 1);
-    assert_int_equal(stage_chain(stage, "c1", "order/o1"), chain_of((const int64_t[]){6, 1, 2, 3, 4, 5, 7, 8}, 8));
+    assert_int_equal(stage_chain(stage, "c1", "order/o1"), stage_chain_of((const int64_t[]){6, 1, 2, 3, 4, 5, 7, 8}, 8));
     stage_send(stage, "orders", "o1", 8, "Changed", "null"); /* and what has been seen is known */
     stage_send(stage, "orders", "o1", 9, "Changed", "null");
     stage_run(stage);
@@ -264,10 +255,10 @@ static void a_store_that_goes_back_waits_again(void **state)
     vf_memory_server_restore(stage->server, held);
     assert_int_equal(stage_waiting(stage, "order/o1"), 1);
     stage_run(stage);
-    assert_int_equal(stage_chain(stage, "c1", "order/o1"), chain_of((const int64_t[]){2, 1}, 2));
+    assert_int_equal(stage_chain(stage, "c1", "order/o1"), stage_chain_of((const int64_t[]){2, 1}, 2));
     vf_memory_server_restore(stage->server, before);
     stage_run(stage);
-    assert_int_equal(stage_chain(stage, "c1", "order/o1"), chain_of((const int64_t[]){2, 1}, 2));
+    assert_int_equal(stage_chain(stage, "c1", "order/o1"), stage_chain_of((const int64_t[]){2, 1}, 2));
     assert_int_equal(stage_waiting(stage, NULL), 0);
     vf_memory_snapshot_free(before);
     vf_memory_snapshot_free(held);
@@ -345,39 +336,6 @@ static void what_shares_tables_does_not_take_along_what_has_changed_twice(void *
                      vf_plain_chain(created + left, 3, (struct vf_bytes){0}, 'R'));
 }
 
-/* What fails once may have met an old document, or a slow moment. */
-static void an_event_that_fails_once_is_not_parked(void **state)
-{
-    struct stage *stage = *state;
-    stage->setups[0].errors.then = VF_THEN_PARK;
-    vf_plain_flaky = 1;
-    stage_send(stage, "orders", "o1", 1, "Created", "\"c1\"");
-    stage_send(stage, "orders", "o1", 2, "Flaky", "null");
-    stage_open(stage, 0);
-    stage_run(stage);
-    assert_int_equal(stage_counts(stage, 0).parked, 0);
-    assert_int_equal(stage_handled(stage, "c1", "order/o1"), 2);
-}
-
-/* What fails for good is set aside with what its aggregate does next, and nothing else: it costs a turn, not a partition. */
-static void an_event_that_fails_for_good_is_parked_with_its_aggregate(void **state)
-{
-    struct stage *stage = *state;
-    stage->setups[0].errors.then = VF_THEN_PARK;
-    stage_send(stage, "orders", "o1", 1, "Created", "\"c1\"");
-    stage_send(stage, "orders", "o2", 1, "Created", "\"c1\"");
-    stage_send(stage, "orders", "o1", 2, "Broken", "null");
-    stage_send(stage, "orders", "o1", 3, "Changed", "null");
-    stage_send(stage, "orders", "o2", 2, "Changed", "null");
-    stage_open(stage, 0);
-    stage_run(stage);
-    assert_int_equal(stage_counts(stage, 0).parked, 1);
-    assert_int_equal(stage_counts(stage, 0).stops, 0);
-    assert_int_equal(stage_handled(stage, "c1", "order/o1"), 1);
-    assert_int_equal(stage_handled(stage, "c1", "order/o2"), 2);
-    assert_int_equal(stage_waiting(stage, "order/o1"), 2);
-}
-
 /* The hole is filled, and what came early is taken in one by one. Meanwhile it comes once more, by another worker, whose batches
  * have to go on with the list before anything new. */
 static void a_repeat_of_what_came_early_is_a_duplicate_while_that_is_drained(void **state)
@@ -418,88 +376,9 @@ static void what_waits_and_cannot_be_taken_in_stops_no_partition(void **state)
     stage_run(stage);
     assert_goes_on(stage, "orders");
     assert_int_equal(stage_next(stage, "orders"), 5);
-    assert_int_equal(stage_chain(stage, "c1", "order/o1"), chain_of((const int64_t[]){3, 1}, 2));
+    assert_int_equal(stage_chain(stage, "c1", "order/o1"), stage_chain_of((const int64_t[]){3, 1}, 2));
     assert_int_equal(stage_handled(stage, "c1", "order/o2"), 1);
     assert_int_equal(stage_waiting(stage, "order/o1"), 2);
-}
-
-/* --- what was decided ---------------------------------------------------------------------------------------------- */
-
-static void leave_out(struct stage *stage, const char *aggregate, int64_t offset, int64_t timestamp_ms)
-{
-    stage_decide(stage, &(struct vf_dropped){.aggregate = vf_bytes_from(aggregate),
-                                             .partition = {"orders", 0},
-                                             .offset = offset,
-                                             .timestamp_ms = timestamp_ms});
-}
-
-static void build_anew(struct stage *stage)
-{
-    stage_close(stage, 0);
-    stage_drop(stage, true);
-    stage_open(stage, 0);
-    stage_run(stage);
-}
-
-#define SENT_MS 1772359200000 /* by stage_send */
-
-static void what_was_left_out_stays_out_when_the_view_is_built_anew(void **state)
-{
-    struct stage *stage = *state;
-    stage->setups[0].errors.then = VF_THEN_PARK;
-    stage_send(stage, "orders", "o1", 1, "Created", "\"c1\"");
-    int64_t broken = stage_send(stage, "orders", "o1", 2, "Broken", "null");
-    stage_send(stage, "orders", "o1", 3, "Changed", "null");
-    stage_send(stage, "orders", "o2", 1, "Created", "\"c1\"");
-    int64_t early = stage_send(stage, "orders", "o2", 3, "Broken", "null"); /* is read before what comes before it */
-    stage_send(stage, "orders", "o2", 2, "Changed", "null");
-    stage_send(stage, "orders", "o2", 4, "Changed", "null");
-    int64_t garbage = vf_memory_log_append(stage->log, (struct vf_partition){"orders", 0}, vf_bytes_from("?"),
-                                           vf_bytes_from("?"), SENT_MS);
-    stage_open(stage, 0);
-    stage_run(stage);
-    assert_int_equal(stage_counts(stage, 0).parked, 3);
-    leave_out(stage, "order/o1", broken, SENT_MS);
-    leave_out(stage, "order/o2", early, SENT_MS);
-    leave_out(stage, "/unreadable/orders/0@7", garbage, SENT_MS);
-    build_anew(stage);
-    assert_int_equal(stage_counts(stage, 0).parked, 0);
-    assert_int_equal(stage_waiting(stage, NULL), 0);
-    assert_int_equal(stage_chain(stage, "c1", "order/o1"), chain_of((const int64_t[]){1, 3}, 2));
-    assert_int_equal(stage_chain(stage, "c1", "order/o2"), chain_of((const int64_t[]){1, 2, 4}, 3));
-}
-
-static void what_is_not_waited_for_is_not_when_the_view_is_built_anew(void **state)
-{
-    struct stage *stage = *state;
-    stage->setups[0].errors.then = VF_THEN_PARK;
-    stage_send(stage, "orders", "o1", 1, "Created", "\"c1\"");
-    stage_send(stage, "orders", "o1", 4, "Changed", "null");
-    stage_send(stage, "orders", "o1", 6, "Changed", "null");
-    stage_send(stage, "orders", "o1", 9, "Changed", "null");
-    stage_open(stage, 0);
-    stage_run(stage);
-    assert_int_equal(stage_waiting(stage, "/early/order/o1"), 3);
-    stage_decide(stage, &(struct vf_dropped){.aggregate = VF_LITERAL("order/o1"), .missing_from = 2, .missing_to = 4});
-    stage_decide(stage, &(struct vf_dropped){.aggregate = VF_LITERAL("order/o1"), .missing_from = 5, .missing_to = 6});
-    build_anew(stage);
-    assert_int_equal(stage_chain(stage, "c1", "order/o1"), chain_of((const int64_t[]){1, 4, 6}, 3));
-    assert_int_equal(stage_waiting(stage, "/early/order/o1"), 1); /* of 7 and 8 nobody has said anything */
-}
-
-/* A topic that was made anew has other events at the same offsets; and another aggregate's may be there. */
-static void only_what_was_left_out_is(void **state)
-{
-    struct stage *stage = *state;
-    stage->setups[0].errors.then = VF_THEN_PARK;
-    int64_t first = stage_send(stage, "orders", "o1", 1, "Created", "\"c1\"");
-    int64_t second = stage_send(stage, "orders", "o1", 2, "Changed", "null");
-    stage_open(stage, 0);
-    stage_run(stage);
-    leave_out(stage, "order/o1", first, SENT_MS - 1);
-    leave_out(stage, "order/o2", second, SENT_MS);
-    build_anew(stage);
-    assert_int_equal(stage_handled(stage, "c1", "order/o1"), 2);
 }
 
 /* --- room ---------------------------------------------------------------------------------------------------------- */
@@ -810,13 +689,8 @@ int main(void)
         JOIN(what_waits_does_not_care_whose_partition_it_came_from),
         JOIN(what_waits_is_folded_by_the_script_that_was_adopted_meanwhile),
         JOIN(what_shares_tables_does_not_take_along_what_has_changed_twice),
-        JOIN(an_event_that_fails_once_is_not_parked),
-        JOIN(an_event_that_fails_for_good_is_parked_with_its_aggregate),
         JOIN(a_repeat_of_what_came_early_is_a_duplicate_while_that_is_drained),
         JOIN(what_waits_and_cannot_be_taken_in_stops_no_partition),
-        JOIN(what_was_left_out_stays_out_when_the_view_is_built_anew),
-        JOIN(what_is_not_waited_for_is_not_when_the_view_is_built_anew),
-        JOIN(only_what_was_left_out_is),
         JOIN(a_full_list_makes_its_partition_wait),
         JOIN(a_list_that_becomes_full_within_a_batch_makes_its_partition_wait),
         JOIN(a_list_of_large_events_makes_its_partition_wait),

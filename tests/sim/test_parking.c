@@ -79,6 +79,113 @@ static void what_had_no_place_and_has_one_now_is_the_last_one_seen(void **state)
     assert_int_equal(stage_handled(stage, "c1", "order/o1"), 4);
 }
 
+/* What fails once may have met an old document, or a slow moment. */
+static void an_event_that_fails_once_is_not_parked(void **state)
+{
+    struct stage *stage = *state;
+    vf_plain_flaky = 1;
+    stage_send(stage, "orders", "o1", 1, "Created", "\"c1\"");
+    stage_send(stage, "orders", "o1", 2, "Flaky", "null");
+    stage_open(stage, 0);
+    stage_run(stage);
+    assert_int_equal(stage_counts(stage, 0).parked, 0);
+    assert_int_equal(stage_handled(stage, "c1", "order/o1"), 2);
+}
+
+/* What fails for good is set aside with what its aggregate does next, and nothing else: it costs a turn, not a partition. */
+static void an_event_that_fails_for_good_is_parked_with_its_aggregate(void **state)
+{
+    struct stage *stage = *state;
+    stage_send(stage, "orders", "o1", 1, "Created", "\"c1\"");
+    stage_send(stage, "orders", "o2", 1, "Created", "\"c1\"");
+    stage_send(stage, "orders", "o1", 2, "Broken", "null");
+    stage_send(stage, "orders", "o1", 3, "Changed", "null");
+    stage_send(stage, "orders", "o2", 2, "Changed", "null");
+    stage_open(stage, 0);
+    stage_run(stage);
+    assert_int_equal(stage_counts(stage, 0).parked, 1);
+    assert_int_equal(stage_counts(stage, 0).stops, 0);
+    assert_int_equal(stage_handled(stage, "c1", "order/o1"), 1);
+    assert_int_equal(stage_handled(stage, "c1", "order/o2"), 2);
+    assert_int_equal(stage_waiting(stage, "order/o1"), 2);
+}
+
+/* --- what was decided ---------------------------------------------------------------------------------------------- */
+
+static void leave_out(struct stage *stage, const char *aggregate, int64_t offset, int64_t timestamp_ms)
+{
+    stage_decide(stage, &(struct vf_dropped){.aggregate = vf_bytes_from(aggregate),
+                                             .partition = {"orders", 0},
+                                             .offset = offset,
+                                             .timestamp_ms = timestamp_ms});
+}
+
+static void build_anew(struct stage *stage)
+{
+    stage_close(stage, 0);
+    stage_drop(stage, true);
+    stage_open(stage, 0);
+    stage_run(stage);
+}
+
+#define SENT_MS 1772359200000 /* by stage_send */
+
+static void what_was_left_out_stays_out_when_the_view_is_built_anew(void **state)
+{
+    struct stage *stage = *state;
+    stage_send(stage, "orders", "o1", 1, "Created", "\"c1\"");
+    int64_t broken = stage_send(stage, "orders", "o1", 2, "Broken", "null");
+    stage_send(stage, "orders", "o1", 3, "Changed", "null");
+    stage_send(stage, "orders", "o2", 1, "Created", "\"c1\"");
+    int64_t early = stage_send(stage, "orders", "o2", 3, "Broken", "null"); /* is read before what comes before it */
+    stage_send(stage, "orders", "o2", 2, "Changed", "null");
+    stage_send(stage, "orders", "o2", 4, "Changed", "null");
+    int64_t garbage = vf_memory_log_append(stage->log, (struct vf_partition){"orders", 0}, vf_bytes_from("?"),
+                                           vf_bytes_from("?"), SENT_MS);
+    stage_open(stage, 0);
+    stage_run(stage);
+    assert_int_equal(stage_counts(stage, 0).parked, 3);
+    leave_out(stage, "order/o1", broken, SENT_MS);
+    leave_out(stage, "order/o2", early, SENT_MS);
+    leave_out(stage, "/unreadable/orders/0@7", garbage, SENT_MS);
+    build_anew(stage);
+    assert_int_equal(stage_counts(stage, 0).parked, 0);
+    assert_int_equal(stage_waiting(stage, NULL), 0);
+    assert_int_equal(stage_chain(stage, "c1", "order/o1"), stage_chain_of((const int64_t[]){1, 3}, 2));
+    assert_int_equal(stage_chain(stage, "c1", "order/o2"), stage_chain_of((const int64_t[]){1, 2, 4}, 3));
+}
+
+static void what_is_not_waited_for_is_not_when_the_view_is_built_anew(void **state)
+{
+    struct stage *stage = *state;
+    stage_send(stage, "orders", "o1", 1, "Created", "\"c1\"");
+    stage_send(stage, "orders", "o1", 4, "Changed", "null");
+    stage_send(stage, "orders", "o1", 6, "Changed", "null");
+    stage_send(stage, "orders", "o1", 9, "Changed", "null");
+    stage_open(stage, 0);
+    stage_run(stage);
+    assert_int_equal(stage_waiting(stage, "/early/order/o1"), 3);
+    stage_decide(stage, &(struct vf_dropped){.aggregate = VF_LITERAL("order/o1"), .missing_from = 2, .missing_to = 4});
+    stage_decide(stage, &(struct vf_dropped){.aggregate = VF_LITERAL("order/o1"), .missing_from = 5, .missing_to = 6});
+    build_anew(stage);
+    assert_int_equal(stage_chain(stage, "c1", "order/o1"), stage_chain_of((const int64_t[]){1, 4, 6}, 3));
+    assert_int_equal(stage_waiting(stage, "/early/order/o1"), 1); /* of 7 and 8 nobody has said anything */
+}
+
+/* A topic that was made anew has other events at the same offsets; and another aggregate's may be there. */
+static void only_what_was_left_out_is(void **state)
+{
+    struct stage *stage = *state;
+    int64_t first = stage_send(stage, "orders", "o1", 1, "Created", "\"c1\"");
+    int64_t second = stage_send(stage, "orders", "o1", 2, "Changed", "null");
+    stage_open(stage, 0);
+    stage_run(stage);
+    leave_out(stage, "order/o1", first, SENT_MS - 1);
+    leave_out(stage, "order/o2", second, SENT_MS);
+    build_anew(stage);
+    assert_int_equal(stage_handled(stage, "c1", "order/o1"), 2);
+}
+
 int main(void)
 {
 #define PARKING(function) cmocka_unit_test_setup_teardown(function, setup, stage_teardown)
@@ -87,6 +194,11 @@ int main(void)
         PARKING(a_hole_that_is_filled_is_noted_where_its_batch_is_full),
         PARKING(what_had_no_place_and_has_one_now_is_the_last_one_seen),
         PARKING(what_failed_behind_an_allowed_gap_does_not_wait_for_what_is_missing),
+        PARKING(an_event_that_fails_once_is_not_parked),
+        PARKING(an_event_that_fails_for_good_is_parked_with_its_aggregate),
+        PARKING(what_was_left_out_stays_out_when_the_view_is_built_anew),
+        PARKING(what_is_not_waited_for_is_not_when_the_view_is_built_anew),
+        PARKING(only_what_was_left_out_is),
     };
     return cmocka_run_group_tests_name("parking", tests, NULL, NULL);
 }
