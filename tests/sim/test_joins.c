@@ -120,7 +120,8 @@ static void a_list_longer_than_a_batch_is_drained_in_parts(void **state)
     stage_run(stage);
     assert_int_equal(stage_waiting(stage, NULL), 0);
     assert_int_equal(stage->taken_most, 1);
-    assert_int_equal(stage_chain(stage, "c1", "order/o1"), stage_chain_of((const int64_t[]){6, 1, 2, 3, 4, 5, 7, 8}, 8));
+    assert_int_equal(stage_chain(stage, "c1", "order/o1"),
+                     stage_chain_of((const int64_t[]){6, 1, 2, 3, 4, 5, 7, 8}, 8));
     stage_send(stage, "orders", "o1", 8, "Changed", "null"); /* and what has been seen is known */
     stage_send(stage, "orders", "o1", 9, "Changed", "null");
     stage_run(stage);
