@@ -293,6 +293,16 @@ void stage_decide(struct stage *stage, const struct vf_dropped *dropped)
     commit(stage, &one);
 }
 
+void stage_touch_progress(struct stage *stage, const char *topic)
+{
+    const struct vf_progress_row *row = find_row(stage, topic, 0);
+    assert_non_null(row);
+    struct vf_progress_change change = {.partition = {topic, 0}, .from = row->progress, .to = row->progress};
+    change.to.stamp = stage->clock.clock.random(stage->clock.clock.self);
+    struct vf_commit one = {.progress = &change, .progress_count = 1};
+    commit(stage, &one);
+}
+
 static uint64_t stamp_of(struct vf_store *store)
 {
     struct vf_error error;
@@ -340,6 +350,12 @@ int64_t stage_next(struct stage *stage, const char *topic)
 {
     const struct vf_progress_row *row = find_row(stage, topic, 0);
     return row && row->progress.exists ? row->progress.next : 0;
+}
+
+int64_t stage_aside(struct stage *stage, const char *topic)
+{
+    const struct vf_progress_row *row = find_row(stage, topic, 0);
+    return row ? row->progress.aside : 0;
 }
 
 const char *stage_stopped(struct stage *stage, const char *topic, int32_t partition)

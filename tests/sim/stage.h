@@ -72,6 +72,8 @@ void stage_run(struct stage *stage);
  * or loses it; a partition's progress is at `next`, with no last record. */
 void stage_write_customer(struct stage *stage, const char *id, bool with_customer);
 void stage_move_progress(struct stage *stage, const char *topic, int64_t next);
+/* The same progress with another stamp, as after a tail that was lost and taken in again. */
+void stage_touch_progress(struct stage *stage, const char *topic);
 
 /* As an operator does: an event is left out for good, or numbers are not waited for any more; and nothing else happens. */
 void stage_decide(struct stage *stage, const struct vf_dropped *dropped);
@@ -86,7 +88,8 @@ void stage_retry(struct stage *stage);
 
 /* ---- looking ---- */
 
-int64_t stage_next(struct stage *stage, const char *topic);                           /* 0 where there is no progress */
+int64_t stage_next(struct stage *stage, const char *topic);  /* 0 where there is no progress */
+int64_t stage_aside(struct stage *stage, const char *topic); /* how many of its events were ever set aside */
 const char *stage_stopped(struct stage *stage, const char *topic, int32_t partition); /* the note, or NULL */
 bool stage_has(struct stage *stage, const char *id);
 

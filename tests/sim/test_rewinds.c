@@ -142,6 +142,84 @@ static void nothing_is_told_where_nothing_was_lost(void **state)
     assert_orders(stage, 5);
 }
 
+/* Progress tells how much was ever set aside, too, and each commit goes by it: who went on from the lower one with the count of
+ * before could write nothing any more. What was parked since is parked again, in order, and once. */
+static void a_tail_with_parked_events_is_taken_in_again(void **state)
+{
+    struct stage *stage = *state;
+    stage->setups[0].errors.then = VF_THEN_PARK;
+    stage_open(stage, 0);
+    stage_send(stage, "orders", "o1", 1, "Created", "\"c1\"");
+    stage_send(stage, "orders", "o2", 1, "Created", "\"c1\"");
+    stage_run(stage);
+    struct vf_memory_snapshot *before = vf_memory_server_snapshot(stage->server);
+    stage_send(stage, "orders", "o1", 2, "Broken", "null");
+    stage_send(stage, "orders", "o1", 3, "Changed", "null");
+    stage_send(stage, "orders", "o2", 2, "Changed", "null");
+    stage_run(stage);
+    assert_int_equal(stage_aside(stage, "orders"), 2);
+    vf_memory_server_restore(stage->server, before);
+    assert_int_equal(stage_aside(stage, "orders"), 0);
+    (void)said("", NULL);
+    stage_run(stage);
+    assert_int_equal(stage_counts(stage, 0).rewinds, 1);
+    assert_int_equal(said("from=5 to=2", "at=orders/0"), 1);
+    assert_int_equal(stage_aside(stage, "orders"), 2);
+    assert_int_equal(stage_waiting(stage, "order/o1"), 2);
+    assert_int_equal(stage_handled(stage, "c1", "order/o1"), 1);
+    assert_int_equal(stage_handled(stage, "c1", "order/o2"), 2);
+    /* And who goes on from there, behind what is set aside. */
+    stage_send(stage, "orders", "o1", 4, "Changed", "null");
+    stage_run(stage);
+    assert_int_equal(stage_waiting(stage, "order/o1"), 3);
+    assert_int_equal(stage_aside(stage, "orders"), 3);
+    vf_memory_snapshot_free(before);
+}
+
+/* And the other way round: what was set aside before is there again, though it had been taken in since. */
+static void a_tail_in_which_lists_were_drained_is_taken_in_again(void **state)
+{
+    struct stage *stage = *state;
+    stage_open(stage, 0);
+    stage_send(stage, "orders", "o1", 1, "Changed", "null");
+    stage_send(stage, "orders", "o1", 2, "Changed", "null");
+    stage_run(stage);
+    struct vf_memory_snapshot *before = vf_memory_server_snapshot(stage->server);
+    stage_send(stage, "orders", "o1", 3, "Created", "\"c1\"");
+    stage_run(stage);
+    assert_int_equal(stage_waiting(stage, NULL), 0);
+    int64_t chain = stage_chain(stage, "c1", "order/o1");
+    vf_memory_server_restore(stage->server, before);
+    stage_run(stage);
+    assert_int_equal(stage_counts(stage, 0).rewinds, 1);
+    assert_int_equal(said("from=3 to=2", "at=orders/0"), 1);
+    assert_int_equal(stage_waiting(stage, NULL), 0);
+    assert_int_equal(stage_chain(stage, "c1", "order/o1"), chain);
+    assert_int_equal(stage_handled(stage, "c1", "order/o1"), 3);
+    vf_memory_snapshot_free(before);
+}
+
+/* Somebody else has taken the tail in again, before this worker looked: it reads all anew, and has nothing to tell. */
+static void progress_with_another_stamp_is_no_lost_tail(void **state)
+{
+    struct stage *stage = *state;
+    stage_open(stage, 0);
+    send_orders(stage, 1, 3);
+    stage_run(stage);
+    struct vf_counts before = stage_counts(stage, 0);
+    (void)said("", NULL);
+    stage_touch_progress(stage, "orders");
+    stage_run(stage);
+    struct vf_counts after = stage_counts(stage, 0);
+    assert_true(after.positionings > before.positionings);
+    assert_int_equal(after.rewinds, before.rewinds);
+    assert_int_equal(said("lost its tail", NULL), 0);
+    send_orders(stage, 4, 5);
+    stage_run(stage);
+    assert_int_equal(stage_next(stage, "orders"), 5);
+    assert_orders(stage, 5);
+}
+
 /* --- a store that does not serve ---------------------------------------------------------------------------------- */
 
 /* The memory store, which says now and then what its server says of itself. */
@@ -281,6 +359,9 @@ int main(void)
         SCENARIO(a_tail_lost_is_told_once_though_nothing_was_read_since),
         SCENARIO(a_partition_whose_progress_is_gone_is_told_too),
         SCENARIO(nothing_is_told_where_nothing_was_lost),
+        SCENARIO(a_tail_with_parked_events_is_taken_in_again),
+        SCENARIO(a_tail_in_which_lists_were_drained_is_taken_in_again),
+        SCENARIO(progress_with_another_stamp_is_no_lost_tail),
         SCENARIO(a_store_that_would_lose_documents_gets_none_until_it_is_mended),
         SCENARIO(each_reason_for_waiting_is_said_once),
         SCENARIO(a_busy_worker_looks_too),
