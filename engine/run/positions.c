@@ -256,6 +256,7 @@ static enum vf_code place_reading(struct vf_worker *worker, struct vf_reading *r
     reading->stored = found;
     vf_worker_begin_proof(reading);
     reading->failing_offset = -1;
+    reading->waits_for_room = false;
     reading->verify = false;
     enum vf_code code =
         worker->setup.source_type->partition_count(worker->source, reading->partition.topic, &reading->of, error);

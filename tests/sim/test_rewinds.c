@@ -220,6 +220,30 @@ static void progress_with_another_stamp_is_no_lost_tail(void **state)
     assert_orders(stage, 5);
 }
 
+/* It waited for room; then its progress went elsewhere, and there it stops for another reason, for which room is no remedy. */
+static void who_waited_for_room_and_stops_elsewhere_waits_for_no_room(void **state)
+{
+    struct stage *stage = *state;
+    stage_use_joins(stage);
+    stage->setups[0].aside_max = 2;
+    for (int version = 1; version <= 3; version++)
+        stage_send_via(stage, "k1", version, version == 1 ? "Issued" : "Changed", "a1");
+    vf_memory_log_append(stage->log, (struct vf_partition){"cards", 0}, VF_LITERAL("k1"), VF_LITERAL("no event"),
+                         1772359200000);
+    stage_open(stage, 0);
+    stage_run(stage);
+    assert_non_null(strstr(stage_stopped(stage, "cards", 0), "limits.aside"));
+    stage_move_progress(stage, "cards", 3);
+    stage_run(stage);
+    assert_null(strstr(stage_stopped(stage, "cards", 0), "limits.aside"));
+    int64_t stops = stage_counts(stage, 0).stops;
+    stage_send(stage, "accounts", "a1", 1, "Created", "\"c1\"");
+    stage_run(stage);
+    assert_int_equal(stage_handled(stage, "c1", "card/k1"), 2);
+    assert_int_equal(stage_counts(stage, 0).stops, stops);
+    assert_int_equal(said("there is room to set events aside again", NULL), 0);
+}
+
 /* --- a store that does not serve ---------------------------------------------------------------------------------- */
 
 /* The memory store, which says now and then what its server says of itself. */
@@ -362,6 +386,7 @@ int main(void)
         SCENARIO(a_tail_with_parked_events_is_taken_in_again),
         SCENARIO(a_tail_in_which_lists_were_drained_is_taken_in_again),
         SCENARIO(progress_with_another_stamp_is_no_lost_tail),
+        SCENARIO(who_waited_for_room_and_stops_elsewhere_waits_for_no_room),
         SCENARIO(a_store_that_would_lose_documents_gets_none_until_it_is_mended),
         SCENARIO(each_reason_for_waiting_is_said_once),
         SCENARIO(a_busy_worker_looks_too),
