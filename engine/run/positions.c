@@ -433,6 +433,7 @@ static enum vf_code assign_positions(struct vf_worker *worker, struct vf_error *
     if (code)
         return code;
     worker->counts.positionings++;
+    vf_worker_forget_dropped(worker);
     /* GUARD rewound-registry: a store that lost its tail may have lost the registry, the script and the pointer too */
     if (worker->prepare_due) {
         worker->prepare_due = false;

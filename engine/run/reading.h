@@ -47,6 +47,7 @@ struct vf_reading {
     bool doubted;                 /* it is gone: the older proof's last record is to be seen again */
 
     bool committed_known; /* `committed` has been asked for, once an assignment */
+    bool of_dropped;      /* that was of a view which was dropped: it is to be set back */
     int64_t committed; /* the group's offset when the partition was assigned, until progress has been read; -1: none */
 
     bool verify;          /* the first row must be the record that progress says was the last one */

@@ -44,6 +44,7 @@ static int64_t reached(const struct vf_worker *worker, const struct vf_reading *
 void vf_worker_note_rewind(struct vf_worker *worker, struct vf_reading *reading, const struct vf_progress *found)
 {
     int64_t from = reached(worker, reading, found), to = found->exists ? found->next : 0;
+    reading->of_dropped |= worker->generation.follows_drop && !found->exists && reading->committed > 0;
     reading->committed = -1;
     if (to >= from)
         return;
@@ -53,6 +54,22 @@ void vf_worker_note_rewind(struct vf_worker *worker, struct vf_reading *reading,
     line.partition = &reading->partition;
     line.fields = fields;
     vf_log(VF_LOG_WARN, &line, "the store has lost its tail: going on from the progress it has");
+}
+
+void vf_worker_forget_dropped(struct vf_worker *worker)
+{
+    struct vf_error ignored; /* the worst that comes of it is a line in the log that is not so */
+    struct vf_position *positions = vf_arena_alloc(worker->scratch, worker->readings.count * sizeof *positions);
+    size_t count = 0;
+    for (size_t i = 0; i < worker->readings.count; i++) {
+        struct vf_reading *reading = &worker->readings.all[i];
+        /* GUARD dropped-offsets: who dies soon after a drop leaves a tail behind that was never lost */
+        if (reading->of_dropped)
+            positions[count++] = (struct vf_position){reading->partition, reading->stored.next};
+        reading->of_dropped = false;
+    }
+    if (count > 0)
+        worker->setup.source_type->commit(worker->source, positions, count, true, &ignored);
 }
 
 bool vf_worker_look_at_store(struct vf_worker *worker)

@@ -194,6 +194,9 @@ VF_MUSTCHECK enum vf_code vf_worker_ask_committed(struct vf_worker *worker, stru
 /* Progress was found: says and counts where it is lower than the view had come. */
 void vf_worker_note_rewind(struct vf_worker *worker, struct vf_reading *reading, const struct vf_progress *found);
 
+/* Positions have been taken: where a view begins that followed a dropped one, the group's offsets are set back to there. */
+void vf_worker_forget_dropped(struct vf_worker *worker);
+
 /* Every few seconds: whether the store is still the one that was opened, and serves. False: it does not, and is lost. */
 bool vf_worker_look_at_store(struct vf_worker *worker);
 

@@ -361,6 +361,11 @@ POSITIONS = [
         ["test_rewinds :a_tail_lost_while_nobody_ran_is_told_by_who_comes_next"],
     ),
     Guard(
+        "dropped-offsets",
+        [("        if (reading->of_dropped)\n", "        if (false)\n")],
+        ["test_rewinds :nothing_is_told_of_what_was_dropped"],
+    ),
+    Guard(
         "trouble-changed",
         [("hash == worker->trouble_said ||", "true ||")],
         ["test_rewinds :each_reason_for_waiting_is_said_once"],

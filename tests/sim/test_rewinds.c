@@ -142,6 +142,25 @@ static void nothing_is_told_where_nothing_was_lost(void **state)
     assert_orders(stage, 5);
 }
 
+/* Also where who begins it dies before the group's offsets are those of the new view. */
+static void nothing_is_told_of_what_was_dropped(void **state)
+{
+    struct stage *stage = *state;
+    stage_open(stage, 0);
+    send_orders(stage, 1, 5);
+    stage_run(stage);
+    stage_close(stage, 0);
+    stage_drop(stage, true);
+    stage_open(stage, 0);
+    while (stage_next(stage, "orders") < 2)
+        stage_turn(stage, 0);
+    stage_close(stage, 0);
+    stage_open(stage, 0);
+    stage_run(stage);
+    assert_int_equal(said("lost its tail", NULL), 0);
+    assert_orders(stage, 5);
+}
+
 /* Progress tells how much was ever set aside, too, and each commit goes by it: who went on from the lower one with the count of
  * before could write nothing any more. What was parked since is parked again, in order, and once. */
 static void a_tail_with_parked_events_is_taken_in_again(void **state)
@@ -383,6 +402,7 @@ int main(void)
         SCENARIO(a_tail_lost_is_told_once_though_nothing_was_read_since),
         SCENARIO(a_partition_whose_progress_is_gone_is_told_too),
         SCENARIO(nothing_is_told_where_nothing_was_lost),
+        SCENARIO(nothing_is_told_of_what_was_dropped),
         SCENARIO(a_tail_with_parked_events_is_taken_in_again),
         SCENARIO(a_tail_in_which_lists_were_drained_is_taken_in_again),
         SCENARIO(progress_with_another_stamp_is_no_lost_tail),
