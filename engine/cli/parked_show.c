@@ -117,6 +117,12 @@ void vf_parked_print_json_begin(const struct vf_parked_row *row, struct vf_buffe
     add_text(out, "error", record->parked ? record->failure.error : none);
 }
 
+/* What came early may only be behind others of its aggregate that wait: then nothing is missing. */
+static bool misses_numbers(const struct vf_aggregate *record)
+{
+    return record->early_count > 0 && !(record->has_seen && record->early_from - 1 == record->seen);
+}
+
 void vf_parked_print_json_end(const struct vf_parked_row *row, struct vf_buffer *out)
 {
     const struct vf_aggregate *record = row->record;
@@ -125,7 +131,7 @@ void vf_parked_print_json_end(const struct vf_parked_row *row, struct vf_buffer 
     add_version(out, "first", row->ends.first);
     add_number(out, "generation", true, row->generation);
     add_version(out, "last", row->ends.last);
-    add_number(out, "missing_before", record->early_count > 0, record->early_from);
+    add_number(out, "missing_before", misses_numbers(record), record->early_from);
     add_text(out, "projection", vf_bytes_from(projection_of(row->target)));
     add_text(out, "script", record->parked ? record->failure.script : none);
     add_time(out, "since", record->since_ms);

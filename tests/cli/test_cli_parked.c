@@ -300,6 +300,32 @@ static void status_counts_what_is_set_aside_and_check_minds(void **state)
                         "list` says which\n");
 }
 
+/* What comes next after what is held waits for that, and not for a number. */
+static void what_came_early_may_miss_nothing_any_more(void **state)
+{
+    struct scene *scene = *state;
+    struct vf_aggregate record = {.aggregate = VF_LITERAL("order/7"),
+                                  .aside_to = 1,
+                                  .has_seen = true,
+                                  .seen = 2,
+                                  .early_count = 1,
+                                  .early_from = 4,
+                                  .early_last = 4,
+                                  .since_ms = 1772359200000,
+                                  .state = VF_ASIDE_HELD};
+    scene_write(scene, "viewfold.yaml", ONE_STORE);
+    scene_prepare(scene, scene->redis, SCENE_SCRIPT);
+    scene_set_aside(scene, scene->redis, &record,
+                    (struct scene_aside[]){{VF_LIST_OWN, 0, NULL, 2, 40}, {VF_LIST_EARLY, 4, NULL, 4, 41}}, 2);
+    assert_int_equal(scene_run(scene, "parked list --json"), 0);
+    assert_non_null(strstr(scene->out, "\"missing_before\":4"));
+    record.aside_to = 2;
+    record.seen = 3;
+    scene_set_aside(scene, scene->redis, &record, (struct scene_aside[]){{VF_LIST_OWN, 1, NULL, 3, 42}}, 1);
+    assert_int_equal(scene_run(scene, "parked list --json"), 0);
+    assert_non_null(strstr(scene->out, "\"missing_before\":null"));
+}
+
 /* `gaps: wait` gives what is missing some time. */
 static void a_gap_that_is_waited_for_is_minded_when_its_time_is_over(void **state)
 {
@@ -346,6 +372,7 @@ int main(void)
         SCENE_TEST(of_a_long_list_show_tells_the_beginning_and_how_much_more),
         SCENE_TEST(show_of_what_is_not_set_aside_ends_with_66_after_the_others),
         SCENE_TEST(what_is_asked_in_a_wrong_way_is_refused),
+        SCENE_TEST(what_came_early_may_miss_nothing_any_more),
         SCENE_TEST(a_gap_that_is_waited_for_is_minded_when_its_time_is_over),
         SCENE_TEST(status_counts_what_is_set_aside_and_check_minds),
     };
