@@ -748,6 +748,8 @@ static void run(uint64_t seed, bool cold, struct sim_sum *sum)
     tally(sim);
     for (size_t i = 0; i < WORKERS; i++)
         close_worker(sim, i);
+    if (sim->counts.rewinds && !sim->with_rewinds && !sim->operator.drops)
+        broken(sim, "%lld times progress was said to be lower than it had been", (long long)sim->counts.rewinds);
     if (sim->counts.stops && !sim->producer.with_stops)
         broken(sim, "%lld times a partition stopped, and nothing was wrong", (long long)sim->counts.stops);
     for (size_t i = 0; i < sim->snapshot_count; i++) {
