@@ -20,6 +20,7 @@
 #include "run/cache.h"
 #include "run/counts.h"
 #include "run/reading.h"
+#include "run/refused.h"
 #include "run/suspects.h"
 #include "store.h"
 
@@ -45,6 +46,7 @@ struct vf_fold_tools {
     bool parks_at_once;                 /* whatever fails, without further tries */
     const struct vf_suspects *suspects; /* NULL: none */
     const struct vf_drops *drops;       /* NULL: nothing was dropped */
+    const struct vf_refused *refused;   /* NULL: none */
     const char *script_hash;            /* of the generation's script */
     int64_t forget_ms;                  /* how long husks stay; 0: for ever */
     int64_t aside_max;                  /* a partition's events set aside, and their bytes; 0: no limit */

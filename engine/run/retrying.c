@@ -35,7 +35,8 @@ struct vf_retrying {
     struct vf_drops *drops;
     struct vf_readings readings; /* none */
     struct vf_counts counts;
-    struct vf_arena *arena; /* one call's answers */
+    struct vf_arena *arena;    /* one call's answers */
+    struct vf_refused refused; /* of the present run, until others have changed something */
     size_t rows_max;
     int losses;
     bool careful;
@@ -351,6 +352,7 @@ static struct vf_fold_tools tools_of(struct vf_retrying *retrying)
         .parks = true,
         .parks_at_once = true,
         .drops = retrying->drops,
+        .refused = &retrying->refused,
         .script_hash = retrying->generation.script_hash,
         .rows_max = retrying->rows_max,
         .written_bytes_max = (size_t)config->batch.written_bytes_max,
@@ -376,6 +378,7 @@ static enum turn meet_conflict(struct vf_retrying *retrying, struct attempt *att
                           (int)attempt->aggregate.size, attempt->aggregate.data, CONFLICTS_MAX);
         return TURN_FAILED;
     }
+    vf_refused_clear(&retrying->refused); /* what others have changed may be what it was refused for */
     if (attempt->conflicts > 3)
         shrink(retrying);
     sleep_ms(retrying, most / 2 + (int64_t)(random % (uint64_t)(most / 2)));
@@ -396,8 +399,14 @@ static enum turn meet_freeze(struct vf_retrying *retrying, struct attempt *attem
 
 static enum turn was_refused(struct vf_retrying *retrying, const struct vf_error *why, struct vf_error *error)
 {
+    const struct vf_commit *commit = &retrying->fold.commit;
     if (why->code == VF_E_LIMIT && retrying->rows_max > 1) {
         shrink(retrying);
+        return TURN_AGAIN;
+    }
+    /* GUARD refused-retry: one event that the store never takes would keep all others of its list from being told apart */
+    if (why->code == VF_E_LIMIT && commit->taken_count == 1 && !retrying->refused.topic) {
+        vf_refused_set(&retrying->refused, &commit->taken->partition, commit->taken->offset, why);
         return TURN_AGAIN;
     }
     *error = *why;
@@ -690,6 +699,7 @@ static enum vf_code run(struct vf_retrying *retrying, struct attempt *attempt, s
         turn = need_store(retrying, error) ? TURN_FAILED : step(retrying, attempt, error);
     } while (turn == TURN_AGAIN);
     retrying->rows_max = (size_t)retrying->setup.config->batch.events_max;
+    vf_refused_clear(&retrying->refused);
     return turn == TURN_FAILED ? (error->code ? error->code : VF_E_BUG) : VF_OK;
 }
 

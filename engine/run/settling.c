@@ -82,6 +82,8 @@ void vf_worker_discard(struct vf_worker *worker, uint64_t since)
     for (struct vf_chunk *chunk = worker->chunks; chunk; chunk = chunk->next)
         chunk->taken = chunk->settled;
     worker->in_flight = NULL;
+    /* GUARD refused-fresh: an event that the store would take now would be parked for what it had refused before */
+    vf_refused_clear(&worker->refused_event);
 }
 
 /* The reply of the commit in flight is lost. Reading on from progress will tell whether it took hold (positions.c,
@@ -185,8 +187,10 @@ static void took_hold(struct vf_worker *worker)
             reading->failing_offset = -1;
     }
     fold->counts.batches++;
-    if (fold->parked)
+    if (fold->parked) {
         say_parked(worker, fold);
+        vf_refused_clear(&worker->refused_event);
+    }
     vf_counts_add(&worker->counts, &fold->counts);
     worker->in_flight = NULL;
     settle_rows(worker, worker->in_flight_rows);
@@ -196,6 +200,8 @@ static void took_hold(struct vf_worker *worker)
     worker->careful = worker->always_careful;
     size_t most = (size_t)worker->setup.batch.events_max;
     worker->rows_max = worker->rows_max * 2 > most ? most : worker->rows_max * 2;
+    if (worker->in_flight_rows == 0)
+        worker->drain_max = worker->drain_max * 2 > most ? most : worker->drain_max * 2;
     worker->looked_at_ms = vf_worker_now_ms(worker);
     worker->counts.evicted += vf_cache_evict(worker->cache, worker->batch);
     if (worker->store_trouble)
@@ -233,27 +239,54 @@ static void met_conflict(struct vf_worker *worker, uint64_t number)
     vf_worker_sleep_ms(worker, most / 2 + (int64_t)(random % (uint64_t)(most / 2)));
 }
 
-/* The server said no, and nothing was written. */
-static void was_refused(struct vf_worker *worker, uint64_t number, const struct vf_error *error)
+/* A batch without rows: the next one takes less out of a list, until it is one event. */
+static void refuse_apart(struct vf_worker *worker, const struct vf_commit *commit, const struct vf_refused *before,
+                         const struct vf_error *error)
 {
-    vf_worker_discard(worker, number);
-    if (error->code != VF_E_LIMIT) {
-        vf_worker_lose_store(worker, error, true);
-        return;
-    }
-    worker->counts.refolds++;
-    if (worker->in_flight_rows == 0) { /* a batch without rows: the next one takes less out of a list */
-        worker->rows_max = worker->rows_max > 1 ? worker->rows_max / 2 : 1;
-        return;
-    }
-    if (worker->in_flight_rows > 1) {
-        worker->rows_max = worker->in_flight_rows / 2;
+    const struct vf_aside *taken = commit->taken;
+    if (commit->taken_count > 1)
+        worker->drain_max = commit->taken_count / 2;
+    else if (commit->taken_count == 1 && !vf_refused_is(before, &taken->partition, taken->offset))
+        vf_refused_set(&worker->refused_event, &taken->partition, taken->offset, error);
+    else
+        vf_worker_lose_store(worker, error, true); /* nothing that comes out of a list is to blame */
+}
+
+/* A batch of one row. */
+static void refuse_row(struct vf_worker *worker, const struct vf_fold *fold, const struct vf_refused *before,
+                       const struct vf_error *error)
+{
+    int64_t now_ms = vf_worker_now_ms(worker);
+    /* GUARD refused-apart: an event would be parked for what another one makes, which was to be taken in with it */
+    if (fold->counts.released > 0 && now_ms >= worker->drain_apart_until_ms) {
+        worker->drain_apart_until_ms = now_ms + DRAIN_APART_MS;
         return;
     }
     struct vf_chunk *chunk = vf_worker_untaken(worker);
     const struct vf_record *row = &chunk->polled->rows[chunk->taken];
     struct vf_reading *reading = vf_readings_find(&worker->readings, row->topic, row->partition);
-    vf_worker_begin_stop(worker, reading, row->offset, (struct vf_bytes){0}, error, false);
+    if (!vf_refused_is(before, &reading->partition, row->offset))
+        vf_refused_set(&worker->refused_event, &reading->partition, row->offset, error);
+    else /* not even into a list */
+        vf_worker_begin_stop(worker, reading, row->offset, (struct vf_bytes){0}, error, false);
+}
+
+/* The server said no, and nothing was written. */
+static void was_refused(struct vf_worker *worker, const struct vf_fold *fold, const struct vf_error *error)
+{
+    struct vf_refused before = worker->refused_event;
+    worker->refused_event.topic = NULL;
+    vf_worker_discard(worker, fold->number);
+    worker->counts.refolds += error->code == VF_E_LIMIT;
+    if (error->code != VF_E_LIMIT)
+        vf_worker_lose_store(worker, error, true);
+    else if (worker->in_flight_rows > 1)
+        worker->rows_max = worker->in_flight_rows / 2;
+    else if (worker->in_flight_rows == 1)
+        refuse_row(worker, fold, &before, error);
+    else
+        refuse_apart(worker, &fold->commit, &before, error);
+    vf_refused_clear(&before);
 }
 
 /* Waits for the commit in flight. False when it did not take hold: what was folded since is thrown away. */
@@ -275,7 +308,7 @@ bool vf_worker_settle(struct vf_worker *worker)
         vf_worker_discard(worker, fold->number);
         vf_worker_supersede(worker);
         return false;
-    case VF_REFUSED: was_refused(worker, fold->number, &result.error); return false;
+    case VF_REFUSED: was_refused(worker, fold, &result.error); return false;
     case VF_UNKNOWN:
         /* GUARD unknown: only progress tells whether a commit took hold whose reply was lost */
         break;
@@ -396,6 +429,7 @@ struct vf_fold_tools vf_worker_tools(struct vf_worker *worker)
         .parks = worker->setup.errors.then == VF_THEN_PARK,
         .suspects = worker->suspects,
         .drops = worker->drops,
+        .refused = &worker->refused_event,
         .script_hash = worker->generation.script_hash,
         .drain_apart = vf_worker_now_ms(worker) < worker->drain_apart_until_ms,
         .forget_ms = worker->setup.forget_ms,

@@ -207,6 +207,19 @@ static enum vf_code handle(struct vf_fold_state *run, struct vf_fold_row *row, s
     return settle_carefully(run, row, document, error);
 }
 
+/* Whether the store has said that it does not take what this event makes. */
+static enum vf_code check_refused(const struct vf_fold_state *run, const struct vf_fold_row *row,
+                                  struct vf_error *error)
+{
+    const struct vf_refused *refused = run->tools->refused;
+    struct vf_partition partition = {row->record->topic, row->record->partition};
+    /* GUARD refused-parked: what the store never takes would stop its partition, and with it other aggregates */
+    if (row->dropped || !vf_refused_is(refused, &partition, row->record->offset))
+        return VF_OK;
+    *error = refused->error;
+    return error->code;
+}
+
 enum vf_code vf_fold_take_in(struct vf_fold_state *run, struct vf_fold_row *row, struct vf_bytes id,
                              struct vf_cached_document *left, struct vf_error *error)
 {
@@ -219,6 +232,8 @@ enum vf_code vf_fold_take_in(struct vf_fold_state *run, struct vf_fold_row *row,
     code = save(run, document, false, error);
     if (!code && left)
         code = save(run, left, true, error);
+    if (!code)
+        code = check_refused(run, row, error);
     if (code)
         return code;
     run->touched_bytes += row->record->value.size;
@@ -251,6 +266,8 @@ enum vf_code vf_fold_take_out(struct vf_fold_state *run, struct vf_fold_row *row
     const struct vf_fold_tools *tools = run->tools;
     enum vf_handled handled;
     enum vf_code code = save(run, left, true, error);
+    if (!code)
+        code = check_refused(run, row, error);
     if (code)
         return code;
     run->touched_bytes += row->record->value.size;

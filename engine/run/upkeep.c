@@ -169,6 +169,8 @@ static bool drain_list(struct vf_worker *worker, struct vf_bytes list)
     struct vf_fold *fold = next_fold(worker);
     struct vf_fold_tools tools = vf_worker_tools(worker);
     tools.drain_apart = false; /* this is that batch */
+    if (tools.rows_max > worker->drain_max)
+        tools.rows_max = worker->drain_max;
     enum vf_fold_outcome outcome = vf_fold_drain_list(fold, &tools, list, &worker->counts);
     /* GUARD drain-before: what waits before an event that cannot be taken in would wait with it */
     if (outcome == VF_FOLD_FAILED && fold->drained_before_failed > 0) {

@@ -260,7 +260,7 @@ enum vf_code vf_worker_open(const struct vf_worker_setup *setup, struct vf_worke
     worker->generation_arena = vf_arena_new();
     worker->scratch = vf_arena_new();
     worker->parser = vf_json_parser_new();
-    worker->rows_max = (size_t)setup->batch.events_max;
+    worker->rows_max = worker->drain_max = (size_t)setup->batch.events_max;
     worker->script_log = (struct vf_log_rate){.burst = 10, .interval_ms = 1000};
     worker->park_log = (struct vf_log_rate){.burst = 20, .interval_ms = 10000};
     worker->suspects = vf_suspects_new();
@@ -319,6 +319,7 @@ void vf_worker_close(struct vf_worker *worker)
     vf_cache_free(worker->cache);
     vf_suspects_free(worker->suspects);
     vf_drops_free(worker->drops);
+    vf_refused_clear(&worker->refused_event);
     free(worker->gaps_after);
     worker->setup.projector_type->close(worker->projector);
     vf_readings_clear(&worker->readings);

@@ -47,8 +47,10 @@ struct vf_worker {
 
     size_t document_bytes_typical; /* of a body, as lately loaded */
     size_t rows_max;               /* a batch's rows: less than configured after conflicts */
-    int32_t conflicts;             /* in a row */
-    bool held_up_said;             /* since the last commit: what holds them up */
+    size_t drain_max; /* what a batch without rows takes out of lists: less than that after the store has refused one */
+    struct vf_refused refused_event; /* till it is parked, or anything it may have been refused for has changed */
+    int32_t conflicts;               /* in a row */
+    bool held_up_said;               /* since the last commit: what holds them up */
     bool careful;
     struct vf_suspects *suspects; /* event types that have failed lately */
     struct vf_drops *drops;       /* what operators have left out for good, as of the last positioning */
