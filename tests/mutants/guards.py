@@ -314,6 +314,26 @@ POSITIONS = [
         [scenario("an_emptied_store_stops_where_its_owner_wants_to_be_asked")],
     ),
     Guard(
+        "refused-parked",
+        [("if (row->dropped || !vf_refused_is(", "if (true || row->dropped || !vf_refused_is(")],
+        ["test_refused :its_event_is_parked_and_all_others_go_on"],
+    ),
+    Guard(
+        "refused-fresh",
+        [("    vf_refused_clear(&worker->refused_event);\n}", "}")],
+        ["test_refused :what_the_store_takes_after_all_is_taken_in"],
+    ),
+    Guard(
+        "refused-apart",
+        [("if (fold->counts.released > 0 && ", "if (false && ")],
+        ["test_refused :of_what_waits_for_a_link_only_that_one_is_parked"],
+    ),
+    Guard(
+        "refused-retry",
+        [("if (why->code == VF_E_LIMIT && commit->taken_count == 1 && ", "if (false && ")],
+        ["system/test_refused.py what_mongodb_never_takes_is_parked_with_its_aggregate_alone"],
+    ),
+    Guard(
         "stopped-stays",
         [
             (

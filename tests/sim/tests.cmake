@@ -34,3 +34,6 @@ vf_test(test_log unit sim/test_log.c sim/stage.c LIBS vf_sim vf_run vf_memory vf
 
 # The same for stores that have lost something, or would.
 vf_test(test_rewinds unit sim/test_rewinds.c sim/stage.c LIBS vf_sim vf_run vf_memory vf_core)
+
+# The same for what a store never takes.
+vf_test(test_refused unit sim/test_refused.c sim/stage.c LIBS vf_sim vf_run vf_memory vf_core)

@@ -1,6 +1,6 @@
 # The system tests: Python over real servers and the program as it is used. ./dev test starts the servers and puts the
 # pinned Python first on PATH; by hand: eval "$(tests/servers/servers.sh env)" and "$VIEWFOLD_PYTHON" tests/system/test_kills.py
-foreach(test bounds kills changing rebalances lost_replies emptied committed_offsets bad_input broker_answers envelopes limits starting signals reading lint log numbers parked tokens views)
+foreach(test bounds kills changing rebalances lost_replies emptied committed_offsets bad_input broker_answers envelopes limits starting signals reading lint log numbers parked refused tokens views)
   add_test(NAME system_${test} COMMAND python3 ${CMAKE_CURRENT_SOURCE_DIR}/system/test_${test}.py)
   set_tests_properties(system_${test} PROPERTIES LABELS system TIMEOUT 420 PROCESSORS 2 COST 10
     ENVIRONMENT "VIEWFOLD_PROGRAM=${CMAKE_BINARY_DIR}/viewfold;PYTHONDONTWRITEBYTECODE=1")
