@@ -30,6 +30,8 @@ def assert_nothing_moves(scene, records):
 
 @fault(14, "Redis full", promises=(2, 13), stores=REDIS, events=(600, 9000), servers=("redis",))
 def a_full_redis_is_waited_for(scene):
+    """Redis has no room for anything more, and then it has, again and again: nothing is written meanwhile, the log says why, and
+    then all goes on by itself."""
     process = scene.fleet.start()
     rounds = scene.pick(2, 12)
     part = scene.events // (2 * rounds)

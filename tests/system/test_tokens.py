@@ -125,7 +125,10 @@ def a_read_with_a_token_includes_the_write():
     world, writers = make_world()
     with world:
         fleet = Fleet(world)
-        fleet.start()
+        process = fleet.start()
+        # A view that has never been there is an error at once, whatever the token.
+        members = len(ROUTES) * len(STORES)
+        harness.wait_until("not all have begun", 120, lambda: len(process.lines("msg=assigned")) >= members)
         fresh = pending = 0
         for step in range(STEPS):
             world.send(writer.next() for writer in writers)
