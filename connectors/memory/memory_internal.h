@@ -30,7 +30,7 @@ struct vf_memory_server {
     unsigned connections; /* a store that was opened under another number is cut off */
     bool down;
     bool touch;
-    bool unchecked; /* commits may ask for anything */
+    bool unchecked;   /* commits may ask for anything */
     unsigned fail_in; /* 0: no call is to fail; 1: the next */
     bool break_prepare;
     enum vf_memory_commit_fault commit_fault;

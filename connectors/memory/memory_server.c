@@ -336,6 +336,11 @@ void vf_memory_server_read(struct vf_memory_server *server, struct vf_view view,
         qsort(rows, contents.row_count, sizeof(*rows), compare_rows);
         read_asides(generation, arena, &contents);
         read_entries(generation, arena, &contents);
+        struct vf_dropped *dropped = vf_arena_calloc(arena, generation->dropped_count, sizeof *dropped);
+        for (size_t i = 0; i < generation->dropped_count; i++)
+            vf_memory_copy_dropped(arena, &generation->dropped[i], &dropped[i]);
+        contents.dropped = dropped;
+        contents.dropped_count = generation->dropped_count;
         contents.documents = documents;
         contents.aggregates = aggregates;
         contents.rows = rows;

@@ -107,6 +107,8 @@ struct vf_memory_contents {
     size_t aside_count;
     const struct vf_memory_entry *entries;
     size_t entry_count;
+    const struct vf_dropped *dropped; /* in the order of the decisions */
+    size_t dropped_count;
 };
 void vf_memory_server_read(struct vf_memory_server *server, struct vf_view view, struct vf_arena *arena,
                            struct vf_memory_contents *ret_contents);

@@ -371,6 +371,19 @@ static enum vf_code compare_entries(const struct vf_memory_contents *contents, c
     return VF_OK;
 }
 
+/* Every decision is kept, in order: a view that is built anew has to go by it. */
+static enum vf_code compare_dropped(const struct vf_memory_contents *contents, const struct sim_model *model,
+                                    const struct sim_log *log, struct vf_error *error)
+{
+    if (contents->dropped_count != (size_t)model->dropped_count)
+        DIFFERS("%zu drops are kept, wanted %d", contents->dropped_count, model->dropped_count);
+    for (int i = 0; i < model->dropped_count; i++)
+        if (!sim_model_is_dropped(model, log, i, &contents->dropped[i]))
+            DIFFERS("the drop %d of %.*s is another one", i, (int)contents->dropped[i].aggregate.size,
+                    contents->dropped[i].aggregate.data);
+    return VF_OK;
+}
+
 enum vf_code sim_compare(const struct vf_memory_contents *contents, const struct sim_model *model,
                          const struct sim_log *log, struct vf_error *error)
 {
@@ -381,5 +394,7 @@ enum vf_code sim_compare(const struct vf_memory_contents *contents, const struct
         code = compare_asides(contents, model, log, error);
     if (!code)
         code = compare_entries(contents, model, error);
+    if (!code)
+        code = compare_dropped(contents, model, log, error);
     return code;
 }

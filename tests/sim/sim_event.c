@@ -47,6 +47,5 @@ bool sim_version_has_gap(const struct sim_version *last, const struct sim_event 
 bool sim_version_is_late(const struct sim_version *last, const struct sim_event *event)
 {
     bool has_siblings = event->numbers.numbers == VF_NUMBERS_REVISION;
-    return event->numbers.allowed && last->exists &&
-           (has_siblings ? event->version < last->version : event->version <= last->version);
+    return last->exists && (has_siblings ? event->version < last->version : event->version <= last->version);
 }

@@ -78,7 +78,7 @@ void sim_version_advance(struct sim_version *last, const struct sim_event *event
 /* Whether numbers are missing before the event. */
 bool sim_version_has_gap(const struct sim_version *last, const struct sim_event *event);
 
-/* Whether later ones have been dealt with already, as `gaps: allow` lets them. */
+/* Whether later ones have been dealt with already, as where nobody waits for what is missing. */
 bool sim_version_is_late(const struct sim_version *last, const struct sim_event *event);
 
 #endif

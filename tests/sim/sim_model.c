@@ -1,28 +1,17 @@
 #include "sim/sim_model.h"
 
 #include "sim/plain_projector.h"
+#include "sim/sim_decisions.h"
+#include "sim/sim_step.h"
 
 #include <stdio.h>
 #include <stdlib.h>
 
 #define STRANGE(...) return vf_fail(error, VF_E_DATA, __VA_ARGS__)
 
-/* One step, while it is made. */
-struct step {
-    struct sim_model *model;
-    const struct sim_log *log;
-    const struct vf_commit *commit;
-    bool *taken;   /* of commit->taken: the model has taken it out too */
-    bool *aside;   /* of commit->asides: the model has it in that list too */
-    bool arriving; /* a record is being dealt with, and no event that leaves a list */
-    int opened[SIM_EVENTS_MAX +
-               SIM_AGGREGATES_MAX]; /* aggregates whose lists need not wait any more, one after another */
-    int opened_count;
-};
-
 /* --- finding ------------------------------------------------------------------------------------------------------ */
 
-static int aggregate_of(struct sim_model *model, const char *name)
+int sim_model_aggregate(struct sim_model *model, const char *name)
 {
     for (int i = 0; i < model->aggregate_count; i++)
         if (strcmp(model->aggregates[i].name, name) == 0)
@@ -35,14 +24,14 @@ static int aggregate_of(struct sim_model *model, const char *name)
     return model->aggregate_count++;
 }
 
-static int owner_of(struct sim_model *model, const struct sim_event *event)
+int sim_model_owner(struct sim_model *model, const struct sim_event *event)
 {
     char name[2 * SIM_TEXT];
     snprintf(name, sizeof name, "%s/%s", event->kind, event->id);
-    return aggregate_of(model, name);
+    return sim_model_aggregate(model, name);
 }
 
-static struct sim_document *document_of(struct sim_model *model, const char *id)
+struct sim_document *sim_model_document(struct sim_model *model, const char *id)
 {
     for (int i = 0; i < model->document_count; i++)
         if (strcmp(model->documents[i].id, id) == 0)
@@ -82,6 +71,42 @@ const struct sim_waiting *sim_model_early(const struct sim_model *model, const s
     return lowest;
 }
 
+int64_t sim_model_next(const struct sim_model *model, const struct sim_log *log, int owner,
+                       const struct sim_event *event)
+{
+    const struct sim_aggregate *aggregate = &model->aggregates[owner];
+    int64_t next = aggregate->last.exists ? aggregate->last.version + 1 : event->numbers.first;
+    for (int i = 0; i < model->dropped_count; i++) { /* later decisions are about later numbers, but after a rebuild */
+        const struct sim_decision *decision = &log->decisions->all[model->dropped[i]];
+        if (decision->missing && decision->from == next && strcmp(decision->aggregate, aggregate->name) == 0) {
+            next = decision->to;
+            i = -1;
+        }
+    }
+    return next;
+}
+
+static bool has_given_up(const struct sim_model *model, const struct sim_log *log, int owner)
+{
+    for (int i = 0; i < model->dropped_count; i++) {
+        const struct sim_decision *decision = &log->decisions->all[model->dropped[i]];
+        if (decision->missing && strcmp(decision->aggregate, model->aggregates[owner].name) == 0)
+            return true;
+    }
+    return false;
+}
+
+/* Whether somebody has decided to leave this record out, now or before the view was built anew. */
+static bool is_left_out(const struct sim_model *model, const struct sim_log *log, size_t index)
+{
+    for (int i = 0; i < model->dropped_count; i++) {
+        const struct sim_decision *decision = &log->decisions->all[model->dropped[i]];
+        if (!decision->missing && decision->event == index)
+            return true;
+    }
+    return false;
+}
+
 bool sim_model_is_draining(const struct sim_model *model, const struct sim_log *log, int list, enum vf_list *ret_which)
 {
     const struct sim_aggregate *aggregate = &model->aggregates[list];
@@ -93,13 +118,15 @@ bool sim_model_is_draining(const struct sim_model *model, const struct sim_log *
         sim_model_first(model, list, VF_LIST_OWN))
         return true;
     *ret_which = VF_LIST_EARLY;
-    return aggregate->early && aggregate->waiting == 0 && aggregate->last.exists &&
-           log->events[sim_model_early(model, log, list)->event].version <= aggregate->last.version + 1;
+    if (!aggregate->early || aggregate->waiting)
+        return false;
+    int64_t version = log->events[sim_model_early(model, log, list)->event].version;
+    return version <= sim_model_next(model, log, list, &log->events[sim_model_early(model, log, list)->event]);
 }
 
 /* --- one event and its documents ---------------------------------------------------------------------------------- */
 
-static void empty(struct sim_document *document, enum vf_presence presence, int64_t since_ms)
+void sim_document_empty(struct sim_document *document, enum vf_presence presence, int64_t since_ms)
 {
     document->presence = presence;
     document->since_ms = since_ms;
@@ -112,7 +139,7 @@ static void age(struct sim_model *model, struct sim_document *document, const st
 {
     if (model->ttl_ms && document->has_expires && event->time_ms > document->expires_ms &&
         document->presence == VF_PRESENT) {
-        empty(document, VF_HUSK_EXPIRED, document->expires_ms);
+        sim_document_empty(document, VF_HUSK_EXPIRED, document->expires_ms);
         model->situations.expired++;
     }
 }
@@ -174,17 +201,23 @@ static void change(struct sim_model *model, struct sim_document *document, int o
         return;
     }
     if (document->presence != VF_PRESENT)
-        empty(document, VF_PRESENT, 0);
+        sim_document_empty(document, VF_PRESENT, 0);
     model->situations.returned += deleted;
     if (moved.count)
         document->parts[owner].here = moved;
     document->parts[owner].here.hash += times_left;
     add_link(&document->parts[owner].here, event);
     if (deletes(event)) {
-        empty(document, VF_HUSK_DELETED, event->time_ms);
+        sim_document_empty(document, VF_HUSK_DELETED, event->time_ms);
         document->deleted_by = owner;
         model->situations.deleted++;
     }
+}
+
+static struct sim_document *linked_document(struct sim_model *model, int owner)
+{
+    const char *id = model->aggregates[owner].link;
+    return id[0] ? sim_model_document(model, id) : NULL;
 }
 
 /* What had no place when it came has one now. */
@@ -201,6 +234,7 @@ static void count_taken(struct sim_model *model, int owner, const struct sim_eve
     if (!aggregate->taken.exists || event->version > aggregate->taken.version)
         sim_version_advance(&aggregate->taken, event);
     count_seen(model, owner, event, true);
+    model->dealt[event->original] = true;
 }
 
 /* The event is taken in where its aggregate is now, and where it has just left; either may be NULL. */
@@ -241,7 +275,7 @@ static bool is_of(const struct sim_event *event, const struct vf_aside *aside)
 }
 
 /* Whether the commit says that this event is in the list, or leaves it. -1: it does not. */
-static int find_aside(const struct step *step, const struct vf_aside *asides, size_t count,
+static int find_aside(const struct sim_step *step, const struct vf_aside *asides, size_t count,
                       const struct sim_waiting *waiting)
 {
     char name[SIM_LIST_TEXT];
@@ -252,7 +286,7 @@ static int find_aside(const struct step *step, const struct vf_aside *asides, si
     return -1;
 }
 
-static void wait_in(struct step *step, int list, enum vf_list which, int owner, size_t event, bool misfit)
+static void wait_in(struct sim_step *step, int list, enum vf_list which, int owner, size_t event, bool misfit)
 {
     struct sim_model *model = step->model;
     model->waiting[model->waiting_count++] =
@@ -276,7 +310,7 @@ static bool fails(const struct sim_model *model, const struct sim_event *event, 
 }
 
 /* The event comes before all that waits of its aggregate. */
-static void park(struct step *step, int owner, size_t event, bool misfit)
+static void park(struct sim_step *step, int owner, size_t event, bool misfit)
 {
     struct sim_model *model = step->model;
     wait_in(step, owner, VF_LIST_OWN, owner, event, misfit);
@@ -289,7 +323,7 @@ static void park(struct step *step, int owner, size_t event, bool misfit)
 }
 
 /* Takes the first event out of a list, if the commit did. */
-static bool take_out(struct step *step, int list, enum vf_list which, size_t *ret_event)
+bool sim_step_take_out(struct sim_step *step, int list, enum vf_list which, size_t *ret_event)
 {
     struct sim_model *model = step->model;
     const struct sim_waiting *first =
@@ -308,25 +342,19 @@ static bool take_out(struct step *step, int list, enum vf_list which, size_t *re
     int place = (int)(first - model->waiting);
     memmove(model->waiting + place, model->waiting + place + 1,
             (size_t)(--model->waiting_count - place) * sizeof *model->waiting);
-    struct sim_aggregate *owner = &model->aggregates[owner_of(model, &step->log->events[*ret_event])];
+    struct sim_aggregate *owner = &model->aggregates[sim_model_owner(model, &step->log->events[*ret_event])];
     *(which == VF_LIST_EARLY ? &owner->early : &owner->waiting) -= 1;
     return true;
 }
 
-static void open_list(struct step *step, int list)
+void sim_step_open(struct sim_step *step, int list)
 {
     enum vf_list which;
     if (sim_model_is_draining(step->model, step->log, list, &which))
         step->opened[step->opened_count++] = list;
 }
 
-static struct sim_document *linked_document(struct sim_model *model, int owner)
-{
-    const char *id = model->aggregates[owner].link;
-    return id[0] ? document_of(model, id) : NULL;
-}
-
-static void write_link(struct step *step, int owner, const char *link, int via, size_t index)
+static void write_link(struct sim_step *step, int owner, const char *link, int via, size_t index)
 {
     struct sim_model *model = step->model;
     struct sim_aggregate *aggregate = &model->aggregates[owner];
@@ -337,7 +365,7 @@ static void write_link(struct step *step, int owner, const char *link, int via, 
     model->situations.followed += via >= 0;
     if (aggregate->has_link && !same)
         from = linked_document(model, owner);
-    struct sim_document *to = link[0] ? document_of(model, link) : NULL;
+    struct sim_document *to = link[0] ? sim_model_document(model, link) : NULL;
     if (fails(model, &step->log->events[index], owner, to, from)) {
         aggregate->waits_for = -1;
         park(step, owner, index, false);
@@ -350,10 +378,10 @@ static void write_link(struct step *step, int owner, const char *link, int via, 
     aggregate->via = via;
     aggregate->waits_for = -1;
     take_in(model, owner, &step->log->events[index], linked_document(model, owner), from);
-    open_list(step, owner);
+    sim_step_open(step, owner);
 }
 
-static void take_in_or_park(struct step *step, int owner, size_t index, struct sim_document *document)
+static void take_in_or_park(struct sim_step *step, int owner, size_t index, struct sim_document *document)
 {
     if (fails(step->model, &step->log->events[index], owner, document, NULL))
         park(step, owner, index, false);
@@ -361,7 +389,7 @@ static void take_in_or_park(struct step *step, int owner, size_t index, struct s
         take_in(step->model, owner, &step->log->events[index], document, NULL);
 }
 
-static void follow(struct step *step, int owner, size_t index)
+static void follow(struct sim_step *step, int owner, size_t index)
 {
     struct sim_model *model = step->model;
     const struct sim_event *event = &step->log->events[index];
@@ -369,7 +397,7 @@ static void follow(struct step *step, int owner, size_t index)
         write_link(step, owner, event->target_count ? event->targets[0] : "", -1, index);
         return;
     }
-    int awaited = aggregate_of(model, event->via);
+    int awaited = sim_model_aggregate(model, event->via);
     struct sim_aggregate *aggregate = &model->aggregates[owner];
     if (aggregate->has_link && aggregate->via == awaited) { /* followed once */
         take_in_or_park(step, owner, index, linked_document(model, owner));
@@ -381,21 +409,44 @@ static void follow(struct step *step, int owner, size_t index)
     }
 }
 
+/* The event's number counts, as one's without a handler, and nothing else: it says no link, and goes to no document that only it
+ * would name. */
+void sim_step_leave_out(struct sim_step *step, int owner, size_t index)
+{
+    struct sim_event event = step->log->events[index];
+    struct sim_model *model = step->model;
+    /* What waited for a link may have been passed by the event that said it. */
+    const struct sim_version *taken = &model->aggregates[owner].taken;
+    bool has_siblings = event.numbers.numbers == VF_NUMBERS_REVISION;
+    if (model->versions != VF_VERSIONS_NONE && event.numbers.numbers != VF_NUMBERS_OFFSET && taken->exists &&
+        (event.version < taken->version || (event.version == taken->version && !has_siblings)))
+        return;
+    snprintf(event.type, sizeof event.type, "Noted");
+    struct sim_document *document = NULL;
+    if (!event.linked)
+        document = strcmp(event.kind, "customer") == 0 ? sim_model_document(model, event.id) : NULL;
+    else if (model->aggregates[owner].has_link)
+        document = linked_document(model, owner);
+    take_in(model, owner, &event, document, NULL);
+}
+
 /* An event of an aggregate with a link route whose turn it is. */
-static void act(struct step *step, int owner, size_t index)
+static void act(struct sim_step *step, int owner, size_t index)
 {
     struct sim_model *model = step->model;
     const struct sim_event *event = &step->log->events[index];
     bool barred = true;
-    if (!event->linked) {
+    if (is_left_out(model, step->log, index)) {
+        sim_step_leave_out(step, owner, index);
+    } else if (!event->linked) {
         for (int i = 0; i < event->target_count; i++)
-            barred &= !fails(model, event, owner, document_of(model, event->targets[i]), NULL);
+            barred &= !fails(model, event, owner, sim_model_document(model, event->targets[i]), NULL);
         if (!barred)
             park(step, owner, index, false);
         else
             count_taken(model, owner, event);
         for (int i = 0; i < event->target_count && barred; i++)
-            take_in(model, owner, event, document_of(model, event->targets[i]), NULL);
+            take_in(model, owner, event, sim_model_document(model, event->targets[i]), NULL);
     } else if (event->says != SIM_SAYS_NOTHING)
         follow(step, owner, index);
     else if (model->aggregates[owner].has_link)
@@ -408,7 +459,7 @@ static void act(struct step *step, int owner, size_t index)
 }
 
 /* What had to wait is in, and with it the last version of it that there is. */
-static void settle(struct sim_model *model, int owner)
+void sim_step_settle(struct sim_model *model, int owner)
 {
     struct sim_aggregate *aggregate = &model->aggregates[owner];
     if (!aggregate->behind || aggregate->waiting)
@@ -422,13 +473,13 @@ static void settle(struct sim_model *model, int owner)
 }
 
 /* What says a link through another aggregate fails where that one is linked to. */
-static bool notes_fail(struct step *step, int owner, const struct sim_event *event)
+static bool notes_fail(struct sim_step *step, int owner, const struct sim_event *event)
 {
     struct sim_model *model = step->model;
     struct sim_aggregate *aggregate = &model->aggregates[owner];
     const char *link = event->target_count ? event->targets[0] : "";
     if (event->says == SIM_SAYS_THROUGH) {
-        int awaited = aggregate_of(model, event->via);
+        int awaited = sim_model_aggregate(model, event->via);
         if (aggregate->has_link && aggregate->via == awaited)
             return fails(model, event, owner, linked_document(model, owner), NULL);
         if (!model->aggregates[awaited].has_link)
@@ -437,7 +488,7 @@ static bool notes_fail(struct step *step, int owner, const struct sim_event *eve
     }
     bool same = aggregate->has_link && strcmp(aggregate->link, link) == 0;
     struct sim_document *from = aggregate->has_link && !same ? linked_document(model, owner) : NULL;
-    return fails(model, event, owner, link[0] ? document_of(model, link) : NULL, from);
+    return fails(model, event, owner, link[0] ? sim_model_document(model, link) : NULL, from);
 }
 
 /* An event that cannot be read, or of which nobody can tell what it would be next to; of a sequence only what is before its
@@ -457,12 +508,14 @@ static bool is_misfit(const struct sim_model *model, const struct sim_event *eve
 }
 
 /* The first event of its aggregate's own list fails once more, and stays where it is; if the commit came as far as that. */
-static bool fails_first(struct step *step, int list)
+static bool fails_first(struct sim_step *step, int list)
 {
     struct sim_model *model = step->model;
     const struct sim_waiting *first = sim_model_first(model, list, VF_LIST_OWN);
     const struct sim_event *event = &step->log->events[first->event];
     struct sim_document *document = linked_document(model, list);
+    if (is_left_out(model, step->log, first->event))
+        return false;
     /* What was missing before it may have come meanwhile, as the event that all wait for. */
     bool failing = first->misfit && is_misfit(model, event, &model->aggregates[list].taken);
     if (event->linked && event->says == SIM_SAYS_NOTHING)
@@ -470,7 +523,7 @@ static bool fails_first(struct step *step, int list)
     else if (event->linked)
         failing |= notes_fail(step, list, event);
     for (int i = 0; !event->linked && i < event->target_count; i++)
-        failing |= fails(model, event, list, document_of(model, event->targets[i]), NULL);
+        failing |= fails(model, event, list, sim_model_document(model, event->targets[i]), NULL);
     for (size_t i = 0; failing && i < step->commit->aggregate_count; i++) {
         const struct vf_aggregate_change *change = &step->commit->aggregates[i];
         if (change->intent == VF_WRITE && vf_bytes_is(change->next.aggregate, model->aggregates[list].name) &&
@@ -483,7 +536,7 @@ static bool fails_first(struct step *step, int list)
     return failing;
 }
 
-static void drain(struct step *step, int list)
+static void drain(struct sim_step *step, int list)
 {
     struct sim_model *model = step->model;
     size_t index;
@@ -491,13 +544,14 @@ static void drain(struct step *step, int list)
     while (sim_model_is_draining(model, step->log, list, &which)) {
         if (which == VF_LIST_OWN && fails_first(step, list))
             break;
-        if (!take_out(step, list, which, &index))
+        if (!sim_step_take_out(step, list, which, &index))
             break;
-        int owner = owner_of(model, &step->log->events[index]);
+        int owner = sim_model_owner(model, &step->log->events[index]);
         if (which == VF_LIST_OWN) {
             act(step, owner, index);
         } else if (which == VF_LIST_EARLY) {
-            if (step->log->events[index].version > model->aggregates[owner].last.version) {
+            const struct sim_version *last = &model->aggregates[owner].last;
+            if (!last->exists || step->log->events[index].version > last->version) {
                 sim_version_advance(&model->aggregates[owner].last, &step->log->events[index]);
                 model->situations.filled++;
                 act(step, owner, index);
@@ -506,13 +560,13 @@ static void drain(struct step *step, int list)
             char link[SIM_TEXT];
             memcpy(link, model->aggregates[list].link, sizeof link);
             write_link(step, owner, link, list, index);
-            settle(model, owner);
+            sim_step_settle(model, owner);
         }
     }
-    settle(model, list);
+    sim_step_settle(model, list);
 }
 
-static void drain_opened(struct step *step)
+void sim_step_drain(struct sim_step *step)
 {
     for (int i = 0; i < step->opened_count; i++)
         drain(step, step->opened[i]);
@@ -531,11 +585,11 @@ static bool is_early(const struct sim_model *model, const struct sim_event *even
                                   : !event->numbers.any && event->version > event->numbers.first;
 }
 
-static void arrive(struct step *step, size_t index)
+static void arrive(struct sim_step *step, size_t index)
 {
     struct sim_model *model = step->model;
     const struct sim_event *event = &step->log->events[index];
-    int owner = owner_of(model, event);
+    int owner = sim_model_owner(model, event);
     struct sim_aggregate *aggregate = &model->aggregates[owner];
     struct sim_tally *tally = &model->tallies[sim_kind_of(&event->numbers)];
     bool at_last = aggregate->last.exists && aggregate->last.version == event->version;
@@ -549,19 +603,26 @@ static void arrive(struct step *step, size_t index)
         aggregate->linked = event->linked;
         return;
     }
+    enum vf_list which;
     if (model->versions != VF_VERSIONS_NONE && model->dealt[event->original]) {
+        /* What it repeats may be in a list that is being taken in, of which the rest comes before anything else. */
+        if (event->version > aggregate->last.version && sim_model_is_draining(model, step->log, owner, &which)) {
+            sim_step_open(step, owner);
+            sim_step_drain(step);
+        }
         bool alike = event->numbers.numbers == VF_NUMBERS_OFFSET || /* a new offset, and nothing else in common */
                      (event->numbers.numbers == VF_NUMBERS_REVISION && at_last);
         *(alike ? &tally->by_id : &tally->by_number) += 1;
         return;
     }
     model->dealt[event->original] = true;
-    if (model->versions != VF_VERSIONS_NONE && sim_version_is_late(&aggregate->last, event)) {
+    if (model->versions != VF_VERSIONS_NONE && (event->numbers.allowed || has_given_up(model, step->log, owner)) &&
+        sim_version_is_late(&aggregate->last, event)) {
         model->situations.late++;
         return;
     }
     aggregate->linked = event->linked;
-    if (is_early(model, event, aggregate)) {
+    if (is_early(model, event, aggregate) && event->version > sim_model_next(model, step->log, owner, event)) {
         model->situations.early++;
         wait_in(step, owner, VF_LIST_EARLY, owner, index, false);
         return;
@@ -570,25 +631,24 @@ static void arrive(struct step *step, size_t index)
         event->numbers.allowed && model->versions != VF_VERSIONS_NONE && sim_version_has_gap(&aggregate->last, event);
     tally->taken++;
     tally->siblings += at_last && model->versions != VF_VERSIONS_NONE; /* else it may be a repeat */
-    enum vf_list which;
     if (sim_model_is_draining(model, step->log, owner, &which)) {
         step->arriving = false;
-        open_list(step, owner);
-        drain_opened(step);
+        sim_step_open(step, owner);
+        sim_step_drain(step);
         step->arriving = true;
     }
     sim_version_advance(&aggregate->last, event);
-    bool awaited = event->linked && event->says != SIM_SAYS_NOTHING && !aggregate->has_link &&
-                   aggregate->waits_for < 0 && !aggregate->parked;
-    if ((aggregate->waiting && !awaited) || (event->linked && event->says != SIM_SAYS_NOTHING && aggregate->has_link &&
-                                             sim_model_first(model, owner, VF_LIST_WAITERS))) {
+    bool says_link = event->linked && event->says != SIM_SAYS_NOTHING && !is_left_out(model, step->log, index);
+    bool awaited = says_link && !aggregate->has_link && aggregate->waits_for < 0 && !aggregate->parked;
+    if ((aggregate->waiting && !awaited) ||
+        (says_link && aggregate->has_link && sim_model_first(model, owner, VF_LIST_WAITERS))) {
         model->situations.held_behind += aggregate->has_link;
         model->situations.behind_parked += aggregate->parked;
         wait_in(step, owner, VF_LIST_OWN, owner, index, false);
     } else {
         act(step, owner, index);
     }
-    open_list(step, owner);
+    sim_step_open(step, owner);
 }
 
 static bool is_in(const struct sim_event *event, const struct vf_progress_change *change)
@@ -599,7 +659,7 @@ static bool is_in(const struct sim_event *event, const struct vf_progress_change
 }
 
 /* Events stand in the order of producing, which is each partition's order too, and that in which a poll brings them. */
-static void deal_with_records(struct step *step)
+static void deal_with_records(struct sim_step *step)
 {
     for (size_t i = 0; i < step->log->count; i++)
         for (size_t p = 0; p < step->commit->progress_count; p++)
@@ -607,61 +667,13 @@ static void deal_with_records(struct step *step)
                 step->arriving = true;
                 arrive(step, i);
                 step->arriving = false;
-                drain_opened(step);
+                sim_step_drain(step);
             }
-}
-
-/* --- the sweep ---------------------------------------------------------------------------------------------------- */
-
-#define SWEEP_GRACE_MS 3600000
-
-/* No event from before this time is still to come, as far as the log can tell. */
-static int64_t dealt_until(const struct sim_model *model, const struct sim_log *log)
-{
-    int64_t until_ms = log->now_ms;
-    for (size_t i = 0; i < log->count; i++)
-        if (log->events[i].offset >= model->next[log->events[i].topic_number][log->events[i].partition] &&
-            log->events[i].record_ms < until_ms)
-            until_ms = log->events[i].record_ms;
-    return until_ms;
-}
-
-static enum vf_code sweep(struct step *step, struct vf_error *error)
-{
-    struct sim_model *model = step->model;
-    int64_t until_ms = dealt_until(model, step->log);
-    for (size_t i = 0; i < step->commit->document_count; i++) {
-        const struct vf_document_change *change = &step->commit->documents[i];
-        if (change->intent != VF_WRITE)
-            continue;
-        char id[SIM_TEXT];
-        snprintf(id, sizeof id, "%.*s", (int)change->next.id.size, change->next.id.data);
-        struct sim_document *document = document_of(model, id);
-        enum vf_presence presence = document->presence;
-        if (change->next.presence == VF_ABSENT) {
-            if ((presence != VF_HUSK_DELETED && presence != VF_HUSK_EXPIRED) || model->forget_ms == 0 ||
-                document->since_ms + model->forget_ms > until_ms)
-                STRANGE("document %s (presence %d since %lld) was removed too early: %lld", id, (int)presence,
-                        (long long)document->since_ms, (long long)until_ms);
-            memcpy(id, document->id, sizeof id);
-            *document = (struct sim_document){.presence = VF_ABSENT};
-            memcpy(document->id, id, sizeof id);
-            model->situations.forgotten++;
-        } else {
-            if ((presence != VF_PRESENT && presence != VF_HUSK_NEW) || !document->has_expires ||
-                document->expires_ms + SWEEP_GRACE_MS > until_ms)
-                STRANGE("document %s (presence %d, expires %lld) was swept too early: %lld", id, (int)presence,
-                        (long long)document->expires_ms, (long long)until_ms);
-            empty(document, VF_HUSK_EXPIRED, document->expires_ms);
-            model->situations.swept++;
-        }
-    }
-    return VF_OK;
 }
 
 /* --- one commit --------------------------------------------------------------------------------------------------- */
 
-static int topic_of(const struct step *step, const char *topic)
+static int topic_of(const struct sim_step *step, const char *topic)
 {
     for (size_t i = 0; i < step->log->count; i++)
         if (strcmp(step->log->events[i].topic, topic) == 0)
@@ -669,7 +681,7 @@ static int topic_of(const struct step *step, const char *topic)
     return -1; /* nothing was ever sent to it */
 }
 
-static enum vf_code move_progress(struct step *step, struct vf_error *error)
+static enum vf_code move_progress(struct sim_step *step, struct vf_error *error)
 {
     for (size_t i = 0; i < step->commit->progress_count; i++) {
         const struct vf_progress_change *change = &step->commit->progress[i];
@@ -687,7 +699,7 @@ static enum vf_code move_progress(struct step *step, struct vf_error *error)
 }
 
 /* What has come into lists and stays there gets its place; everything the commit says about lists must have come true. */
-static enum vf_code settle_lists(struct step *step, struct vf_error *error)
+static enum vf_code settle_lists(struct sim_step *step, struct vf_error *error)
 {
     struct sim_model *model = step->model;
     for (int i = 0; i < model->waiting_count; i++) {
@@ -703,7 +715,7 @@ static enum vf_code settle_lists(struct step *step, struct vf_error *error)
         waiting->fresh = false;
         waiting->place = step->commit->asides[aside].place;
         model->situations.held++;
-        model->situations.held_through += waiting->list != owner_of(model, event);
+        model->situations.held_through += waiting->list != sim_model_owner(model, event);
     }
     for (size_t i = 0; i < step->commit->aside_count; i++)
         if (!step->aside[i])
@@ -724,7 +736,7 @@ static enum vf_code settle_lists(struct step *step, struct vf_error *error)
 }
 
 /* A commit of somebody who has tried again what was parked. */
-static void try_again(struct step *step, int list, const struct vf_aggregate *next)
+static void try_again(struct sim_step *step, int list, const struct vf_aggregate *next)
 {
     struct sim_aggregate *aggregate = &step->model->aggregates[list];
     bool took_some = !next->parked;
@@ -737,21 +749,21 @@ static void try_again(struct step *step, int list, const struct vf_aggregate *ne
     /* The first one is tried even without a link: it may be the one that says it. */
     size_t index;
     if (aggregate->linked && !aggregate->has_link && !fails_first(step, list) &&
-        take_out(step, list, VF_LIST_OWN, &index)) {
+        sim_step_take_out(step, list, VF_LIST_OWN, &index)) {
         act(step, list, index);
-        settle(step->model, list);
+        sim_step_settle(step->model, list);
     }
 }
 
 enum vf_code sim_model_step(struct sim_model *model, const struct sim_log *log, const struct vf_commit *commit,
                             struct vf_error *error)
 {
-    struct step step = {.model = model,
-                        .log = log,
-                        .commit = commit,
-                        .taken = vf_calloc(commit->taken_count + 1, sizeof(bool)),
-                        .aside = vf_calloc(commit->aside_count + 1, sizeof(bool))};
-    enum vf_code code;
+    struct sim_step step = {.model = model,
+                            .log = log,
+                            .commit = commit,
+                            .taken = vf_calloc(commit->taken_count + 1, sizeof(bool)),
+                            .aside = vf_calloc(commit->aside_count + 1, sizeof(bool))};
+    enum vf_code code = sim_step_carry_out(&step, error);
     /* Lists that an earlier commit has left are gone on with in commits of their own, or before anything new of their aggregate. */
     for (size_t i = 0; i < commit->aggregate_count && commit->progress_count == 0; i++) {
         char name[2 * SIM_TEXT];
@@ -759,12 +771,17 @@ enum vf_code sim_model_step(struct sim_model *model, const struct sim_log *log, 
             continue;
         struct vf_bytes owner = commit->aggregates[i].next.aggregate;
         snprintf(name, sizeof name, "%.*s", (int)owner.size, owner.data);
-        try_again(&step, aggregate_of(model, name), &commit->aggregates[i].next);
-        open_list(&step, aggregate_of(model, name));
-        drain_opened(&step);
+        try_again(&step, sim_model_aggregate(model, name), &commit->aggregates[i].next);
+        sim_step_open(&step, sim_model_aggregate(model, name));
+        sim_step_drain(&step);
+    }
+    if (code) {
+        free(step.taken);
+        free(step.aside);
+        return code;
     }
     if (commit->progress_count == 0 && commit->aggregate_count == 0) {
-        code = sweep(&step, error);
+        code = sim_model_sweep(model, log, commit, error);
     } else {
         deal_with_records(&step);
         code = settle_lists(&step, error);

@@ -94,7 +94,10 @@ struct sim_tally {
     X(parked)       /* events that failed, and were parked */                \
     X(misfits)      /* of these, that cannot be read or placed */            \
     X(behind_parked)                                                         \
-    X(retried) /* taken in when they were tried again */                     \
+    X(retried)  /* taken in when they were tried again */                    \
+    X(dropped)  /* left out for good: what failed, */                        \
+    X(let_go)   /* and what waited for a link */                             \
+    X(given_up) /* gaps that are not waited for any more */                  \
     X(ignored)                                                               \
     X(moves)                                                                 \
     X(moves_to_deleted)                                                      \
@@ -134,7 +137,9 @@ struct sim_model {
     bool dealt[SIM_EVENTS_MAX]; /* by the index of an event's first record */
     int64_t next[SIM_TOPICS][SIM_PARTITIONS_MAX];
     int64_t aside[SIM_TOPICS][SIM_PARTITIONS_MAX]; /* how many had ever to wait */
-    const struct sim_event *impossible;            /* its handler has run, and always fails */
+    int dropped[SIM_EVENTS_MAX]; /* places in sim_log.decisions: those that were carried out, in order */
+    int dropped_count;
+    const struct sim_event *impossible; /* its handler has run, and always fails */
     struct sim_tally tallies[SIM_KINDS];
     struct sim_situations situations;
 };
@@ -144,20 +149,38 @@ struct sim_log {
     const struct sim_event *events;
     size_t count;
     int64_t now_ms; /* by the wall */
+    const struct sim_decisions *decisions;
 };
 
 /* Goes on by a commit that was applied. VF_E_DATA where it did what no event, list or lapse of time explains. */
 VF_MUSTCHECK enum vf_code sim_model_step(struct sim_model *model, const struct sim_log *log,
                                          const struct vf_commit *commit, struct vf_error *error);
 
+/* --- sim_sweep.c: a commit without progress and records, and what it wants of the model ---------------------------- */
+
+VF_MUSTCHECK enum vf_code sim_model_sweep(struct sim_model *model, const struct sim_log *log,
+                                          const struct vf_commit *commit, struct vf_error *error);
+struct sim_document *sim_model_document(struct sim_model *model, const char *id);
+void sim_document_empty(struct sim_document *document, enum vf_presence presence, int64_t since_ms);
+
+/* --- looking ------------------------------------------------------------------------------------------------------- */
+
 /* The first event in one of an aggregate's lists, or NULL. */
 const struct sim_waiting *sim_model_first(const struct sim_model *model, int list, enum vf_list which);
+
+/* The next number of the aggregate, behind those that somebody has decided not to wait for. */
+int64_t sim_model_next(const struct sim_model *model, const struct sim_log *log, int owner,
+                       const struct sim_event *event);
 
 /* Whether something in an aggregate's lists need not wait any more, and in which of them the next one is. */
 bool sim_model_is_draining(const struct sim_model *model, const struct sim_log *log, int list, enum vf_list *ret_which);
 
 /* The lowest of an aggregate's early events, or NULL. */
 const struct sim_waiting *sim_model_early(const struct sim_model *model, const struct sim_log *log, int list);
+
+/* Whether this is the decision that was carried out as the number-th. */
+bool sim_model_is_dropped(const struct sim_model *model, const struct sim_log *log, int number,
+                          const struct vf_dropped *dropped);
 
 /* What the store calls the list in which it waits. */
 #define SIM_LIST_TEXT (2 * SIM_TEXT + 16)

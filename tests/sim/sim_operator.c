@@ -71,3 +71,23 @@ void sim_operator_decide(struct sim_operator *operator)
     if (other)
         sim_operator_adopt(operator);
 }
+
+enum vf_code sim_operator_read(const struct sim_operator *operator, struct vf_error * error)
+{
+    struct vf_store *store;
+    struct vf_view_state state;
+    enum vf_code code = vf_memory_store_open_on(operator->server, &store, error);
+    if (code)
+        return vf_error_prefix(error, "a reader cannot ask");
+    code = type->state(store, operator->view.name, &state, error);
+    if (!code && state.active != operator->view.generation)
+        code = vf_fail(error, VF_E_DATA, "readers see generation %d", (int)state.active);
+    type->close(store);
+    return code;
+}
+
+/* What the store holds may not be what lies on disk, or be half removed: a process does not start then, and says so. */
+bool sim_operator_is_asked(const struct vf_error *error)
+{
+    return strstr(error->text, "differs from the script") || strstr(error->text, "is being dropped");
+}

@@ -27,4 +27,10 @@ void sim_operator_drop(struct sim_operator *operator, size_t calls_max);
 /* Decides what keeps a process from starting: an unfinished removal is finished, another script adopted. */
 void sim_operator_decide(struct sim_operator *operator);
 
+/* Readers find the view again, whatever the store had lost: registry and pointer are there. */
+VF_MUSTCHECK enum vf_code sim_operator_read(const struct sim_operator *operator, struct vf_error * error);
+
+/* Whether a worker that does not start wants somebody to decide. */
+bool sim_operator_is_asked(const struct vf_error *error);
+
 #endif

@@ -159,7 +159,9 @@ static void repeat(struct sim_producer *producer)
     if (producer->event_count == 0)
         return;
     struct sim_event event = producer->events[below(producer, producer->event_count)];
-    if (event.stops)
+    /* What cannot wait at its number has no place in any order, as long as something is missing before it. */
+    bool has_no_place = producer->with_gaps && event.numbers.numbers == VF_NUMBERS_SEQUENCE && event.version < 0;
+    if (event.stops || has_no_place)
         return;
     if (!is_told(producer, &event)) {
         if (event.numbers.repeats && event.event_id[0])
@@ -316,11 +318,12 @@ static void spoil(struct sim_producer *producer, const struct sim_history *histo
 static bool may_be_late(const struct sim_producer *producer, const struct sim_history *history,
                         const struct sim_event *event)
 {
-    if (event->misnumbered || producer->withheld_count == SIM_WITHHELD_MAX)
+    /* What is forgotten takes numbers along: then nobody knows what is late. */
+    if (event->misnumbered || producer->without_repeats || producer->withheld_count == SIM_WITHHELD_MAX)
         return false;
     if (event->numbers
             .allowed) /* without joins the producer has said whether its partition stops at it, or before it */
-        return !producer->without_repeats && (producer->joins || (!event->stops && event->says == SIM_SAYS_NOTHING));
+        return producer->joins || (!event->stops && event->says == SIM_SAYS_NOTHING);
     return producer->with_gaps && event->numbers.numbers == VF_NUMBERS_SEQUENCE &&
            !(event->numbers.any && history->count == 0);
 }
@@ -335,7 +338,7 @@ void sim_produce(struct sim_producer *producer)
         repeat(producer);
         return;
     }
-    if (producer->withheld_count && below(producer, 8) == 0) {
+    if (producer->withheld_count && below(producer, 16) == 0) {
         struct sim_event *late = &producer->withheld[below(producer, producer->withheld_count)];
         late->original = producer->event_count;
         append(producer, late);

@@ -2,6 +2,21 @@
 
 #include <stdio.h>
 
+void sim_sum_add(struct sim_sum *sum, const struct sim_model *model, const struct sim_kind_tally tallies[SIM_KINDS])
+{
+#define ADD_SITUATION(name) sum->situations.name += model->situations.name;
+    SIM_SITUATIONS(ADD_SITUATION)
+    for (size_t kind = 0; kind < SIM_KINDS; kind++) {
+        struct sim_kind_tally *to = &sum->tallies[kind];
+        const struct sim_kind_tally *from = &tallies[kind];
+        to->model.taken += from->model.taken;
+        to->model.siblings += from->model.siblings;
+        to->model.by_number += from->model.by_number;
+        to->model.by_id += from->model.by_id;
+        to->refused += from->refused;
+    }
+}
+
 /* A run in which nothing went wrong proves nothing. */
 static bool has_seen_every_fault(const struct sim_sum *sum)
 {
@@ -36,7 +51,8 @@ static bool has_seen_every_number(const struct sim_kind_tally tallies[SIM_KINDS]
 /* Which ones only views have that park what fails. */
 static bool is_of_parking(const char *situation)
 {
-    static const char *const all[] = {"early", "filled", "parked", "misfits", "behind_parked", "retried"};
+    static const char *const all[] = {"early",   "filled",  "parked", "misfits", "behind_parked",
+                                      "retried", "dropped", "let_go", "given_up"};
     for (size_t i = 0; i < sizeof all / sizeof all[0]; i++)
         if (strcmp(situation, all[i]) == 0)
             return true;
@@ -45,7 +61,7 @@ static bool is_of_parking(const char *situation)
 
 static bool is_of_waiting(const char *situation)
 {
-    return strcmp(situation, "early") == 0 || strcmp(situation, "filled") == 0;
+    return strcmp(situation, "early") == 0 || strcmp(situation, "filled") == 0 || strcmp(situation, "given_up") == 0;
 }
 
 static bool has_seen_every_situation(const struct sim_sum *sum)

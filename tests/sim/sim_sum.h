@@ -25,6 +25,9 @@ struct sim_sum {
     int64_t drops;
 };
 
+/* What a run has come to. */
+void sim_sum_add(struct sim_sum *sum, const struct sim_model *model, const struct sim_kind_tally tallies[SIM_KINDS]);
+
 /* Prints it. Whether everything has happened that the test is about: of numbers, those of the kind, or with SIM_KINDS all. */
 bool sim_sum_print(const struct sim_sum *sum, enum sim_kind kind_wanted, bool joins);
 

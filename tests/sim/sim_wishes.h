@@ -10,6 +10,7 @@ struct sim_wishes {
     enum sim_kind numbers; /* of all topics; SIM_KINDS: any */
     bool joins, simple;    /* all with joins; none */
     bool allow;            /* no gap is waited for */
+    bool drops;            /* wherever something may be parked, some of it is left out for good */
     bool verbose;
 };
 

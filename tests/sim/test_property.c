@@ -5,11 +5,11 @@
  * store's whole contents are held against a plain fold of the log, event by event, in the order of the commits (sim_model.c);
  * in the end everything must have been dealt with, drained and swept.
  *
- *     test_property [SEEDS [FIRST [KIND] [joins|simple] [allow] [v]]]  each seed runs with a cold and with a warm cache
+ *     test_property [SEEDS [FIRST [KIND] [joins|simple] [allow] [drops] [v]]]  each seed runs with a cold and with a warm cache
  *
  * Every other seed has joins: links that come early, late and never, through other aggregates, moves, deletes, expiry, sweeps
  * and indexes; `joins` and `simple` want one of both for all. A topic's numbers are of any kind, or of KIND (sim_kind_names);
- * some topics' gaps are allowed, with `allow` all.
+ * some topics' gaps are allowed, with `allow` all; with `drops` all who park leave some of it out for good.
  * A failure prints the seed: `test_property 1 SEED v` repeats it and shows every commit. test_property_lua is the same with
  * the real projector, running a script that keeps the same documents as plain_projector.c.
  */
@@ -24,6 +24,7 @@
 #include "sim/plain_projector.h"
 #include "sim/sim_clock.h"
 #include "sim/sim_compare.h"
+#include "sim/sim_decisions.h"
 #include "sim/sim_model.h"
 #include "sim/sim_operator.h"
 #include "sim/sim_producer.h"
@@ -66,6 +67,8 @@ struct sim {
     bool zombie[WORKERS];
     bool down, frozen;
     bool parks; /* what fails is parked; else it stops its partition */
+    bool drops; /* and the operator leaves some of it out for good */
+    struct sim_decisions decisions;
     struct vf_generation proposed;
     struct vf_file file;
     char script[4096];
@@ -135,9 +138,22 @@ static void reset(struct sim *sim)
                                     .parks = sim->parks};
 }
 
+/* Where the generation was dropped since: but not what was left out of it for good. */
+static void build_anew(struct sim *sim, int64_t drops_begun)
+{
+    if (sim->operator.drops_begun == drops_begun)
+        return;
+    struct sim_model *before = vf_alloc(sizeof *before);
+    *before = sim->model;
+    reset(sim);
+    sim->model.dropped_count = before->dropped_count;
+    memcpy(sim->model.dropped, before->dropped, sizeof before->dropped);
+    free(before);
+}
+
 static struct sim_log log_of(const struct sim *sim)
 {
-    return (struct sim_log){sim->producer.events, sim->producer.event_count, sim->clock.wall_ms};
+    return (struct sim_log){sim->producer.events, sim->producer.event_count, sim->clock.wall_ms, &sim->decisions};
 }
 
 /* The store's whole contents against what the model has come to. */
@@ -176,18 +192,11 @@ static void on_commit(void *self, const struct vf_commit *commit)
 
 /* --- workers ------------------------------------------------------------------------------------------------------ */
 
-/* What the store holds may not be what lies on disk, or be half removed: a process does not start then, and says so. */
-static bool is_refused(const struct vf_error *error)
-{
-    return strstr(error->text, "differs from the script") || strstr(error->text, "is being dropped");
-}
-
 static void decide(struct sim *sim)
 {
     int64_t begun = sim->operator.drops_begun;
     sim_operator_decide(&sim->operator);
-    if (sim->operator.drops_begun != begun)
-        reset(sim);
+    build_anew(sim, begun);
 }
 
 static void open_worker(struct sim *sim, size_t i)
@@ -196,7 +205,7 @@ static void open_worker(struct sim *sim, size_t i)
     sim->proposed.stamp = sim->clock.clock.random(sim->clock.clock.self);
     if (sim->workers[i] || !vf_worker_open(&sim->setups[i], &sim->workers[i], &error) || error.retriable)
         return;
-    if (!is_refused(&error))
+    if (!sim_operator_is_asked(&error))
         broken(sim, "worker %zu cannot start: %s", i, error.text);
     trace(sim, "decide", (int64_t)i);
     decide(sim);
@@ -286,6 +295,9 @@ static void keep(struct sim *sim)
 
 static void rewind_store(struct sim *sim, size_t number)
 {
+    /* A decision that is lost is still known to a worker who has read it: until he is assigned anew, he goes by it. */
+    if (sim->models[number]->dropped_count != sim->model.dropped_count)
+        return;
     trace(sim, "rewind", 0);
     vf_memory_server_restore(sim->server, sim->snapshots[number]);
     sim->model = *sim->models[number];
@@ -326,8 +338,7 @@ static void operate(struct sim *sim)
         trace(sim, "drop", 0);
         sim->went_back = true;
         sim_operator_drop(&sim->operator, below(sim, 2) ? SIZE_MAX : (size_t)below(sim, 3));
-        if (sim->operator.drops_begun != begun)
-            reset(sim);
+        build_anew(sim, begun);
     }
 }
 
@@ -337,7 +348,9 @@ static void act(struct sim *sim)
 {
     size_t i = (size_t)below(sim, WORKERS);
     uint64_t chance = below(sim, 1000);
-    if (chance < 620) {
+    if (sim->drops && below(sim, 15) == 0) {
+        trace(sim, "drop or retry", retry_parked(sim));
+    } else if (chance < 620) {
         step(sim, i);
     } else if (chance < 720) {
         for (uint64_t n = 1 + below(sim, 3); n; n--)
@@ -426,6 +439,8 @@ static void set_up_view(struct sim *sim)
     if (sim->parks)
         sim->producer.with_stops = sim->producer.with_gaps = below(sim, 4) != 0;
     sim_view_choose(&sim->view, &sim->producer, (enum vf_versions_mode)(sim->seed % 3), wishes.numbers);
+    /* What is forgotten takes along the numbers that a decision would be about. */
+    sim->drops = sim->parks && sim->view.forget_ms == 0 && (wishes.drops || below(sim, 2));
     if (sim->view.joins)
         vf_memory_log_set_in_order(sim->log); /* or the model would not know in which order a batch had its rows */
     reset(sim);
@@ -567,18 +582,12 @@ static void tally(struct sim *sim)
     vf_arena_free(arena);
 }
 
-/* Readers find the view again, whatever the store had lost: registry and pointer are there. */
-static void check_readable(struct sim *sim)
+/* One of each worker's, and time passes. */
+static void turn(struct sim *sim, int64_t pass_ms)
 {
-    struct vf_store *store;
-    struct vf_error error;
-    struct vf_view_state state;
-    if (vf_memory_store_open_on(sim->server, &store, &error) ||
-        vf_memory_store_type.state(store, view.name, &state, &error))
-        broken(sim, "a reader cannot ask: %s", error.text);
-    if (state.active != view.generation)
-        broken(sim, "readers see generation %d", (int)state.active);
-    vf_memory_store_type.close(store);
+    for (size_t i = 0; i < WORKERS; i++)
+        step(sim, i);
+    vf_sim_clock_advance(&sim->clock, pass_ms);
 }
 
 /* Everything that can be dealt with must be, in a bounded number of turns. */
@@ -590,9 +599,7 @@ static void catch_up(struct sim *sim)
             broken(sim, "faults have ended, and the view has not caught up: %s is missing", sim->missing);
         if (turns % 7 == 0 && vf_memory_log_wants_rebalance(sim->log, GROUP))
             vf_memory_log_rebalance(sim->log, GROUP);
-        for (size_t i = 0; i < WORKERS; i++)
-            step(sim, i);
-        vf_sim_clock_advance(&sim->clock, 50);
+        turn(sim, 50);
         if (turns == 50) /* what a dead worker sent long ago arrives at last */
             while (vf_memory_server_late_count(sim->server))
                 vf_memory_server_land(sim->server, 0);
@@ -600,13 +607,29 @@ static void catch_up(struct sim *sim)
     compare(sim);
     /* Idle workers commit what they hold, and never more. */
     for (int n = 0; n < 40; n++) {
-        for (size_t i = 0; i < WORKERS; i++)
-            step(sim, i);
-        vf_sim_clock_advance(&sim->clock, 300);
+        turn(sim, 300);
     }
     compare(sim);
     check_committed(sim);
-    check_readable(sim);
+    struct vf_error error;
+    if (sim_operator_read(&sim->operator, & error))
+        broken(sim, "%s", error.text);
+}
+
+/* The operator tries again what is parked; or he drops some of what is set aside, whatever it waits for. */
+static bool choose_deed(void *self, struct vf_bytes aggregate, enum vf_aside_state state,
+                        struct vf_fold_retry *ret_retry)
+{
+    struct sim *sim = self;
+    struct sim_decision decision;
+    struct sim_log log = log_of(sim);
+    if (!sim->drops || sim->model.mended || below(sim, state == VF_ASIDE_HELD ? 6 : 2))
+        return state == VF_ASIDE_PARKED;
+    if (!sim_decide(&sim->decisions, &sim->model, &log, aggregate, &decision))
+        return false;
+    ret_retry->drop_missing = decision.missing;
+    ret_retry->drop_first = !decision.missing;
+    return true;
 }
 
 static int retry_parked(struct sim *sim)
@@ -620,7 +643,9 @@ static int retry_parked(struct sim *sim)
                               .forget_ms = sim->view.forget_ms,
                               .projector_type = projector_type,
                               .reader = &reader,
-                              .rows_max = 1 + (size_t)below(sim, 20)};
+                              .rows_max = 1 + (size_t)below(sim, 20),
+                              .choose = choose_deed,
+                              .self = sim};
     return sim_retry_all(&retry);
 }
 
@@ -636,14 +661,16 @@ static bool is_released(struct sim *sim)
 /* What failed is mended, and somebody tries it again. */
 static void mend(struct sim *sim)
 {
+    for (int n = 0; n < 8 && sim->drops; n++) { /* some of it is left out before that */
+        (void)retry_parked(sim);
+        turn(sim, 300);
+    }
     vf_plain_mended = sim->model.mended = true;
     for (int tries = 0; !is_released(sim); tries++) {
         if (tries == 100)
             broken(sim, "what was mended stays parked");
         (void)retry_parked(sim);
-        for (size_t i = 0; i < WORKERS; i++)
-            step(sim, i);
-        vf_sim_clock_advance(&sim->clock, 300);
+        turn(sim, 300);
     }
     catch_up(sim);
 }
@@ -668,9 +695,7 @@ static void wait_for_sweep(struct sim *sim)
         }
         if (turns == 2000)
             broken(sim, "%s should have been swept long ago", sim->missing);
-        for (size_t i = 0; i < WORKERS; i++)
-            step(sim, i);
-        vf_sim_clock_advance(&sim->clock, 50);
+        turn(sim, 50);
     }
     compare(sim);
 }
@@ -698,23 +723,6 @@ static void heal(struct sim *sim)
     if (below(sim, 2))
         vf_memory_log_rebalance(sim->log, GROUP);
     catch_up(sim);
-}
-
-static void add_tallies(struct sim_sum *sum, const struct sim *sim)
-{
-    sum->adoptions += sim->operator.adoptions;
-    sum->drops += sim->operator.drops;
-#define ADD_SITUATION(name) sum->situations.name += sim->model.situations.name;
-    SIM_SITUATIONS(ADD_SITUATION)
-    for (size_t kind = 0; kind < SIM_KINDS; kind++) {
-        struct sim_kind_tally *to = &sum->tallies[kind];
-        const struct sim_kind_tally *from = &sim->tallies[kind];
-        to->model.taken += from->model.taken;
-        to->model.siblings += from->model.siblings;
-        to->model.by_number += from->model.by_number;
-        to->model.by_id += from->model.by_id;
-        to->refused += from->refused;
-    }
 }
 
 static void run(uint64_t seed, bool cold, struct sim_sum *sum)
@@ -760,7 +768,9 @@ static void run(uint64_t seed, bool cold, struct sim_sum *sum)
     sum->checks += sim->checks;
     sum->parks = parks_wanted;
     sum->allows = wishes.allow;
-    add_tallies(sum, sim);
+    sum->adoptions += sim->operator.adoptions;
+    sum->drops += sim->operator.drops;
+    sim_sum_add(sum, &sim->model, sim->tallies);
     vf_memory_log_free(sim->log);
     vf_memory_server_free(sim->server);
     free(sim);

@@ -1,0 +1,39 @@
+/*
+ * The inside of a model's step, for sim_model.c and sim_drop.c only.
+ */
+#ifndef VF_SIM_STEP_H
+#define VF_SIM_STEP_H
+
+#include "sim/sim_model.h"
+
+/* One step, while it is made. */
+struct sim_step {
+    struct sim_model *model;
+    const struct sim_log *log;
+    const struct vf_commit *commit;
+    bool *taken;   /* of commit->taken: the model has taken it out too */
+    bool *aside;   /* of commit->asides: the model has it in that list too */
+    bool arriving; /* a record is being dealt with, and no event that leaves a list */
+    int opened[SIM_EVENTS_MAX +
+               SIM_AGGREGATES_MAX]; /* aggregates whose lists need not wait any more, one after another */
+    int opened_count;
+};
+
+/* Places in the model's aggregates. */
+int sim_model_owner(struct sim_model *model, const struct sim_event *event);
+int sim_model_aggregate(struct sim_model *model, const char *name);
+
+/* Takes the first event out of a list, if the commit did. */
+bool sim_step_take_out(struct sim_step *step, int list, enum vf_list which, size_t *ret_event);
+/* What had to wait is in, and with it the last version of it that there is. */
+void sim_step_settle(struct sim_model *model, int owner);
+/* What need not wait any more is taken in, in the order in which it was opened. */
+void sim_step_open(struct sim_step *step, int list);
+void sim_step_drain(struct sim_step *step);
+/* The event's number counts, and nothing else. */
+void sim_step_leave_out(struct sim_step *step, int owner, size_t index);
+
+/* sim_drop.c: what the commit says that somebody has decided. */
+VF_MUSTCHECK enum vf_code sim_step_carry_out(struct sim_step *step, struct vf_error *error);
+
+#endif

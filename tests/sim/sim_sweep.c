@@ -1,0 +1,51 @@
+/* What a sweep may let go of (sim_model.h). */
+#include "sim/sim_model.h"
+
+#include <stdio.h>
+
+#define STRANGE(...)   return vf_fail(error, VF_E_DATA, __VA_ARGS__)
+#define SWEEP_GRACE_MS 3600000
+
+/* No event from before this time is still to come, as far as the log can tell. */
+static int64_t dealt_until(const struct sim_model *model, const struct sim_log *log)
+{
+    int64_t until_ms = log->now_ms;
+    for (size_t i = 0; i < log->count; i++)
+        if (log->events[i].offset >= model->next[log->events[i].topic_number][log->events[i].partition] &&
+            log->events[i].record_ms < until_ms)
+            until_ms = log->events[i].record_ms;
+    return until_ms;
+}
+
+enum vf_code sim_model_sweep(struct sim_model *model, const struct sim_log *log, const struct vf_commit *commit,
+                             struct vf_error *error)
+{
+    int64_t until_ms = dealt_until(model, log);
+    for (size_t i = 0; i < commit->document_count; i++) {
+        const struct vf_document_change *change = &commit->documents[i];
+        if (change->intent != VF_WRITE)
+            continue;
+        char id[SIM_TEXT];
+        snprintf(id, sizeof id, "%.*s", (int)change->next.id.size, change->next.id.data);
+        struct sim_document *document = sim_model_document(model, id);
+        enum vf_presence presence = document->presence;
+        if (change->next.presence == VF_ABSENT) {
+            if ((presence != VF_HUSK_DELETED && presence != VF_HUSK_EXPIRED) || model->forget_ms == 0 ||
+                document->since_ms + model->forget_ms > until_ms)
+                STRANGE("document %s (presence %d since %lld) was removed too early: %lld", id, (int)presence,
+                        (long long)document->since_ms, (long long)until_ms);
+            memcpy(id, document->id, sizeof id);
+            *document = (struct sim_document){.presence = VF_ABSENT};
+            memcpy(document->id, id, sizeof id);
+            model->situations.forgotten++;
+        } else {
+            if ((presence != VF_PRESENT && presence != VF_HUSK_NEW) || !document->has_expires ||
+                document->expires_ms + SWEEP_GRACE_MS > until_ms)
+                STRANGE("document %s (presence %d, expires %lld) was swept too early: %lld", id, (int)presence,
+                        (long long)document->expires_ms, (long long)until_ms);
+            sim_document_empty(document, VF_HUSK_EXPIRED, document->expires_ms);
+            model->situations.swept++;
+        }
+    }
+    return VF_OK;
+}
