@@ -177,7 +177,7 @@ def main():
         return
     runs = chosen(options)
     if options.list:
-        for one in dict.fromkeys(fault for fault, _ in runs):
+        for one in {id(fault): fault for fault, _ in runs}.values():
             print(f"F{one.number:<3} {one.test}\n     {one.name}; promises {' '.join(map(str, one.promises))}")
         return
     if not runs:

@@ -4,6 +4,8 @@ proxy does what it is told."""
 import contextlib
 import copy
 import socket
+import subprocess
+import sys
 import threading
 
 import frame
@@ -68,6 +70,9 @@ def every_fault_has_a_name_and_a_promise_of_its_own():
     for one in faults:
         check(set(one.promises) - {15}, f"{one.test} proves no promise")
         check(one.run.__doc__, f"{one.test} does not say what it does")
+    listed = subprocess.run([sys.executable, run.__file__, "--list"], capture_output=True, text=True, check=True).stdout
+    for one in faults:
+        check(one.test in listed, f"--list leaves {one.test} out")
 
 
 PING = b"*2\r\n$4\r\nECHO\r\n$%d\r\n%s\r\n"
