@@ -15,11 +15,6 @@
 /* The first place of a list of its own events. What has left such a list may come back to its front. */
 #define OWN_PLACE_FIRST ((int64_t)1 << 40)
 
-static void mark_changed(struct vf_cached_aggregate *record)
-{
-    record->exists = record->head.changed = true;
-}
-
 static struct vf_bytes key_of(struct vf_fold_state *run, const struct vf_cached_aggregate *record, enum vf_list list)
 {
     return vf_list_key(run->fold->arena, list, record->head.key);
@@ -82,8 +77,8 @@ static enum vf_code put(struct vf_fold_state *run, struct vf_fold_row *row, stru
         run->touched_bytes += bytes.size;
         if (record->since_ms == 0)
             record->since_ms = run->tools->clock->wall_ms(run->tools->clock->self);
-        mark_changed(record);
-        mark_changed(owner);
+        vf_cached_mark_changed(record);
+        vf_cached_mark_changed(owner);
     }
     if (!code && row->reading) {
         row->reading->folded.aside++;
@@ -266,7 +261,7 @@ static bool take_back(struct vf_fold_state *run, const struct vf_fold_row *row, 
             continue;
         assert(taken->offset == row->record->offset && taken->partition.partition == row->record->partition);
         run->taken.items[i] = run->taken.items[--run->taken.count];
-        mark_changed(record);
+        vf_cached_mark_changed(record);
         return true;
     }
     return false;
@@ -428,7 +423,7 @@ static enum vf_code take_first(struct vf_fold_state *run, struct page *page, str
                                struct vf_aside *aside, struct vf_error *error)
 {
     int64_t place = aside->place;
-    mark_changed(page->record);
+    vf_cached_mark_changed(page->record);
     if (added) {
         added->left = true;
     } else {
@@ -568,7 +563,7 @@ static enum vf_code apply_aside(struct vf_fold_state *run, struct page *page, co
                            aside->aggregate.data, (int)awaited.size, awaited.data);
         }
         vf_cached_set_waits_for(record, (struct vf_bytes){0});
-        mark_changed(record);
+        vf_cached_mark_changed(record);
     } else if (page->list == VF_LIST_OWN) {
         bool done;
         enum vf_code code = check_order(run, row, record, &done, error);
@@ -682,7 +677,7 @@ static enum vf_code release_early(struct vf_fold_state *run, struct page *page, 
     bool is_given_up = order == VF_GAP && vf_fold_is_given_up(run, &row->event, &row->last);
     if (order == VF_GAP && !is_given_up && !run->gives_up_missing) {
         if (record->base_draining) /* that is over, until a number comes that fills the hole */
-            mark_changed(record);
+            vf_cached_mark_changed(record);
         record->early_ready = false;
         return VF_OK;
     }
@@ -720,7 +715,7 @@ static enum vf_code settle_record(struct vf_fold_state *run, struct vf_cached_ag
 {
     if (vf_cached_waits(record) || !record->has_seen)
         return VF_OK;
-    mark_changed(record);
+    vf_cached_mark_changed(record);
     struct vf_cached_document *document = NULL;
     bool in_document = run->tools->projection->versions == VF_VERSIONS_DOCUMENT && !record->link_is_none &&
                        (record->has_link || !record->by_link);
@@ -769,7 +764,7 @@ static enum vf_code drain_record(struct vf_fold_state *run, struct vf_cached_agg
         code = release_early(run, &early, error);
     /* GUARD filled-noted: what fills a hole need not write the record, and what waits behind it would wait on, unnoticed */
     if (!code && vf_cached_drains_early(record) && !record->base_draining)
-        mark_changed(record);
+        vf_cached_mark_changed(record);
     return code ? code : settle_record(run, record, error);
 }
 

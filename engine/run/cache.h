@@ -82,6 +82,12 @@ struct vf_cached_aggregate {
     bool queued;      /* the fold under way is going to drain it */
 };
 
+/* The record is to be written with this batch. */
+static inline void vf_cached_mark_changed(struct vf_cached_aggregate *aggregate)
+{
+    aggregate->exists = aggregate->head.changed = true;
+}
+
 /* Whether linking events of others wait for its link; whether events of its own are in its list. */
 static inline bool vf_cached_has_waiters(const struct vf_cached_aggregate *aggregate)
 {

@@ -162,7 +162,7 @@ static enum vf_code apply_routed(struct vf_fold_state *run, struct vf_fold_row *
     /* The record keeps the version where no single document can: also of events that the route sends nowhere. */
     if (tools->projection->versions == VF_VERSIONS_RECORD) {
         assert(record);
-        record->exists = record->head.changed = true;
+        vf_cached_mark_changed(record);
         vf_cached_set_record_version(tools->cache, record, &row->event, &row->last);
     }
     if (count)

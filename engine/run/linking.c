@@ -4,11 +4,6 @@
 
 #include <assert.h>
 
-static void mark_changed(struct vf_cached_aggregate *record)
-{
-    record->exists = record->head.changed = true;
-}
-
 /* An event whose link is not known. */
 static enum vf_code meet_unlinked(struct vf_fold_state *run, struct vf_fold_row *row,
                                   struct vf_cached_aggregate *record, struct vf_error *error)
@@ -22,7 +17,7 @@ static enum vf_code meet_unlinked(struct vf_fold_state *run, struct vf_fold_row 
         if (projection->versions == VF_VERSIONS_NONE)
             return VF_OK;
         /* GUARD ignored-version: the event behind an ignored one would be a gap */
-        mark_changed(record);
+        vf_cached_mark_changed(record);
         vf_cached_set_record_version(run->tools->cache, record, event, &row->last);
         return VF_OK;
     case VF_UNLINKED_PARK: break;
@@ -41,7 +36,7 @@ static void enter_record(struct vf_fold_state *run, struct vf_fold_row *row, str
 {
     if (!vf_version_is_later(&row->event, &row->last))
         return;
-    mark_changed(record);
+    vf_cached_mark_changed(record);
     vf_cached_set_record_version(run->tools->cache, record, &row->event, &row->last);
 }
 
@@ -143,7 +138,7 @@ static enum vf_code follow(struct vf_fold_state *run, struct vf_fold_row *row, s
         record->head.relied_on = true; /* it is not written again */
     } else {
         vf_cached_set_link(record, id, target.is_none, target.via);
-        mark_changed(record);
+        vf_cached_mark_changed(record);
     }
     if (record->has_seen) /* it was next to what waits */
         vf_fold_see(run, row, record);

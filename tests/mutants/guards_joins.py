@@ -8,7 +8,7 @@ PARKING = "test_property 200 1 joins"
 JOINING = [
     Guard("behind-held", [("if (!row->in_turn && is_behind(record, is_linking))", "if (false && is_behind(record, is_linking))")], [JOINS]),
     Guard("seen", [("vf_cached_set_seen(run->tools->cache, record, &row->event, record->has_seen ? &seen : &row->last);", "record->has_seen = true;\n    (void)seen;")], [JOINS]),
-    Guard("ignored-version", [("mark_changed(record);\n        vf_cached_set_record_version(run->tools->cache, record, event, &row->last);", ";")], [JOINS]),
+    Guard("ignored-version", [("vf_cached_mark_changed(record);\n        vf_cached_set_record_version(run->tools->cache, record, event, &row->last);", ";")], [JOINS]),
     Guard(
         "followed-once",
         [("if (record->has_link && vf_bytes_equal(record->link_via, row->routed.through)) {", "if (false) {")],

@@ -76,3 +76,21 @@ char *scene_hash(const char *hash, struct vf_arena *arena)
     vf_buffer_done(&text);
     return copy;
 }
+
+char *scene_sorted_set(struct scene *scene, const char *rest)
+{
+    redisReply *reply =
+        redis_fixture_ask(redis_fixture_port(), "ZRANGE", scene_key(scene, rest), "0", "-1", "WITHSCORES", NULL);
+    struct vf_buffer text;
+    vf_buffer_init(&text);
+    vf_buffer_add_text(&text, "");
+    for (size_t i = 0; i + 1 < reply->elements; i += 2) {
+        vf_buffer_printf(&text, "%s=", reply->element[i + 1]->str);
+        for (size_t n = 0; n < (size_t)reply->element[i]->len; n++)
+            vf_buffer_add_char(&text, reply->element[i]->str[n] ? reply->element[i]->str[n] : '|');
+        vf_buffer_add_char(&text, '\n');
+    }
+    char *copy = (char *)vf_arena_bytes(scene->arena, text.data, text.size).data;
+    vf_buffer_done(&text);
+    return copy;
+}

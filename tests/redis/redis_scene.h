@@ -30,4 +30,7 @@ bool scene_exists(const char *one);
 /* The text of an answer to HGETALL: sorted "field=value" lines, in the arena. */
 char *scene_hash(const char *hash, struct vf_arena *arena);
 
+/* A sorted set's "score=member" lines, in its order. In the arena. A NUL is shown as '|'. */
+char *scene_sorted_set(struct scene *scene, const char *rest);
+
 #endif

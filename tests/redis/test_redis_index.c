@@ -46,24 +46,6 @@ static void based_on(struct vf_document_change *change, const struct vf_document
     change->base_entries = before->next_entries;
 }
 
-static char *sorted_set(struct scene *scene, const char *rest)
-{
-    redisReply *reply =
-        redis_fixture_ask(redis_fixture_port(), "ZRANGE", scene_key(scene, rest), "0", "-1", "WITHSCORES", NULL);
-    struct vf_buffer text;
-    vf_buffer_init(&text);
-    vf_buffer_add_text(&text, "");
-    for (size_t i = 0; i + 1 < reply->elements; i += 2) {
-        vf_buffer_printf(&text, "%s=", reply->element[i + 1]->str);
-        for (size_t n = 0; n < (size_t)reply->element[i]->len; n++)
-            vf_buffer_add_char(&text, reply->element[i]->str[n] ? reply->element[i]->str[n] : '|');
-        vf_buffer_add_char(&text, '\n');
-    }
-    char *copy = (char *)vf_arena_bytes(scene->arena, text.data, text.size).data;
-    vf_buffer_done(&text);
-    return copy;
-}
-
 static void entries_lie_there_as_FORMAT_shows(void **state)
 {
     struct scene *scene = *state;
@@ -73,10 +55,10 @@ static void entries_lie_there_as_FORMAT_shows(void **state)
     draft_entry(&draft, "4c", 0.1, "Bonn", "Ann");
     draft_entry(&draft, "4d", -5, "Bonn:1", NULL);
     draft_must_commit(&draft, scene->store);
-    assert_string_equal(sorted_set(scene, "#valuable:1"), "-5=4d\n0.10000000000000001=4c\n1772359200000=4b\n");
-    assert_string_equal(sorted_set(scene, "#by_city:1:Bonn"), "0=4b\n0=4c\n");
-    assert_string_equal(sorted_set(scene, "#by_city:1:Bonn:1"), "0=4d\n");
-    assert_string_equal(sorted_set(scene, "#by_name:1:Bonn"), "0=Ann|4c\n0=Anna|4b\n");
+    assert_string_equal(scene_sorted_set(scene, "#valuable:1"), "-5=4d\n0.10000000000000001=4c\n1772359200000=4b\n");
+    assert_string_equal(scene_sorted_set(scene, "#by_city:1:Bonn"), "0=4b\n0=4c\n");
+    assert_string_equal(scene_sorted_set(scene, "#by_city:1:Bonn:1"), "0=4d\n");
+    assert_string_equal(scene_sorted_set(scene, "#by_name:1:Bonn"), "0=Ann|4c\n0=Anna|4b\n");
     draft_done(&draft);
 }
 
@@ -97,11 +79,11 @@ static void only_changed_entries_are_sent(void **state)
     based_on(draft_entry(&second, "a", 1, "Bonn", "x"), a);
     based_on(draft_entry(&second, "b", 3, "Ulm", "y"), b);
     draft_must_commit(&second, scene->store);
-    assert_string_equal(sorted_set(scene, "#valuable:1"), "3=b\n");
-    assert_string_equal(sorted_set(scene, "#by_city:1:Bonn"), "");
-    assert_string_equal(sorted_set(scene, "#by_city:1:Ulm"), "");
-    assert_string_equal(sorted_set(scene, "#by_name:1:Bonn"), "");
-    assert_string_equal(sorted_set(scene, "#by_name:1:Ulm"), "0=y|b\n");
+    assert_string_equal(scene_sorted_set(scene, "#valuable:1"), "3=b\n");
+    assert_string_equal(scene_sorted_set(scene, "#by_city:1:Bonn"), "");
+    assert_string_equal(scene_sorted_set(scene, "#by_city:1:Ulm"), "");
+    assert_string_equal(scene_sorted_set(scene, "#by_name:1:Bonn"), "");
+    assert_string_equal(scene_sorted_set(scene, "#by_name:1:Ulm"), "0=y|b\n");
     draft_done(&first);
     draft_done(&second);
 }

@@ -34,25 +34,6 @@ static struct vf_aggregate load_aggregate(struct draft *draft, struct scene *sce
     return read;
 }
 
-/* A sorted set's "score=member" lines, in its order. In the arena. A NUL is shown as '|'. */
-static char *sorted_set(struct scene *scene, const char *rest)
-{
-    redisReply *reply =
-        redis_fixture_ask(redis_fixture_port(), "ZRANGE", scene_key(scene, rest), "0", "-1", "WITHSCORES", NULL);
-    struct vf_buffer text;
-    vf_buffer_init(&text);
-    vf_buffer_add_text(&text, "");
-    for (size_t i = 0; i + 1 < reply->elements; i += 2) {
-        vf_buffer_printf(&text, "%s=", reply->element[i + 1]->str);
-        for (size_t n = 0; n < (size_t)reply->element[i]->len; n++)
-            vf_buffer_add_char(&text, reply->element[i]->str[n] ? reply->element[i]->str[n] : '|');
-        vf_buffer_add_char(&text, '\n');
-    }
-    char *copy = (char *)vf_arena_bytes(scene->arena, text.data, text.size).data;
-    vf_buffer_done(&text);
-    return copy;
-}
-
 /* --- husks, and when documents expire -------------------------------------------------------------------------------- */
 
 static void husks_of_all_kinds_lie_there_as_FORMAT_shows(void **state)
@@ -81,8 +62,8 @@ static void husks_of_all_kinds_lie_there_as_FORMAT_shows(void **state)
     assert_string_equal(
         scene_hash(scene_key(scene, ":1:there"), scene->arena),
         "_expires=1772359200003\n_rev=6\n_stamp=000000000000ab12\n_versions={\"order/1\":6}\nid=there\ns=x\n");
-    assert_string_equal(sorted_set(scene, "@1:expires"), "1772359200002=new\n1772359200003=there\n");
-    assert_string_equal(sorted_set(scene, "@1:husks"), "1772359200000=deleted\n1772359200000=expired\n");
+    assert_string_equal(scene_sorted_set(scene, "@1:expires"), "1772359200002=new\n1772359200003=there\n");
+    assert_string_equal(scene_sorted_set(scene, "@1:husks"), "1772359200000=deleted\n1772359200000=expired\n");
     for (size_t i = 0; i < 4; i++) {
         const struct vf_document *written = &draft.documents[i].next;
         struct vf_document read = draft_load(&draft, scene->store, written->id);
@@ -122,8 +103,10 @@ static void a_document_goes_from_any_presence_to_any_other(void **state)
                 assert_int_equal(scene_exists(scene_key(scene, ":1:a")), next == VF_PRESENT);
                 assert_int_equal(scene_exists(scene_key(scene, "@1:husk:a")), vf_is_husk(next));
                 bool expires = next == VF_PRESENT || next == VF_HUSK_NEW, gone = !expires && next != VF_ABSENT;
-                assert_string_equal(sorted_set(scene, "@1:expires"), !expires ? "" : round ? "1001=a\n" : "1000=a\n");
-                assert_string_equal(sorted_set(scene, "@1:husks"), gone ? "1772359200000=a\n" : "");
+                assert_string_equal(scene_sorted_set(scene, "@1:expires"), !expires ? ""
+                                                                           : round  ? "1001=a\n"
+                                                                                    : "1000=a\n");
+                assert_string_equal(scene_sorted_set(scene, "@1:husks"), gone ? "1772359200000=a\n" : "");
                 draft_done(&draft);
             }
             scene_ask("DEL", scene_key(scene, ":1:a"));
@@ -213,19 +196,20 @@ static void a_record_that_waits_lies_there_as_FORMAT_shows(void **state)
                                   .failure = {.error = VF_LITERAL("x"), .failed_ms = 7},
                                   .state = VF_ASIDE_GAP};
     draft_must_commit(&draft, scene->store);
-    assert_string_equal(scene_hash(scene_key(scene, "@1:aggregate:account/9"), scene->arena),
-                        "_stamp=000000000000ab12\naside_from=5\naside_to=8\ndraining=1\nearly_count=2\nearly_from=11\nearly_last=12\n"
-                        "link=c1\nlink_via=customer/1\n"
-                        "parked={\"at\":1772359200123,\"error\":\"v.lua:1: \\\"no\\\"\",\"script\":\"9f86\","
-                        "\"traceback\":\"stack\\n\"}\n"
-                        "seen=7\nsince=1772359200000\nstate=parked\nversion=3\nwaiters_from=1\nwaiters_to=4\n"
-                        "waits_for=customer/2\n");
+    assert_string_equal(
+        scene_hash(scene_key(scene, "@1:aggregate:account/9"), scene->arena),
+        "_stamp=000000000000ab12\naside_from=5\naside_to=8\ndraining=1\nearly_count=2\nearly_from=11\nearly_last=12\n"
+        "link=c1\nlink_via=customer/1\n"
+        "parked={\"at\":1772359200123,\"error\":\"v.lua:1: \\\"no\\\"\",\"script\":\"9f86\","
+        "\"traceback\":\"stack\\n\"}\n"
+        "seen=7\nsince=1772359200000\nstate=parked\nversion=3\nwaiters_from=1\nwaiters_to=4\n"
+        "waits_for=customer/2\n");
     assert_string_equal(scene_hash(scene_key(scene, "@1:aggregate:account/10"), scene->arena),
                         "_stamp=000000000000ab12\naside_from=8\naside_to=8\nparked={\"at\":7,\"error\":\"x\"}\n"
                         "seen=\"00ab\"\nstate=gap\n");
-    assert_string_equal(sorted_set(scene, "@1:parked"), "0=account/9\n");
-    assert_string_equal(sorted_set(scene, "@1:gap"), "0=account/10\n");
-    assert_string_equal(sorted_set(scene, "@1:held"), "");
+    assert_string_equal(scene_sorted_set(scene, "@1:parked"), "0=account/9\n");
+    assert_string_equal(scene_sorted_set(scene, "@1:gap"), "0=account/10\n");
+    assert_string_equal(scene_sorted_set(scene, "@1:held"), "");
     struct vf_aggregate read = load_aggregate(&draft, scene, "account/9");
     assert_true(read.exists && read.has_link && vf_bytes_is(read.link, "c1") && read.has_version && read.version == 3);
     assert_true(vf_bytes_is(read.link_via, "customer/1") && vf_bytes_is(read.waits_for, "customer/2"));
@@ -326,9 +310,9 @@ static void records_are_listed_by_state_as_long_as_they_say_so(void **state)
             change->next.state = steps[step][i];
         }
         draft_must_commit(&draft, scene->store);
-        assert_string_equal(sorted_set(scene, "@1:held"), expected[step][0]);
-        assert_string_equal(sorted_set(scene, "@1:gap"), expected[step][1]);
-        assert_string_equal(sorted_set(scene, "@1:parked"), expected[step][2]);
+        assert_string_equal(scene_sorted_set(scene, "@1:held"), expected[step][0]);
+        assert_string_equal(scene_sorted_set(scene, "@1:gap"), expected[step][1]);
+        assert_string_equal(scene_sorted_set(scene, "@1:parked"), expected[step][2]);
         draft_done(&draft);
     }
     assert_false(scene_exists(scene_key(scene, "@1:aggregate:account/0")));
@@ -407,10 +391,10 @@ static void what_is_set_aside_lies_there_as_FORMAT_shows(void **state)
     draft_aside(&draft, "account/9", 2, "card/2", 1040, "another partition")->partition.partition = 4;
     draft_must_commit(&draft, scene->store);
     assert_string_equal(
-        sorted_set(scene, "@1:aside:account/9"),
+        scene_sorted_set(scene, "@1:aside:account/9"),
         "0=0000000000000000000 card/1|orders/3 1042|one\n0=0000000000000000001 account/9|orders/3 1040|second\n"
         "0=0000000000000000002 card/2|orders/4 1040|another partition\n");
-    assert_string_equal(sorted_set(scene, "@1:aside@orders/3"),
+    assert_string_equal(scene_sorted_set(scene, "@1:aside@orders/3"),
                         "0=0000000000000000007 0 account/a b\n0=0000000000000001040 6 account/9\n"
                         "0=0000000000000001042 3 account/9\n");
     assert_string_equal(scene_hash(scene_key(scene, "@1:aside_bytes"), scene->arena), "orders/3=9\norders/4=17\n");
@@ -437,9 +421,9 @@ static void what_is_set_aside_lies_there_as_FORMAT_shows(void **state)
     draft_aside(&draft, "account/9", 3, "card/3", 2000, "four");
     draft_must_commit(&draft, scene->store);
     assert_string_equal(
-        sorted_set(scene, "@1:aside:account/9"),
+        scene_sorted_set(scene, "@1:aside:account/9"),
         "0=0000000000000000002 card/2|orders/4 1040|another partition\n0=0000000000000000003 card/3|orders/3 2000|four\n");
-    assert_string_equal(sorted_set(scene, "@1:aside@orders/3"),
+    assert_string_equal(scene_sorted_set(scene, "@1:aside@orders/3"),
                         "0=0000000000000000007 0 account/a b\n0=0000000000000002000 4 account/9\n");
     assert_int_equal(total_of(scene, 3).count, 2);
     assert_int_equal(total_of(scene, 3).bytes, 4);
@@ -501,7 +485,7 @@ static char *picture(struct scene *scene)
     vf_buffer_init(&text);
     for (size_t i = 0; i < sizeof(sets) / sizeof(sets[0]); i++)
         if (strcmp(scene_ask("TYPE", scene_key(scene, sets[i]))->str, "zset") == 0)
-            vf_buffer_printf(&text, "%s: %s", sets[i], sorted_set(scene, sets[i]));
+            vf_buffer_printf(&text, "%s: %s", sets[i], scene_sorted_set(scene, sets[i]));
     vf_buffer_printf(&text, "progress: %s", scene_hash(scene_key(scene, "@1:progress"), scene->arena));
     if (strcmp(scene_ask("TYPE", scene_key(scene, "@1:aside_bytes"))->str, "hash") == 0)
         vf_buffer_printf(&text, "bytes: %s", scene_hash(scene_key(scene, "@1:aside_bytes"), scene->arena));
