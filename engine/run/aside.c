@@ -513,8 +513,10 @@ static enum vf_code check_order(struct vf_fold_state *run, struct vf_fold_row *r
     if (order == VF_DUPLICATE && record->by_link)
         return VF_OK; /* the event that said the link may have come past it */
     if (order == VF_GAP && vf_fold_may_be_filled(&row->event, &row->last)) {
-        *ret_done = true;
-        return vf_fold_hold_early(run, row, record, error);
+        struct vf_last seen = {record->has_seen, record->seen, record->seen_more};
+        /* GUARD link-first: the event that says the link would wait for those before it, which wait for the link */
+        *ret_done = !vf_fold_is_linking(row) || vf_version_order(&row->event, &seen) != VF_DUPLICATE;
+        return *ret_done ? vf_fold_hold_early(run, row, record, error) : VF_OK;
     }
     /* GUARD overtaken: an event that comes too late to be taken in is not passed as if it had been (docs/protocol.md) */
     return vf_version_fail(&row->event, &row->last, order, error);

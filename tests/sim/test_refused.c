@@ -197,6 +197,11 @@ static void a_link_whose_event_is_refused_leaves_what_waits_where_it_is(void **s
     assert_true(record->parked);
     assert_int_equal(stage_waiting(stage, "order/o1"), 21);
     assert_null(stage_stopped(stage, "orders", 0));
+    set_rule(NULL, 0);
+    stage_retry(stage);
+    stage_run(stage);
+    assert_int_equal(stage_waiting(stage, NULL), 0);
+    assert_int_equal(stage_handled(stage, "c1", "order/o1"), 21);
 }
 
 #define REFUSED(name) cmocka_unit_test_setup_teardown(name, setup, stage_teardown)

@@ -24,8 +24,8 @@ return {
 }
 """
 CUSTOMERS, ORDERS = 5, 42
-# What breaks the rule, by how it comes: alone, from a list, behind what was in one, with the link.
-BAD = {"customer/1": 2, "order/3": 2, "order/7": 4, "order/20": 7, "order/40": 1}
+# What breaks the rule, by how it comes: alone, from a list, behind what was in one, with the link, before others or behind them.
+BAD = {"customer/1": 2, "order/3": 2, "order/7": 4, "order/20": 7, "order/11": 6, "order/40": 1}
 
 
 def placed_at(number):
