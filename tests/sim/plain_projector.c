@@ -272,8 +272,8 @@ static enum vf_code plain_handle(struct vf_projector *projector, const struct vf
     if (vf_bytes_is(event->type, "Broken") && !vf_plain_mended)
         return vf_fail(error, VF_E_SCRIPT, "plain: broken");
     if (vf_bytes_is(event->type, "Flaky") && vf_plain_flaky > 0) {
-        vf_plain_flaky--;
-        return vf_fail(error, VF_E_SCRIPT, "plain: flaky");
+        return --vf_plain_flaky % 2 ? vf_fail(error, VF_E_MEMORY, "plain: no memory")
+                                    : vf_fail(error, VF_E_SCRIPT, "plain: flaky");
     }
     bool deletes = vf_bytes_is(event->type, "Deleted") || vf_bytes_is(event->type, "Removed");
     *ret_handled = deletes ? VF_DELETED : VF_HANDLED;

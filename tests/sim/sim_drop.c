@@ -89,3 +89,39 @@ enum vf_code sim_step_carry_out(struct sim_step *step, struct vf_error *error)
     }
     return code;
 }
+
+int64_t sim_model_next(const struct sim_model *model, const struct sim_log *log, int owner,
+                       const struct sim_event *event)
+{
+    const struct sim_aggregate *aggregate = &model->aggregates[owner];
+    int64_t next = aggregate->last.exists ? aggregate->last.version + 1 : event->numbers.first;
+    for (int i = 0; i < model->dropped_count; i++) { /* later decisions are about later numbers, but after a rebuild */
+        const struct sim_decision *decision = &log->decisions->all[model->dropped[i]];
+        if (decision->missing && decision->from == next && strcmp(decision->aggregate, aggregate->name) == 0) {
+            next = decision->to;
+            i = -1;
+        }
+    }
+    return next;
+}
+
+bool sim_model_has_given_up(const struct sim_model *model, const struct sim_log *log, int owner)
+{
+    for (int i = 0; i < model->dropped_count; i++) {
+        const struct sim_decision *decision = &log->decisions->all[model->dropped[i]];
+        if (decision->missing && strcmp(decision->aggregate, model->aggregates[owner].name) == 0)
+            return true;
+    }
+    return false;
+}
+
+/* Whether somebody has decided to leave this record out, now or before the view was built anew. */
+bool sim_model_is_left_out(const struct sim_model *model, const struct sim_log *log, size_t index)
+{
+    for (int i = 0; i < model->dropped_count; i++) {
+        const struct sim_decision *decision = &log->decisions->all[model->dropped[i]];
+        if (!decision->missing && decision->event == index)
+            return true;
+    }
+    return false;
+}

@@ -71,42 +71,6 @@ const struct sim_waiting *sim_model_early(const struct sim_model *model, const s
     return lowest;
 }
 
-int64_t sim_model_next(const struct sim_model *model, const struct sim_log *log, int owner,
-                       const struct sim_event *event)
-{
-    const struct sim_aggregate *aggregate = &model->aggregates[owner];
-    int64_t next = aggregate->last.exists ? aggregate->last.version + 1 : event->numbers.first;
-    for (int i = 0; i < model->dropped_count; i++) { /* later decisions are about later numbers, but after a rebuild */
-        const struct sim_decision *decision = &log->decisions->all[model->dropped[i]];
-        if (decision->missing && decision->from == next && strcmp(decision->aggregate, aggregate->name) == 0) {
-            next = decision->to;
-            i = -1;
-        }
-    }
-    return next;
-}
-
-static bool has_given_up(const struct sim_model *model, const struct sim_log *log, int owner)
-{
-    for (int i = 0; i < model->dropped_count; i++) {
-        const struct sim_decision *decision = &log->decisions->all[model->dropped[i]];
-        if (decision->missing && strcmp(decision->aggregate, model->aggregates[owner].name) == 0)
-            return true;
-    }
-    return false;
-}
-
-/* Whether somebody has decided to leave this record out, now or before the view was built anew. */
-static bool is_left_out(const struct sim_model *model, const struct sim_log *log, size_t index)
-{
-    for (int i = 0; i < model->dropped_count; i++) {
-        const struct sim_decision *decision = &log->decisions->all[model->dropped[i]];
-        if (!decision->missing && decision->event == index)
-            return true;
-    }
-    return false;
-}
-
 bool sim_model_is_draining(const struct sim_model *model, const struct sim_log *log, int list, enum vf_list *ret_which)
 {
     const struct sim_aggregate *aggregate = &model->aggregates[list];
@@ -306,7 +270,8 @@ static bool fails(const struct sim_model *model, const struct sim_event *event, 
                   const struct sim_document *document, const struct sim_document *from)
 {
     bool is_barred = document && document->presence == VF_HUSK_DELETED && document->deleted_by != owner;
-    return model->parks && !model->mended && strcmp(event->type, "Broken") == 0 && (from || (document && !is_barred));
+    bool failing = strcmp(event->type, "Broken") == 0 || sim_model_has_flaked(model, event);
+    return model->parks && !model->mended && failing && (from || (document && !is_barred));
 }
 
 /* The event comes before all that waits of its aggregate. */
@@ -319,6 +284,7 @@ static void park(struct sim_step *step, int owner, size_t event, bool misfit)
     model->waiting[0] = parked;
     model->aggregates[owner].parked = true;
     model->situations.parked++;
+    model->situations.flaked += strcmp(step->log->events[event].type, "Flaky") == 0 && !misfit;
     model->situations.misfits += misfit;
 }
 
@@ -436,7 +402,7 @@ static void act(struct sim_step *step, int owner, size_t index)
     struct sim_model *model = step->model;
     const struct sim_event *event = &step->log->events[index];
     bool barred = true;
-    if (is_left_out(model, step->log, index)) {
+    if (sim_model_is_left_out(model, step->log, index)) {
         sim_step_leave_out(step, owner, index);
     } else if (!event->linked) {
         for (int i = 0; i < event->target_count; i++)
@@ -514,7 +480,7 @@ static bool fails_first(struct sim_step *step, int list)
     const struct sim_waiting *first = sim_model_first(model, list, VF_LIST_OWN);
     const struct sim_event *event = &step->log->events[first->event];
     struct sim_document *document = linked_document(model, list);
-    if (is_left_out(model, step->log, first->event))
+    if (sim_model_is_left_out(model, step->log, first->event))
         return false;
     /* What was missing before it may have come meanwhile, as the event that all wait for. */
     bool failing = first->misfit && is_misfit(model, event, &model->aggregates[list].taken);
@@ -530,6 +496,7 @@ static bool fails_first(struct sim_step *step, int list)
             change->next.parked && !model->aggregates[list].parked) {
             model->aggregates[list].parked = true;
             model->situations.parked++;
+            model->situations.flaked += sim_model_has_flaked(model, event);
             count_seen(model, list, event, first->misfit && !is_misfit(model, event, &model->aggregates[list].taken));
         }
     }
@@ -616,7 +583,8 @@ static void arrive(struct sim_step *step, size_t index)
         return;
     }
     model->dealt[event->original] = true;
-    if (model->versions != VF_VERSIONS_NONE && (event->numbers.allowed || has_given_up(model, step->log, owner)) &&
+    if (model->versions != VF_VERSIONS_NONE &&
+        (event->numbers.allowed || sim_model_has_given_up(model, step->log, owner)) &&
         sim_version_is_late(&aggregate->last, event)) {
         model->situations.late++;
         return;
@@ -638,7 +606,8 @@ static void arrive(struct sim_step *step, size_t index)
         step->arriving = true;
     }
     sim_version_advance(&aggregate->last, event);
-    bool says_link = event->linked && event->says != SIM_SAYS_NOTHING && !is_left_out(model, step->log, index);
+    bool says_link =
+        event->linked && event->says != SIM_SAYS_NOTHING && !sim_model_is_left_out(model, step->log, index);
     bool awaited = says_link && !aggregate->has_link && aggregate->waits_for < 0 && !aggregate->parked;
     if ((aggregate->waiting && !awaited) ||
         (says_link && aggregate->has_link && sim_model_first(model, owner, VF_LIST_WAITERS))) {
@@ -763,6 +732,7 @@ enum vf_code sim_model_step(struct sim_model *model, const struct sim_log *log, 
                             .commit = commit,
                             .taken = vf_calloc(commit->taken_count + 1, sizeof(bool)),
                             .aside = vf_calloc(commit->aside_count + 1, sizeof(bool))};
+    sim_step_find_flaked(&step);
     enum vf_code code = sim_step_carry_out(&step, error);
     /* Lists that an earlier commit has left are gone on with in commits of their own, or before anything new of their aggregate. */
     for (size_t i = 0; i < commit->aggregate_count && commit->progress_count == 0; i++) {

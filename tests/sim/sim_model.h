@@ -92,6 +92,7 @@ struct sim_tally {
     X(allowed)      /* events behind missing ones that are not waited for */ \
     X(late)         /* of the missing ones, those that came */               \
     X(parked)       /* events that failed, and were parked */                \
+    X(flaked)       /* of these, whose handler fails now and then */         \
     X(misfits)      /* of these, that cannot be read or placed */            \
     X(behind_parked)                                                         \
     X(retried)  /* taken in when they were tried again */                    \
@@ -139,6 +140,9 @@ struct sim_model {
     int64_t aside[SIM_TOPICS][SIM_PARTITIONS_MAX]; /* how many had ever to wait */
     int dropped[SIM_EVENTS_MAX]; /* places in sim_log.decisions: those that were carried out, in order */
     int dropped_count;
+    const struct sim_event
+        *flaked[SIM_AGGREGATES_MAX]; /* in this step: those that a handler has failed with, which may not */
+    int flaked_count;
     const struct sim_event *impossible; /* its handler has run, and always fails */
     struct sim_tally tallies[SIM_KINDS];
     struct sim_situations situations;
