@@ -326,7 +326,7 @@ POSITIONS = [
     Guard(
         "refused-apart",
         [("if (fold->counts.released > 0 && ", "if (false && ")],
-        ["test_refused :of_what_waits_for_a_link_only_that_one_is_parked"],
+        ["test_refused :the_first_that_waits_is_parked_and_not_the_event_that_brings_its_link"],
     ),
     Guard(
         "refused-retry",

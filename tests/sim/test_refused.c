@@ -181,6 +181,21 @@ static void of_what_waits_for_a_link_only_that_one_is_parked(void **state)
     }
 }
 
+/* It would be the first to come in with the link, in the very commit of that event. */
+static void the_first_that_waits_is_parked_and_not_the_event_that_brings_its_link(void **state)
+{
+    struct stage *stage = *state;
+    stage_send_via(stage, "k0", 1, "Issued", "a1");
+    stage_open(stage, 0);
+    stage_run(stage);
+    set_rule("card/k0", 1);
+    stage_send(stage, "accounts", "a1", 1, "Created", "\"c1\"");
+    stage_run(stage);
+    assert_int_equal(stage_handled(stage, "c1", "account/a1"), 1);
+    assert_int_equal(stage_waiting(stage, "card/k0"), 1);
+    assert_true(stage_record(stage, "card/k0")->parked);
+}
+
 /* Its event goes before all that waits, and brings no link. */
 static void a_link_whose_event_is_refused_leaves_what_waits_where_it_is(void **state)
 {
@@ -214,6 +229,7 @@ int main(void)
         REFUSED(what_the_store_takes_after_all_is_taken_in),
         REFUSED(what_not_even_a_list_takes_stops_its_partition),
         REFUSED(of_what_waits_for_a_link_only_that_one_is_parked),
+        REFUSED(the_first_that_waits_is_parked_and_not_the_event_that_brings_its_link),
         REFUSED(a_link_whose_event_is_refused_leaves_what_waits_where_it_is),
     };
     return cmocka_run_group_tests_name("refused", tests, NULL, NULL);
