@@ -325,7 +325,7 @@ POSITIONS = [
     ),
     Guard(
         "refused-apart",
-        [("if (fold->counts.released > 0 && ", "if (false && ")],
+        [("if (fold->counts.released > 0 && ", "if (fold->counts.released > 1000 && ")],
         ["test_refused :the_first_that_waits_is_parked_and_not_the_event_that_brings_its_link"],
     ),
     Guard(
