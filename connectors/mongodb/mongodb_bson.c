@@ -197,6 +197,8 @@ void vf_mongodb_append_progress(bson_t *into, const struct vf_progress *progress
         bson_append_array_end(into, &last);
     }
     BSON_APPEND_INT64(into, "aside", progress->aside);
+    if (progress->had > 0)
+        BSON_APPEND_INT64(into, "had", progress->had);
     vf_mongodb_append_stamp(into, "stamp", progress->stamp);
 }
 
@@ -697,6 +699,8 @@ enum vf_code vf_mongodb_read_progress(const bson_t *bson, const struct vf_mongod
             readable = readable && read_last(&iter, &row.progress);
         } else if (strcmp(key, "aside") == 0) {
             readable = readable && iter_int(&iter, &row.progress.aside);
+        } else if (strcmp(key, "had") == 0) {
+            readable = readable && iter_int(&iter, &row.progress.had);
         } else if (strcmp(key, "stamp") == 0) {
             has_stamp = iter_stamp(&iter, &row.progress.stamp);
         } else if (strcmp(key, "stopped") == 0) {

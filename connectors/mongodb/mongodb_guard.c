@@ -41,6 +41,14 @@ static void append_missing(bson_t *all, const char *key, const char *path)
     bson_append_document_end(all, &condition);
 }
 
+static void append_same_had(bson_t *all, const char *key, const struct vf_progress *from)
+{
+    if (from->had > 0)
+        append_equal_int(all, key, "$had", from->had);
+    else
+        append_missing(all, key, "$had");
+}
+
 static void append_same_last(bson_t *all, const char *key, const struct vf_progress *from)
 {
     bson_t condition, pair, list;
@@ -103,6 +111,8 @@ static void append_progress_guard(bson_t *condition, const char *key, const stru
         append_same_last(&all, "2", from);
         /* GUARD mongodb-progress-aside: events were set aside or taken back meanwhile */
         append_equal_int(&all, "3", "$aside", from->aside);
+        /* GUARD mongodb-progress-had: a store that was emptied and is filled again is taken for the one that was read */
+        append_same_had(&all, "7", from);
         /* GUARD mongodb-progress-stamp: a store that was rewound, and that others have brought up to here again, is taken for
          * the one that was read */
         append_same_stamp(&all, "6", "$stamp", from->stamp);

@@ -335,6 +335,19 @@ static enum vf_code answer(struct find *find, struct vf_error *error)
     }
 }
 
+static enum vf_code say_rebuilding(struct find *find, struct vf_error *error)
+{
+    struct vf_progress_row *rows;
+    struct vf_rebuilding rebuilding = {0};
+    size_t count = 0;
+    enum vf_code code = find->opened.type->progress(find->opened.store, find->view, find->arena, &rows, &count, error);
+    for (size_t i = 0; code == VF_OK && i < count; i++) {
+        vf_rebuilding_add(&rebuilding, &rows[i].progress);
+    }
+    vf_open_view_say_rebuilding(&find->opened, &rebuilding);
+    return code;
+}
+
 int vf_verb_find(struct vf_cli *cli)
 {
     struct find find = {.cli = cli, .arena = vf_arena_new(), .page_arena = vf_arena_new()};
@@ -352,6 +365,9 @@ int vf_verb_find(struct vf_cli *cli)
         }
         if (code == VF_OK) {
             code = read_question(&find, &error);
+        }
+        if (code == VF_OK) {
+            code = say_rebuilding(&find, &error);
         }
         if (code == VF_OK) {
             code = answer(&find, &error);

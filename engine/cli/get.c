@@ -24,6 +24,8 @@ struct get {
     size_t id_count;
     struct vf_token *tokens;
     size_t token_count;
+    struct vf_fresh_kind *kinds; /* of the configuration's topics */
+    size_t kind_count;
     struct vf_arena *arena;      /* lives as long as the command */
     struct vf_arena *look_arena; /* one look's */
     bool tokens_checked;
@@ -187,6 +189,20 @@ static enum vf_code check_tokens(struct get *get, const struct vf_config *config
     return code;
 }
 
+static void list_kinds(struct get *get, const struct vf_config *config)
+{
+    get->kinds = vf_arena_calloc(get->arena, config->topic_count, sizeof *get->kinds);
+    get->kind_count = config->topic_count;
+    for (size_t i = 0; i < config->topic_count; i++) {
+        get->kinds[i] = (struct vf_fresh_kind){config->topics[i].topic, config->topics[i].envelope.kind};
+    }
+}
+
+static bool may_come(enum vf_freshness freshness)
+{
+    return freshness == VF_PENDING || freshness == VF_REBUILDING;
+}
+
 /* Looks until fresh, stopped, or the time is up. *ret_view is the generation that was looked at. */
 static enum vf_code wait_fresh(struct get *get, const struct vf_config *config, struct vf_view *ret_view,
                                struct vf_fresh_look *ret_look, struct vf_error *error)
@@ -195,15 +211,22 @@ static enum vf_code wait_fresh(struct get *get, const struct vf_config *config, 
     int64_t wait_ms = vf_options_number(get->cli->options, "wait", 0);
     int64_t end_ms = clock->monotonic_ms(clock->self) + wait_ms;
     int64_t pause_ms = POLL_FIRST_MS;
+    list_kinds(get, config);
+    struct vf_fresh_question question = {.tokens = get->tokens,
+                                         .token_count = get->token_count,
+                                         .ids = get->ids,
+                                         .id_count = get->id_count,
+                                         .kinds = get->kinds,
+                                         .kind_count = get->kind_count};
     for (;;) {
         vf_arena_reset(get->look_arena);
         /* The pointer is read anew each time: after a switch the next generation answers. */
         enum vf_code code = vf_open_view_generation(&get->opened, get->generation, get->look_arena, ret_view, error);
         if (code == VF_OK) {
-            code = vf_fresh_look(get->opened.type, get->opened.store, *ret_view, get->tokens, get->token_count,
-                                 get->ids, get->id_count, get->look_arena, ret_look, error);
+            code = vf_fresh_look(get->opened.type, get->opened.store, *ret_view, &question, get->look_arena, ret_look,
+                                 error);
         }
-        if (code != VF_OK || ret_look->freshness != VF_PENDING) {
+        if (code != VF_OK || !may_come(ret_look->freshness)) {
             return code;
         }
         int64_t left_ms = end_ms - clock->monotonic_ms(clock->self);
@@ -229,7 +252,7 @@ static int get_and_print(struct get *get, const struct vf_config *config)
     if (code == VF_OK) {
         code = wait_fresh(get, config, &view, &look, &error);
     }
-    if (code == VF_OK && look.freshness == VF_PENDING) {
+    if (code == VF_OK && may_come(look.freshness)) {
         code = check_tokens(get, config, view, &error);
     }
     if (code != VF_OK) {
@@ -237,13 +260,16 @@ static int get_and_print(struct get *get, const struct vf_config *config)
     }
     if (look.freshness != VF_FRESH) {
         bool stopped = look.freshness == VF_STOPPED;
+        const char *reason = stopped ? "stopped" : look.freshness == VF_REBUILDING ? "rebuilding" : "pending";
         const char *token = vf_options_text_at(cli->options, "min", look.token);
-        vf_fail(&error, stopped ? VF_E_DATA : VF_E_TIMEOUT, "%s %s: %s", stopped ? "stopped" : "pending", token,
-                look.why);
+        vf_fail(&error, stopped ? VF_E_DATA : VF_E_TIMEOUT, "%s %s: %s", reason, token, look.why);
         vf_cli_fail(cli, &error);
         if (!vf_options_has(cli->options, "stale-ok")) {
             return stopped ? 1 : vf_code_exit_status(VF_E_TIMEOUT);
         }
+    }
+    if (look.freshness != VF_REBUILDING) {
+        vf_open_view_say_rebuilding(&get->opened, &look.rebuilding);
     }
     return print_documents(get, view.generation, look.documents);
 }

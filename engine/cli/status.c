@@ -332,6 +332,7 @@ static void gather_row(struct status *status, struct vf_status_row *row, bool *t
             vf_stopped_parse(partition->stopped, status->arena, &partition->why);
         }
         partition->lag_known = row->store_known && vf_status_lag(partition, &partition->lag);
+        vf_rebuilding_add(&row->rebuilding, &partition->progress);
     }
     row->state = vf_status_state(row);
 }

@@ -40,6 +40,7 @@ struct vf_status_row {
     size_t partitions_most; /* of the topic that has most: range leaves members beyond it idle */
     struct vf_status_partition *partitions;
     size_t partition_count;
+    struct vf_rebuilding rebuilding;
 };
 
 /* Members that get no partition (docs/operations.md, scaling). */
@@ -49,7 +50,8 @@ size_t vf_status_idle(const struct vf_status_row *row);
 bool vf_status_lag(const struct vf_status_partition *partition, int64_t *ret_lag);
 
 /* Its state: degraded and stopped where a partition is; frozen; unknown where its script cannot be read; waiting where its store or Kafka could not be asked;
- * stopped where its group has no member; starting before the view is there; else running. */
+ * stopped where its group has no member; rebuilding where its store had lost it; starting before the view is there; else
+ * running. */
 const char *vf_status_state(const struct vf_status_row *row);
 
 /* {"projections":[...]} on one line. */

@@ -61,6 +61,10 @@ const char *vf_status_state(const struct vf_status_row *row)
     if (is_dropped(row)) {
         return "waiting"; /* those who run wait for one who starts anew */
     }
+    /* GUARD status-rebuilding: a view that its store has lost is said to be running, and half of it is not there */
+    if (row->rebuilding.partitions > 0) {
+        return "rebuilding";
+    }
     return begun ? "running" : "starting";
 }
 
@@ -132,6 +136,16 @@ static void add_registered(struct vf_buffer *out, const struct vf_status_row *ro
     vf_buffer_add_char(out, ',');
 }
 
+static void add_rebuilding(struct vf_buffer *out, const struct vf_rebuilding *rebuilding)
+{
+    if (rebuilding->partitions == 0) {
+        vf_buffer_add_text(out, "\"rebuilding\":null");
+        return;
+    }
+    vf_buffer_printf(out, "\"rebuilding\":{\"at\":%lld,\"of\":%lld}", (long long)rebuilding->at,
+                     (long long)rebuilding->of);
+}
+
 static void add_row(struct vf_buffer *out, const struct vf_status_row *row)
 {
     vf_buffer_add_char(out, '{');
@@ -157,6 +171,8 @@ static void add_row(struct vf_buffer *out, const struct vf_status_row *row)
     }
     vf_buffer_add_text(out, "],");
     add_text(out, "projection", row->entry->projection);
+    vf_buffer_add_char(out, ',');
+    add_rebuilding(out, &row->rebuilding);
     vf_buffer_add_char(out, ',');
     add_text(out, "script_error", row->unread);
     vf_buffer_add_char(out, ',');
@@ -248,6 +264,9 @@ static void add_partition_line(struct vf_buffer *out, bool color, bool store_kno
     if (partition->lag_known && partition->lag > 0) {
         vf_buffer_printf(out, ", %lld behind", (long long)partition->lag);
     }
+    if (vf_progress_is_rebuilding(&partition->progress)) {
+        vf_buffer_printf(out, ", rebuilding up to %lld", (long long)partition->progress.had);
+    }
     if (partition->stopped) {
         struct vf_buffer why;
         vf_buffer_init(&why);
@@ -312,6 +331,15 @@ static void add_aside_lines(struct vf_buffer *out, bool color, const struct vf_s
                          row->draining);
     }
     vf_buffer_done(&text);
+}
+
+static void add_rebuilding_line(struct vf_buffer *out, const struct vf_status_row *row)
+{
+    if (row->rebuilding.partitions > 0) {
+        vf_buffer_add_text(out, "  ");
+        vf_rebuilding_print(&row->rebuilding, out);
+        vf_buffer_add_char(out, '\n');
+    }
 }
 
 static void add_unread_line(struct vf_buffer *out, bool color, const struct vf_status_row *row)
@@ -393,6 +421,7 @@ void vf_status_print_table(const struct vf_status_row *rows, size_t count, bool 
         if (row->held_up) {
             vf_buffer_printf(out, "  %s\n", row->held_up);
         }
+        add_rebuilding_line(out, row);
         add_aside_lines(out, color, row);
         add_unread_line(out, color, row);
         add_registered_line(out, row);
@@ -431,8 +460,9 @@ void vf_status_check(const struct vf_status_row *rows, size_t count, int64_t lag
             } else if (!row->unread && (!partition->lag_known || partition->lag > lag_max)) {
                 vf_buffer_printf(out, "%s in %s: %s/%d ", view, store, topic, number);
                 if (partition->lag_known) {
-                    vf_buffer_printf(out, "lags %lld behind, %lld allowed\n", (long long)partition->lag,
-                                     (long long)lag_max);
+                    vf_buffer_printf(out, "lags %lld behind, %lld allowed%s\n", (long long)partition->lag,
+                                     (long long)lag_max,
+                                     vf_progress_is_rebuilding(&partition->progress) ? ": it is being rebuilt" : "");
                 } else {
                     vf_buffer_add_text(out, "lags nobody knows how far\n");
                 }

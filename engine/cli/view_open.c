@@ -114,3 +114,16 @@ enum vf_code vf_open_view_generation(const struct vf_open_view *view, int32_t wa
     ret_view->generation = code == VF_OK ? state.active : 0;
     return code;
 }
+
+void vf_open_view_say_rebuilding(const struct vf_open_view *view, const struct vf_rebuilding *rebuilding)
+{
+    struct vf_buffer text;
+    if (rebuilding->partitions == 0) {
+        return;
+    }
+    vf_buffer_init(&text);
+    vf_rebuilding_print(rebuilding, &text);
+    vf_cli_note(view->cli, "viewfold: %s in %s %s: until then documents may be missing, or old", view->name, view->entry->name,
+                text.data);
+    vf_buffer_done(&text);
+}

@@ -6,6 +6,7 @@
 #define VF_CLI_VIEW_OPEN_H
 
 #include "cli/cli.h"
+#include "run/fresh.h"
 
 struct vf_open_view {
     struct vf_cli *cli;
@@ -25,5 +26,8 @@ void vf_open_view_close(struct vf_open_view *view);
 VF_MUSTCHECK enum vf_code vf_open_view_generation(const struct vf_open_view *view, int32_t wanted,
                                                   struct vf_arena *arena, struct vf_view *ret_view,
                                                   struct vf_error *error);
+
+/* Says so where the view is being rebuilt: whoever reads it may read it incomplete. */
+void vf_open_view_say_rebuilding(const struct vf_open_view *view, const struct vf_rebuilding *rebuilding);
 
 #endif

@@ -160,7 +160,8 @@ bool vf_progress_equal(const struct vf_progress *a, const struct vf_progress *b)
         return false;
     if (!a->exists)
         return true;
-    if (a->next != b->next || a->of != b->of || a->aside != b->aside || a->has_last != b->has_last)
+    if (a->next != b->next || a->of != b->of || a->aside != b->aside || a->had != b->had ||
+        a->has_last != b->has_last)
         return false;
     /* GUARD progress-stamp: what was read before a rewind, or during one, would be written where others are up to here again */
     if (a->stamp != b->stamp)
@@ -191,6 +192,10 @@ void vf_progress_print(struct vf_buffer *out, const struct vf_progress *progress
     }
     vf_buffer_add_text(out, ",\"aside\":");
     vf_buffer_add_int(out, progress->aside);
+    if (progress->had > 0) {
+        vf_buffer_add_text(out, ",\"had\":");
+        vf_buffer_add_int(out, progress->had);
+    }
     char stamp[VF_STAMP_TEXT_BYTES];
     vf_stamp_print(stamp, progress->stamp);
     vf_buffer_add_text(out, ",\"stamp\":\"");
@@ -218,7 +223,9 @@ static bool read_progress(struct vf_json root, struct vf_progress *progress)
         return false;
     progress->of = (int32_t)of;
 
-    struct vf_json last, hash, stamp;
+    struct vf_json had, last, hash, stamp;
+    if (vf_json_at(root, "/had", &had) && !read_int(root, "/had", 1, INT64_MAX, &progress->had))
+        return false;
     if (!vf_json_at(root, "/stamp", &stamp) || vf_json_type(stamp) != VF_JSON_STRING ||
         !vf_stamp_parse(vf_json_string(stamp), &progress->stamp))
         return false;

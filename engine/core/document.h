@@ -152,11 +152,18 @@ struct vf_progress {
     int64_t last_timestamp_ms;
     uint64_t last_hash; /* vf_record_hash */
     int64_t aside; /* how many events of this partition have ever been set aside: with none, none need be looked for */
+    int64_t had; /* up to here the view had come before its store lost all of it, until it has come so far again; else 0 */
     uint64_t
         stamp; /* of the commit that wrote it: a store that was rewound and brought up to here again has another one */
 };
 
 bool vf_progress_equal(const struct vf_progress *a, const struct vf_progress *b);
+
+/* The store had lost what the view had of this partition, and it has not come as far again. */
+static inline bool vf_progress_is_rebuilding(const struct vf_progress *progress)
+{
+    return progress->exists && progress->next < progress->had;
+}
 
 /* A stamp is 16 lower-case hex digits in every store. */
 #define VF_STAMP_TEXT_BYTES 17
@@ -172,8 +179,8 @@ VF_MUSTCHECK enum vf_code vf_versions_parse(struct vf_bytes json, struct vf_json
                                             const struct vf_version **ret_versions, size_t *ret_count,
                                             struct vf_error *error);
 
-/* Progress as docs/formats.md's JSON, {"next":1043,"of":7,"last":[1042,1772359200000,"9f2c..."],"aside":0}, and back.
- * `last` is left out where there is none; absent progress prints as nothing. Printing is canonical byte for byte: Redis
+/* Progress as docs/formats.md's JSON, {"next":1043,"of":7,"last":[1042,1772359200000,"9f2c..."],"aside":0,"had":6000,
+ * "stamp":"..."}, and back. `last` is left out where there is none, `had` where it is 0; absent progress prints as nothing. Printing is canonical byte for byte: Redis
  * compares the text. So a text that would not be printed the same again is VF_E_DATA. */
 void vf_progress_print(struct vf_buffer *out, const struct vf_progress *progress);
 VF_MUSTCHECK enum vf_code vf_progress_parse(struct vf_bytes json, struct vf_json_parser *parser,

@@ -18,12 +18,15 @@ struct look {
     size_t token_count;
     const struct vf_bytes *ids;
     size_t id_count;
+    const struct vf_fresh_kind *kinds;
+    size_t kind_count;
 
     struct vf_progress_row *rows;
     size_t row_count;
-    struct aside *asides;          /* for tokens[i], where it is an offset token that progress has passed */
-    struct vf_aggregate *records;  /* tokens[i]'s, where it is a version token */
-    struct vf_document *elsewhere; /* for tokens[i]: the document its record links to, or else that of its own id */
+    struct vf_rebuilding rebuilding; /* all of them together */
+    struct aside *asides;            /* for tokens[i], where it is an offset token that progress has passed */
+    struct vf_aggregate *records;    /* tokens[i]'s, where it is a version token */
+    struct vf_document *elsewhere;   /* for tokens[i]: the document its record links to, or else that of its own id */
     struct vf_document *documents;
 };
 
@@ -49,6 +52,32 @@ void vf_stopped_parse(const char *reason, struct vf_arena *arena, struct vf_stop
     }
     vf_json_parser_free(parser);
     *ret_stopped = stopped;
+}
+
+void vf_rebuilding_add(struct vf_rebuilding *rebuilding, const struct vf_progress *progress)
+{
+    if (!vf_progress_is_rebuilding(progress)) {
+        return;
+    }
+    rebuilding->partitions++;
+    rebuilding->at += progress->next;
+    rebuilding->of += progress->had;
+}
+
+void vf_rebuilding_print(const struct vf_rebuilding *rebuilding, struct vf_buffer *out)
+{
+    vf_buffer_printf(out, "is being rebuilt from the log (at %lld of %lld), as its store had lost it",
+                     (long long)rebuilding->at, (long long)rebuilding->of);
+}
+
+static enum vf_code load_progress(struct look *look, struct vf_error *error)
+{
+    enum vf_code code =
+        look->type->progress(look->store, look->view, look->arena, &look->rows, &look->row_count, error);
+    for (size_t i = 0; code == VF_OK && i < look->row_count; i++) {
+        vf_rebuilding_add(&look->rebuilding, &look->rows[i].progress);
+    }
+    return code;
 }
 
 static enum vf_code load_records(struct look *look, struct vf_error *error)
@@ -279,6 +308,55 @@ static const char *why_held(const struct look *look, size_t index)
         .data;
 }
 
+/* Whether the topic may carry events of this aggregate. */
+static bool may_carry(const struct look *look, const char *topic, struct vf_bytes aggregate)
+{
+    const char *slash = memchr(aggregate.data, '/', aggregate.size);
+    struct vf_bytes kind = vf_bytes(aggregate.data, slash ? (size_t)(slash - aggregate.data) : aggregate.size);
+    bool other = false;
+    for (size_t i = 0; i < look->kind_count; i++) {
+        if (strcmp(look->kinds[i].topic, topic) != 0) {
+            continue;
+        }
+        if (!look->kinds[i].kind || vf_bytes_is(kind, look->kinds[i].kind)) {
+            return true;
+        }
+        other = true;
+    }
+    return !other;
+}
+
+/* Whether a version of this aggregate may be missing because the store had lost it. Where none of its partitions has begun,
+ * while others are being rebuilt, it was lost too. */
+static bool is_rebuilding(const struct look *look, struct vf_bytes aggregate)
+{
+    bool begun = false;
+    for (size_t i = 0; i < look->row_count; i++) {
+        const struct vf_progress_row *row = &look->rows[i];
+        bool is_its = row->progress.exists && may_carry(look, row->partition.topic, aggregate);
+        if (is_its && vf_progress_is_rebuilding(&row->progress)) {
+            return true;
+        }
+        begun |= is_its;
+    }
+    return !begun && look->rebuilding.partitions > 0;
+}
+
+/* What is pending may be so because the store had lost the view. */
+static void say_rebuilding(const struct look *look, bool is_rebuilding, enum vf_freshness *freshness, const char **why)
+{
+    if (*freshness != VF_PENDING || !is_rebuilding) {
+        return;
+    }
+    struct vf_buffer text;
+    vf_buffer_init(&text);
+    vf_buffer_printf(&text, "%s; the view ", *why);
+    vf_rebuilding_print(&look->rebuilding, &text);
+    *freshness = VF_REBUILDING;
+    *why = vf_arena_bytes(look->arena, text.data, text.size).data;
+    vf_buffer_done(&text);
+}
+
 static enum vf_code judge_version(const struct look *look, size_t index, enum vf_freshness *ret_freshness,
                                   const char **ret_why, struct vf_error *error)
 {
@@ -310,8 +388,12 @@ static enum vf_code judge_version(const struct look *look, size_t index, enum vf
     }
     *ret_why = why_held(look, index);
     *ret_freshness = *ret_why && look->records[index].parked ? VF_STOPPED : VF_PENDING;
+    /* What waits for a link waits for an event of another aggregate. */
+    bool rebuilding = *ret_why ? look->rebuilding.partitions > 0 : is_rebuilding(look, token->aggregate);
     if (!*ret_why)
         *ret_why = why_pending(look->arena, &last, token);
+    /* GUARD fresh-rebuilding: a reader is told to wait a moment for what takes as long as a rebuild */
+    say_rebuilding(look, rebuilding, ret_freshness, ret_why);
     return VF_OK;
 }
 
@@ -386,6 +468,7 @@ static enum vf_code judge_offset(const struct look *look, size_t index, enum vf_
     if (is_passed(row, token)) {
         *ret_freshness = look->asides[index].freshness;
         *ret_why = look->asides[index].why;
+        say_rebuilding(look, look->rebuilding.partitions > 0, ret_freshness, ret_why);
         return VF_OK;
     }
     if (row && row->stopped) {
@@ -409,27 +492,28 @@ static enum vf_code judge_offset(const struct look *look, size_t index, enum vf_
                        .data;
     }
     *ret_freshness = VF_PENDING;
+    say_rebuilding(
+        look, row && row->progress.exists ? vf_progress_is_rebuilding(&row->progress) : look->rebuilding.partitions > 0,
+        ret_freshness, ret_why);
     return VF_OK;
 }
 
 enum vf_code vf_fresh_look(const struct vf_store_type *type, struct vf_store *store, struct vf_view view,
-                           const struct vf_token *tokens, size_t token_count, const struct vf_bytes *ids,
-                           size_t id_count, struct vf_arena *arena, struct vf_fresh_look *ret_look,
-                           struct vf_error *error)
+                           const struct vf_fresh_question *question, struct vf_arena *arena,
+                           struct vf_fresh_look *ret_look, struct vf_error *error)
 {
     struct look look = {.type = type,
                         .store = store,
                         .view = view,
                         .arena = arena,
-                        .tokens = tokens,
-                        .token_count = token_count,
-                        .ids = ids,
-                        .id_count = id_count};
+                        .tokens = question->tokens,
+                        .token_count = question->token_count,
+                        .ids = question->ids,
+                        .id_count = question->id_count,
+                        .kinds = question->kinds,
+                        .kind_count = question->kind_count};
     struct vf_fresh_look answer = {.freshness = VF_FRESH};
-    enum vf_code code = VF_OK;
-    if (token_count > 0) {
-        code = type->progress(store, view, arena, &look.rows, &look.row_count, error);
-    }
+    enum vf_code code = load_progress(&look, error);
     /* GUARD fresh-order: what was set aside, and is taken in after the documents were read, would not be found aside any more */
     if (code == VF_OK) {
         code = load_asides(&look, error);
@@ -441,16 +525,16 @@ enum vf_code vf_fresh_look(const struct vf_store_type *type, struct vf_store *st
         code = load_elsewhere(&look, error);
     }
     if (code == VF_OK) {
-        look.documents = vf_arena_calloc(arena, id_count, sizeof *look.documents);
-        code = type->load(store, view, ids, id_count, NULL, 0, arena, look.documents, NULL, error);
+        look.documents = vf_arena_calloc(arena, look.id_count, sizeof *look.documents);
+        code = type->load(store, view, look.ids, look.id_count, NULL, 0, arena, look.documents, NULL, error);
     }
     if (code != VF_OK) {
         return code;
     }
-    for (size_t i = 0; i < token_count; i++) {
+    for (size_t i = 0; i < look.token_count; i++) {
         const char *why = NULL;
         enum vf_freshness found = VF_FRESH;
-        if (tokens[i].kind == VF_TOKEN_OFFSET) {
+        if (look.tokens[i].kind == VF_TOKEN_OFFSET) {
             code = judge_offset(&look, i, &found, &why);
         } else {
             code = judge_version(&look, i, &found, &why, error);
@@ -463,6 +547,7 @@ enum vf_code vf_fresh_look(const struct vf_store_type *type, struct vf_store *st
         }
     }
     answer.documents = look.documents;
+    answer.rebuilding = look.rebuilding;
     *ret_look = answer;
     return VF_OK;
 }

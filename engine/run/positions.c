@@ -164,6 +164,7 @@ static enum vf_code begin_reading(struct vf_worker *worker, struct vf_reading *r
         return code;
     reading->end_at_start = high;
     reading->stored.next = low;
+    vf_worker_limit_had(reading, high);
     *ret_offset = low;
     /* GUARD history: a view of a log without its beginning, said to be whole */
     if (low == 0 || reading->topic->envelope.history_partial)
@@ -311,22 +312,20 @@ static enum vf_code has_committed(struct vf_worker *worker, bool *ret_has, struc
     return VF_OK;
 }
 
-/* Was the view dropped, and is now being built anew? Its group's offsets are then those of what was dropped. If the registry
- * is gone too, the store was emptied all the same. */
-static enum vf_code is_begun_after_drop(struct vf_worker *worker, bool *ret_begun, struct vf_error *error)
+/* Was the view dropped, and is perhaps being built anew? Its group's offsets are then those of what was dropped. If the registry
+ * is gone too, the store was emptied all the same; and if it has another entry, of whatever kind, that is gone on with first. */
+static enum vf_code is_dropped(struct vf_worker *worker, bool *ret_dropped, struct vf_error *error)
 {
     uint64_t stamp;
     bool there;
-    *ret_begun = false;
-    /* GUARD begun-after-drop: a view that was dropped on purpose is said to be lost, and with emptied: stop not built */
-    if (!worker->generation.follows_drop)
-        return VF_OK;
+    *ret_dropped = false;
     enum vf_code code =
         worker->setup.store_type->generation_stamp(worker->store, vf_worker_view(worker), &stamp, &there, error);
     if (code)
         vf_worker_lose_store(worker, error, false);
     else
-        *ret_begun = there && stamp == worker->generation.stamp;
+        /* GUARD begun-after-drop: a view that was dropped on purpose is said to be lost, and with emptied: stop not built */
+        *ret_dropped = there && (worker->generation.follows_drop || stamp != worker->generation.stamp);
     return code;
 }
 
@@ -336,7 +335,7 @@ static enum vf_code is_begun_after_drop(struct vf_worker *worker, bool *ret_begu
 static enum vf_code notice_emptied(struct vf_worker *worker, struct vf_progress_row **rows, size_t *row_count,
                                    struct vf_error *error)
 {
-    bool committed, begun = false;
+    bool committed, dropped = false;
     if (has_progress(*rows, *row_count)) {
         worker->emptied_said = false;
         return VF_OK;
@@ -347,8 +346,8 @@ static enum vf_code notice_emptied(struct vf_worker *worker, struct vf_progress_
     if (!code && committed)
         code = read_progress(worker, rows, row_count, error);
     if (!code && committed && !has_progress(*rows, *row_count))
-        code = is_begun_after_drop(worker, &begun, error);
-    if (code || !committed || begun || has_progress(*rows, *row_count))
+        code = is_dropped(worker, &dropped, error);
+    if (code || !committed || dropped || has_progress(*rows, *row_count))
         return code;
     /* GUARD emptied: a view that was emptied is built again although its owner wants to be asked */
     if (!worker->setup.emptied_stop) {

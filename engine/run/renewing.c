@@ -88,6 +88,20 @@ static enum vf_code check_topics(const struct vf_worker *worker, struct vf_proje
                           "start it again with that script");
 }
 
+/* A generation may have been made anew because its store had lost it. What the store had is then known, or can be asked for. */
+static void forget_progress(const struct vf_worker *worker, struct vf_reading *reading)
+{
+    struct vf_progress unknown = {0};
+    /* GUARD had-dropped: a view that was dropped on purpose is said to be rebuilt */
+    if (!worker->generation.follows_drop) {
+        /* GUARD had-renewed: what was lost with the former generation's entry is not said to be rebuilt */
+        reading->committed_known &= !reading->stored.exists;
+        /* GUARD had-found: as had-renewed, where the loss was noticed before the other entry was */
+        unknown.had = reading->stored.exists ? 0 : reading->stored.had;
+    }
+    reading->stored = unknown;
+}
+
 /* Everything that the worker knew is of another script, or of another generation: what had stopped is tried again too. */
 static void forget(struct vf_worker *worker)
 {
@@ -97,8 +111,9 @@ static void forget(struct vf_worker *worker)
         reading->state = VF_READING;
         reading->failing_offset = -1;
         reading->failures = 0;
-        reading->stored = (struct vf_progress){0};
+        forget_progress(worker, reading);
     }
+    worker->emptied_said = false;
     worker->conflicts = 0;
     worker->careful = worker->always_careful = false;
     worker->document_bytes_typical = 0;

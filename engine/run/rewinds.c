@@ -28,6 +28,13 @@ enum vf_code vf_worker_ask_committed(struct vf_worker *worker, struct vf_error *
     return code;
 }
 
+/* Of a generation made where one was dropped, the group's offsets are at first those of what was dropped. */
+static bool is_of_dropped(const struct vf_worker *worker, const struct vf_progress *found)
+{
+    /* GUARD had-after-drop: what was built where a view had been dropped, and was lost then, is not said to be rebuilt */
+    return worker->generation.follows_drop && !found->exists && !worker->emptied_said;
+}
+
 /* How far the view had come: what this worker has seen, or else what its group has committed, which it does only after the
  * store holds it. Of a generation made where one was dropped, the group's offsets are those of what was dropped. */
 static int64_t reached(const struct vf_worker *worker, const struct vf_reading *reading,
@@ -35,17 +42,20 @@ static int64_t reached(const struct vf_worker *worker, const struct vf_reading *
 {
     if (reading->stored.exists)
         return reading->stored.next;
-    if (worker->generation.follows_drop && !found->exists)
+    if (is_of_dropped(worker, found))
         return -1;
     /* GUARD rewind-committed: what was lost while nobody ran is healed without a word */
     return reading->committed;
 }
 
-void vf_worker_note_rewind(struct vf_worker *worker, struct vf_reading *reading, const struct vf_progress *found)
+void vf_worker_note_rewind(struct vf_worker *worker, struct vf_reading *reading, struct vf_progress *found)
 {
     int64_t from = reached(worker, reading, found), to = found->exists ? found->next : 0;
-    reading->of_dropped |= worker->generation.follows_drop && !found->exists && reading->committed > 0;
+    reading->of_dropped |= is_of_dropped(worker, found) && reading->committed > 0;
     reading->committed = -1;
+    /* GUARD had-kept: what was lost is forgotten when it is lost once more, or before a commit has brought it into the store */
+    if (!found->exists)
+        found->had = from > reading->stored.had ? from : reading->stored.had;
     if (to >= from)
         return;
     worker->counts.rewinds++;
@@ -70,6 +80,14 @@ void vf_worker_forget_dropped(struct vf_worker *worker)
     }
     if (count > 0)
         worker->setup.source_type->commit(worker->source, positions, count, true, &ignored);
+}
+
+void vf_worker_limit_had(struct vf_reading *reading, int64_t end)
+{
+    struct vf_progress *stored = &reading->stored;
+    /* GUARD had-end: of a topic that was made anew, and is shorter now, the view would be said to be rebuilt for ever */
+    if (stored->had > end)
+        stored->had = end;
 }
 
 bool vf_worker_look_at_store(struct vf_worker *worker)

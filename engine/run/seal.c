@@ -194,6 +194,9 @@ static void seal_progress(struct vf_fold_state *run)
             reading->folded.last_hash = vf_record_hash(reading->last);
             reading->last = NULL;
         }
+        /* GUARD had-over: a view that has come as far again, or to the log's end, is said to be rebuilt for ever */
+        if (reading->folded.next >= reading->folded.had || reading->folded_end)
+            reading->folded.had = 0;
         if (vf_progress_equal(&reading->folded, &reading->sent))
             continue;
         reading->folded.stamp = fold->commit.stamp;

@@ -193,8 +193,12 @@ void vf_worker_begin_proof(struct vf_reading *reading);
 /* Takes the group's offsets of partitions that were just assigned: how far the view had come. Before progress is read. */
 VF_MUSTCHECK enum vf_code vf_worker_ask_committed(struct vf_worker *worker, struct vf_error *error);
 
-/* Progress was found: says and counts where it is lower than the view had come. */
-void vf_worker_note_rewind(struct vf_worker *worker, struct vf_reading *reading, const struct vf_progress *found);
+/* Progress was found: says and counts where it is lower than the view had come. Where there is none any more, `found` then says
+ * how far that was (`had`). */
+void vf_worker_note_rewind(struct vf_worker *worker, struct vf_reading *reading, struct vf_progress *found);
+
+/* The log of a partition that is begun ends here: of what the view had, no more than that comes again. */
+void vf_worker_limit_had(struct vf_reading *reading, int64_t end);
 
 /* Positions have been taken: where a view begins that followed a dropped one, the group's offsets are set back to there. */
 void vf_worker_forget_dropped(struct vf_worker *worker);

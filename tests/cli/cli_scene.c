@@ -718,22 +718,41 @@ void scene_put_expiring(struct scene *scene, struct vf_memory_server *server, co
     commit(server, &(struct vf_commit){.documents = &change, .document_count = 1});
 }
 
-void scene_put_progress(struct scene *scene, struct vf_memory_server *server, int32_t partition, int64_t next)
+static void put_progress(struct scene *scene, struct vf_memory_server *server, struct vf_partition partition,
+                         struct vf_progress to)
 {
     struct vf_store *store = open_on(server);
     struct vf_progress_row *rows = NULL;
     size_t count = 0;
     struct vf_error error;
-    struct vf_progress_change change = {.partition = {"orders", partition},
-                                        .to = {.exists = true, .next = next, .of = SCENE_PARTITIONS}};
+    struct vf_progress_change change = {.partition = partition, .to = to};
     assert_int_equal(vf_memory_store_type.progress(store, view, scene->arena, &rows, &count, &error), VF_OK);
     vf_memory_store_type.close(store);
     for (size_t i = 0; i < count; i++) {
-        if (rows[i].partition.partition == partition) {
+        if (rows[i].partition.partition == partition.partition &&
+            strcmp(rows[i].partition.topic, partition.topic) == 0) {
             change.from = rows[i].progress;
         }
     }
     commit(server, &(struct vf_commit){.progress = &change, .progress_count = 1});
+}
+
+void scene_put_progress_of(struct scene *scene, struct vf_memory_server *server, const char *topic, int32_t partition,
+                           int64_t next)
+{
+    put_progress(scene, server, (struct vf_partition){topic, partition},
+                 (struct vf_progress){.exists = true, .next = next, .of = SCENE_PARTITIONS});
+}
+
+void scene_put_progress(struct scene *scene, struct vf_memory_server *server, int32_t partition, int64_t next)
+{
+    scene_put_progress_of(scene, server, "orders", partition, next);
+}
+
+void scene_put_lost(struct scene *scene, struct vf_memory_server *server, int32_t partition, int64_t next, int64_t had)
+{
+    put_progress(scene, server, (struct vf_partition){"orders", partition},
+                 (struct vf_progress){.exists = true, .next = next, .of = SCENE_PARTITIONS, .had = had});
 }
 
 void scene_stop(struct scene *scene, struct vf_memory_server *server, int32_t partition, const char *reason)

@@ -109,6 +109,10 @@ void scene_put_expiring(struct scene *scene, struct vf_memory_server *server, co
 void scene_put_indexed(struct scene *scene, struct vf_memory_server *server, const char *id, const char *body,
                        int64_t expires_ms, const struct vf_index *indexes, size_t index_count);
 void scene_put_progress(struct scene *scene, struct vf_memory_server *server, int32_t partition, int64_t next);
+void scene_put_progress_of(struct scene *scene, struct vf_memory_server *server, const char *topic, int32_t partition,
+                           int64_t next);
+/* The store had lost what the view had up to `had`. */
+void scene_put_lost(struct scene *scene, struct vf_memory_server *server, int32_t partition, int64_t next, int64_t had);
 void scene_stop(struct scene *scene, struct vf_memory_server *server, int32_t partition, const char *reason);
 
 #endif

@@ -54,6 +54,19 @@ static void an_index_answers_in_its_order(void **state)
     expect(scene, "age --from 2026-03-01", "");
 }
 
+static void what_is_being_rebuilt_says_so(void **state)
+{
+    struct scene *scene = furnish(state);
+    scene_put_lost(scene, scene->redis, 0, 10, 60);
+    expect(scene, "rich", "ac");
+    assert_string_equal(
+        scene->err, "viewfold: customer_orders in cache is being rebuilt from the log (at 10 of 60), as its store had "
+                    "lost it: until then documents may be missing, or old\n");
+    scene_put_progress(scene, scene->redis, 0, 60);
+    expect(scene, "rich", "ac");
+    assert_string_equal(scene->err, "");
+}
+
 static void a_limit_says_where_to_go_on(void **state)
 {
     struct scene *scene = furnish(state);
@@ -147,6 +160,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         SCENE_TEST(an_index_answers_in_its_order),
+        SCENE_TEST(what_is_being_rebuilt_says_so),
         SCENE_TEST(a_limit_says_where_to_go_on),
         SCENE_TEST(what_a_page_has_found_is_looked_at_again),
         SCENE_TEST(what_moves_along_an_index_is_not_printed_twice),

@@ -383,6 +383,109 @@ static void stale_ok_prints_and_says_so(void **state)
     assert_string_equal(scene->err, "viewfold: pending v:order/63-0@3: order/63-0 is at version 2, wanted 3\n");
 }
 
+#define REBUILT "is being rebuilt from the log (at 10 of 60), as its store had lost it"
+
+static void what_is_being_rebuilt_says_so(void **state)
+{
+    struct scene *scene = furnish(state);
+    scene_put_lost(scene, scene->redis, 0, 10, 60);
+    scene_put_progress(scene, scene->redis, 1, 7);
+    /* Whoever reads without a token is told, too: what he does not find may come again. */
+    assert_int_equal(scene_run(scene, "get customer_orders 4b nobody --json"), 66);
+    assert_string_equal(scene->out, FRED("cache"));
+    assert_string_equal(scene->err,
+                        "viewfold: customer_orders in cache " REBUILT ": until then documents may be missing, or old\n"
+                        "viewfold: customer_orders in cache has no document nobody\n");
+    assert_int_equal(scene_run(scene, "get customer_orders 4b --min o:orders/0@9"), 0);
+    assert_non_null(strstr(scene->err, "until then documents may be missing, or old\n"));
+    assert_int_equal(scene_run(scene, "get customer_orders 4b --json -q"), 0);
+    assert_string_equal(scene->err, "");
+    assert_int_equal(scene_run(scene, "get customer_orders 4b --json --store docs"), 0);
+    assert_string_equal(scene->err, "");
+    static const char *const cases[][3] = {
+        {"o:orders/0@10", "75",
+         "viewfold: rebuilding o:orders/0@10: orders/0 is at 10, wanted beyond 10; the view " REBUILT "\n"},
+        {"o:orders/0@99", "75", "viewfold: rebuilding o:orders/0@99: "},
+        {"o:orders/1@7", "75", "viewfold: pending o:orders/1@7: orders/1 is at 7, wanted beyond 7\n"},
+        {"o:orders/2@0", "75", "viewfold: rebuilding o:orders/2@0: orders/2 has no progress in this view yet; "},
+        {"v:order/63-0@3", "75",
+         "viewfold: rebuilding v:order/63-0@3: order/63-0 is at version 2, wanted 3; the view " REBUILT "\n"},
+        {"v:order/77@1", "75",
+         "viewfold: rebuilding v:order/77@1: no version of order/77 has been taken in, wanted 1; "},
+        {"o:other/0@1", "66", ""},
+    };
+    expect_each(scene, "4b", cases, sizeof cases / sizeof cases[0]);
+    assert_int_equal(scene_run(scene, "get customer_orders 4b --min v:order/63-0@3 --stale-ok --json"), 0);
+    assert_string_equal(scene->out, FRED("cache"));
+    assert_string_equal(scene->err,
+                        "viewfold: rebuilding v:order/63-0@3: order/63-0 is at version 2, wanted 3; the view " REBUILT
+                        "\n");
+    /* What will not come by itself outweighs it; what it has come to is rebuilt no more. */
+    scene_stop(scene, scene->redis, 1, "{\"at\":\"orders/1@7\",\"degraded\":true,\"error\":\"gone\"}");
+    assert_int_equal(scene_run(scene, "get customer_orders 4b --min o:orders/0@10 --min o:orders/1@7"), 1);
+    scene_put_progress(scene, scene->redis, 0, 60);
+    assert_int_equal(scene_run(scene, "get customer_orders 4b --min v:order/63-0@3"), 75);
+    assert_string_equal(scene->err, "viewfold: pending v:order/63-0@3: order/63-0 is at version 2, wanted 3\n");
+}
+
+/* A topic that says its kind brings no other one's events. */
+static void a_kind_of_another_topic_is_pending_only(void **state)
+{
+    struct scene *scene = furnish(state);
+    scene_write(scene, "viewfold.yaml",
+                "kafka: {brokers: k, group: shop}\nstores: {cache: {redis: \"redis://r:1/0\"}}\n"
+                "envelopes: {ours: {id: {key: utf8}, version: {header: v}, type: {header: t}, data: {value: \"\"}}}\n"
+                "topics: {orders: {kind: order, envelope: ours}, customers: {kind: customer, envelope: ours}}\n"
+                "projections: [{script: p.lua}]\n");
+    vf_memory_server_wipe(scene->redis);
+    scene_prepare(scene, scene->redis, "customer_orders document orders customers key:order key:customer");
+    scene_put_lost(scene, scene->redis, 0, 10, 60);
+    assert_int_equal(scene_run(scene, "get customer_orders 4b --min v:order/1@1"), 75);
+    assert_non_null(strstr(scene->err, "viewfold: rebuilding v:order/1@1: "));
+    /* Of customers nothing has begun, so it was lost with the rest. */
+    assert_int_equal(scene_run(scene, "get customer_orders 4b --min v:customer/1@1"), 75);
+    assert_non_null(strstr(scene->err, "viewfold: rebuilding v:customer/1@1: "));
+    scene_put_progress_of(scene, scene->redis, "customers", 1, 7);
+    assert_int_equal(scene_run(scene, "get customer_orders 4b --min v:customer/1@1"), 75);
+    assert_string_equal(scene->err,
+                        "viewfold: pending v:customer/1@1: no version of customer/1 has been taken in, wanted 1\n");
+}
+
+/* It is behind that what was lost comes again: the wait does not end early. */
+static void take_in_what_was_lost(struct scene *scene)
+{
+    take_in_the_third(scene);
+    if (scene->sleeps == 3) {
+        scene_put_progress(scene, scene->redis, 0, 60);
+    }
+}
+
+static void a_wait_outlasts_a_rebuild(void **state)
+{
+    struct scene *scene = furnish(state);
+    scene_put_lost(scene, scene->redis, 0, 10, 60);
+    scene->on_sleep = take_in_what_was_lost;
+    assert_int_equal(scene_run(scene, "get customer_orders 4b --min v:order/63-0@3 --wait 2s --json"), 0);
+    assert_int_equal(scene->sleeps, 3);
+    assert_non_null(strstr(scene->out, "Freda"));
+    assert_string_equal(scene->err, "");
+}
+
+static void what_is_held_while_it_is_rebuilt_is_said_with_both(void **state)
+{
+    struct scene *scene = *state;
+    scene_prepare(scene, scene->redis, "customer_orders document orders key:order=link:Created");
+    scene_put(scene, scene->redis, "4b", VF_PRESENT, "{}", 17, NONE);
+    scene_hold(scene, scene->redis, "order/63-0", 2, 41);
+    scene_put_lost(scene, scene->redis, 1, 10, 60);
+    static const char *const cases[][3] = {
+        {"v:order/63-0@2", "75", "rebuilding v:order/63-0@2: order/63-0 is held: "},
+        {"o:orders/0@41", "75", "rebuilding o:orders/0@41: orders/0@41 is held: "},
+        {"v:order/63-0@2", "75", "; the view " REBUILT "\n"},
+    };
+    expect_each(scene, "4b", cases, sizeof cases / sizeof cases[0]);
+}
+
 static void a_stopped_partition_ends_the_wait_with_why(void **state)
 {
     struct scene *scene = furnish(state);
@@ -445,6 +548,10 @@ int main(void)
         SCENE_TEST(a_wait_ends_as_soon_as_it_is_fresh),
         SCENE_TEST(a_wait_ends_when_its_time_is_up),
         SCENE_TEST(stale_ok_prints_and_says_so),
+        SCENE_TEST(what_is_being_rebuilt_says_so),
+        SCENE_TEST(a_kind_of_another_topic_is_pending_only),
+        SCENE_TEST(a_wait_outlasts_a_rebuild),
+        SCENE_TEST(what_is_held_while_it_is_rebuilt_is_said_with_both),
         SCENE_TEST(a_stopped_partition_ends_the_wait_with_why),
         SCENE_TEST(version_tokens_of_a_view_without_versions_are_refused),
     };

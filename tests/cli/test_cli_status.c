@@ -44,7 +44,7 @@ static void json_has_the_shape_of_CONFIG_md(void **state)
         "{\"projections\":[{\"adopted\":null,\"aside\":0,\"draining\":0,\"dropped\":null,\"gap\":0,\"generation\":1,\"held\":0,\"held_up\":null,\"idle\":0,\"members\":1,\"parked\":0,\"partitions\":["
         "{\"end\":10,\"error\":null,\"lag\":0,\"partition\":0,\"progress\":10,\"topic\":\"orders\"},"
         "{\"end\":5,\"error\":null,\"lag\":2,\"partition\":1,\"progress\":3,\"topic\":\"orders\"}],"
-        "\"projection\":\"customer_orders\",\"script_error\":null,\"script_hash\":"
+        "\"projection\":\"customer_orders\",\"rebuilding\":null,\"script_error\":null,\"script_hash\":"
         "\"aaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaa\",\"state\":\"running\",\"store\":\"cache\",\"view\":\"customer_orders\"}]}\n");
     assert_string_equal(scene->kafka_group, "shop.customer_orders.cache.g1");
 }
@@ -58,7 +58,8 @@ static void what_is_held_is_counted(void **state)
     assert_non_null(strstr(scene->out, "\"held\":1,"));
     assert_non_null(strstr(scene->out, "\"aside\":1,"));
     assert_int_equal(scene_run(scene, "status"), 0);
-    assert_non_null(strstr(scene->out, "\n  1 aggregate is held, until its link is known\n  1 event is set aside in all\n"));
+    assert_non_null(
+        strstr(scene->out, "\n  1 aggregate is held, until its link is known\n  1 event is set aside in all\n"));
 }
 
 static void a_stopped_partition_shows_why(void **state)
@@ -128,10 +129,46 @@ static void each_state_is_told_apart(void **state)
     scene->kafka_members = 2;
     vf_memory_server_wipe(scene->redis);
     expect_state(scene, "starting");
-    assert_non_null(strstr(scene->out, "{\"adopted\":null,\"aside\":0,\"draining\":0,\"dropped\":null,\"gap\":0,\"generation\":null,"));
+    assert_non_null(strstr(
+        scene->out, "{\"adopted\":null,\"aside\":0,\"draining\":0,\"dropped\":null,\"gap\":0,\"generation\":null,"));
     assert_non_null(strstr(scene->out, "\"lag\":10,\"partition\":0,\"progress\":null,"));
     vf_memory_server_set_down(scene->redis, true);
     expect_state(scene, "waiting");
+}
+
+/* What a partition had counts only until it has come as far again. */
+static void what_is_being_rebuilt_says_how_far_it_is(void **state)
+{
+    struct scene *scene = furnish(state);
+    scene->kafka_end[0] = 6000;
+    scene_put_lost(scene, scene->redis, 0, 1200, 6000);
+    scene_put_lost(scene, scene->redis, 1, 3, 5);
+    expect_state(scene, "rebuilding");
+    assert_non_null(strstr(scene->out, "\"rebuilding\":{\"at\":1203,\"of\":6005},"));
+    assert_int_equal(scene_run(scene, "status"), 0);
+    assert_non_null(strstr(scene->out, "  rebuilding  "));
+    assert_non_null(
+        strstr(scene->out, "  is being rebuilt from the log (at 1203 of 6005), as its store had lost it\n"));
+    assert_non_null(strstr(scene->out, "  orders/0  at 1200 of 6000, 4800 behind, rebuilding up to 6000\n"));
+    assert_int_equal(scene_run(scene, "status --check"), 1);
+    assert_string_equal(scene->err,
+                        "customer_orders in cache: orders/0 lags 4800 behind, 0 allowed: it is being rebuilt\n"
+                        "customer_orders in cache: orders/1 lags 2 behind, 0 allowed: it is being rebuilt\n");
+    assert_int_equal(scene_run(scene, "status --check --max-lag 5000"), 0);
+    scene_put_progress(scene, scene->redis, 0, 6000);
+    expect_state(scene, "rebuilding");
+    assert_non_null(strstr(scene->out, "\"rebuilding\":{\"at\":3,\"of\":5},"));
+    scene_stop(scene, scene->redis, 0, STOPPED);
+    expect_state(scene, "stopped");
+    scene_stop(scene, scene->redis, 0, DEGRADED);
+    expect_state(scene, "degraded");
+    scene_stop(scene, scene->redis, 0, NULL);
+    scene->kafka_members = 0;
+    expect_state(scene, "stopped");
+    scene->kafka_members = 1;
+    scene_put_progress(scene, scene->redis, 1, 5);
+    expect_state(scene, "running");
+    assert_non_null(strstr(scene->out, "\"rebuilding\":null,"));
 }
 
 static void check_minds_lag_and_what_does_not_run(void **state)
@@ -240,7 +277,7 @@ static void a_script_that_cannot_be_read_is_said_and_the_other_views_are_shown(v
     snprintf(
         wanted, sizeof wanted,
         "{\"adopted\":null,\"aside\":0,\"draining\":0,\"dropped\":null,\"gap\":0,\"generation\":null,\"held\":0,\"held_up\":null,\"idle\":null,\"members\":null,\"parked\":0,"
-        "\"partitions\":[],\"projection\":null,\"script_error\":\"%s/viewfold.yaml:5:13: %s/q.lua:1: that is no "
+        "\"partitions\":[],\"projection\":null,\"rebuilding\":null,\"script_error\":\"%s/viewfold.yaml:5:13: %s/q.lua:1: that is no "
         "projection\",\"script_hash\":null,\"state\":\"unknown\",\"store\":\"cache\",\"view\":null}]}\n",
         scene->folder, scene->folder);
     assert_non_null(strstr(scene->out, wanted));
@@ -302,7 +339,8 @@ static void a_view_that_was_dropped_is_shown(void **state)
     assert_int_equal(scene_run(scene, "generations drop customer_orders"), 0);
     expect_state(scene, "waiting");
     assert_non_null(strstr(
-        scene->out, "{\"adopted\":null,\"aside\":0,\"draining\":0,\"dropped\":\"2026-03-01T10:00:00.000Z\",\"gap\":0,\"generation\":null,"));
+        scene->out,
+        "{\"adopted\":null,\"aside\":0,\"draining\":0,\"dropped\":\"2026-03-01T10:00:00.000Z\",\"gap\":0,\"generation\":null,"));
     assert_non_null(strstr(scene->out, "\"script_hash\":null,"));
     assert_int_equal(scene_run(scene, "status"), 0);
     assert_non_null(strstr(scene->out, "  dropped 2026-03-01T10:00:00.000Z: the next `viewfold run` builds it from the "
@@ -328,6 +366,7 @@ int main(void)
         SCENE_TEST(members_beyond_the_partitions_are_idle),
         SCENE_TEST(a_store_that_cannot_be_asked_leaves_progress_unknown),
         SCENE_TEST(each_state_is_told_apart),
+        SCENE_TEST(what_is_being_rebuilt_says_how_far_it_is),
         SCENE_TEST(check_minds_lag_and_what_does_not_run),
         SCENE_TEST(without_progress_the_lag_is_the_whole_log),
         SCENE_TEST(a_server_that_cannot_be_asked_is_69_and_the_rest_is_shown),

@@ -181,6 +181,9 @@ FAILS_ALONE(progress_with_another_last_hash, progress_at(draft, 1, position)->fr
 FAILS_ALONE(progress_without_a_last_record, progress_at(draft, 1, position)->from.has_last = false)
 FAILS_ALONE(progress_that_another_commit_wrote, progress_at(draft, 1, position)->from.stamp ^= 1)
 FAILS_ALONE(progress_with_more_aside, progress_at(draft, 1, position)->from.aside += 1)
+FAILS_ALONE(progress_that_had_not_been_lost, progress_at(draft, 1, position)->from.had = 1101)
+FAILS_ALONE(progress_that_had_come_elsewhere, progress_at(draft, 2, position)->from.had += 1)
+FAILS_ALONE(progress_that_is_not_rebuilt_yet, progress_at(draft, 2, position)->from.had = 0)
 FAILS_ALONE(progress_that_we_took_for_absent, progress_at(draft, 1, position)->from = no_progress)
 FAILS_ALONE(progress_that_we_took_for_present, progress_at(draft, PARTITIONS, position)->from = a_progress(1))
 FAILS_ALONE(progress_that_is_only_tested, progress_at(draft, PARTITIONS - 1, position)->from.next += 1)
@@ -366,6 +369,9 @@ int contract_condition_run(const char *group)
         SCENE_TEST(progress_without_a_last_record),
         SCENE_TEST(progress_that_another_commit_wrote),
         SCENE_TEST(progress_with_more_aside),
+        SCENE_TEST(progress_that_had_not_been_lost),
+        SCENE_TEST(progress_that_had_come_elsewhere),
+        SCENE_TEST(progress_that_is_not_rebuilt_yet),
         SCENE_TEST(progress_that_we_took_for_absent),
         SCENE_TEST(progress_that_we_took_for_present),
         SCENE_TEST(progress_that_is_only_tested),

@@ -544,6 +544,7 @@ static void progress_comes_back_whole(void **state)
                                 .last_timestamp_ms = -1,
                                 .last_hash = UINT64_MAX,
                                 .aside = 9,
+                                .had = INT64_MAX,
                                 .stamp = UINT64_MAX};
     odd = &draft.progress[7].to;
     *odd = (struct vf_progress){.exists = true,
@@ -554,6 +555,7 @@ static void progress_comes_back_whole(void **state)
                                 .last_timestamp_ms = 0,
                                 .last_hash = 0,
                                 .aside = 9007199254740993,
+                                .had = 9007199254740993,
                                 .stamp = 0x8000000000000001u};
     draft_must_commit(&draft);
     struct picture picture = picture_take(scene, &draft);

@@ -261,6 +261,7 @@ struct vf_progress a_progress(int64_t next)
         .last_timestamp_ms = 1772359200000 + next,
         .last_hash = 0x9f2c000000000000u + (uint64_t)next,
         .aside = 0,
+        .had = next % 3 == 0 ? next + 1000 : 0, /* of some, the store had lost what came before */
         .stamp = 0xfedcba9800000000u + (uint64_t)next,
     };
 }
@@ -423,6 +424,7 @@ void assert_same_progress(const struct vf_progress *a, const struct vf_progress 
     assert_int_equal(a->next, b->next);
     assert_int_equal(a->of, b->of);
     assert_int_equal(a->aside, b->aside);
+    assert_int_equal(a->had, b->had);
     assert_true(a->stamp == b->stamp);
     assert_int_equal(a->has_last, b->has_last);
     if (!a->has_last)

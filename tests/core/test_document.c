@@ -216,6 +216,12 @@ static void progress_is_canonical_byte_for_byte(void **state)
                         "{\"next\":1043,\"of\":7,\"last\":[1042,1772359200000,\"9f2c000000000001\"],\"aside\":0,"
                         "\"stamp\":\"000000000000ab12\"}");
 
+    progress.has_last = false;
+    progress.had = 6000;
+    vf_buffer_clear(&out);
+    vf_progress_print(&out, &progress);
+    assert_string_equal(out.data, "{\"next\":1043,\"of\":7,\"aside\":0,\"had\":6000,\"stamp\":\"000000000000ab12\"}");
+
     progress.exists = false;
     vf_buffer_clear(&out);
     vf_progress_print(&out, &progress);
@@ -237,6 +243,7 @@ static void random_progress_reads_back_and_prints_the_same(void **state)
         progress.next = (int64_t)(next_random(&random) >> shift);
         progress.of = (int32_t)(next_random(&random) >> 33);
         progress.aside = (int64_t)(next_random(&random) >> shift);
+        progress.had = next_random(&random) % 2 ? (int64_t)(next_random(&random) >> shift) : 0;
         progress.stamp = next_random(&random);
         if (progress.has_last) {
             progress.last_offset = (int64_t)(next_random(&random) >> shift);
@@ -271,6 +278,10 @@ static void progress_that_would_not_print_the_same_is_refused(void **state)
         "{\"next\": 1,\"of\":7,\"aside\":0,\"stamp\":\"000000000000ab12\"}",
         "{\"next\":1,\"of\":7,\"aside\":0,\"stamp\":\"000000000000ab12\"} ",
         "{\"next\":1,\"of\":7,\"aside\":0,\"more\":1}",
+        "{\"next\":1,\"of\":7,\"aside\":0,\"had\":0,\"stamp\":\"000000000000ab12\"}",
+        "{\"next\":1,\"of\":7,\"aside\":0,\"had\":-1,\"stamp\":\"000000000000ab12\"}",
+        "{\"next\":1,\"of\":7,\"aside\":0,\"had\":null,\"stamp\":\"000000000000ab12\"}",
+        "{\"next\":1,\"of\":7,\"had\":8,\"aside\":0,\"stamp\":\"000000000000ab12\"}",
         "{\"next\":1.0,\"of\":7,\"aside\":0,\"stamp\":\"000000000000ab12\"}",
         "{\"next\":\"1\",\"of\":7,\"aside\":0,\"stamp\":\"000000000000ab12\"}",
         "{\"next\":-1,\"of\":7,\"aside\":0,\"stamp\":\"000000000000ab12\"}",
@@ -308,7 +319,8 @@ static void progress_is_compared_whole(void **state)
                                .last_offset = 9,
                                .last_timestamp_ms = 99,
                                .last_hash = 7,
-                               .aside = 1};
+                               .aside = 1,
+                               .had = 12};
     struct vf_progress other = base;
     assert_true(vf_progress_equal(&base, &other));
 #define DIFFERS(field, value)                       \
@@ -324,6 +336,8 @@ static void progress_is_compared_whole(void **state)
     DIFFERS(last_timestamp_ms, 98);
     DIFFERS(last_hash, 8);
     DIFFERS(aside, 0);
+    DIFFERS(had, 0);
+    DIFFERS(had, 13);
 #undef DIFFERS
     /* What is not there is not compared. */
     struct vf_progress absent = {.next = 1}, also_absent = {.next = 2};

@@ -4,6 +4,7 @@ from guard import CONTRACT, PROPERTY, Guard, mongodb, scenario
 from guards_changing import CHANGING
 from guards_joins import JOINING
 from guards_parked import PARKED
+from guards_rebuilding import REBUILDING
 from guards_redis import REDIS
 
 # --- what is folded: engine/core, engine/run/fold.c, seal.c -----------------------------------------------------------
@@ -788,4 +789,4 @@ LUA = [
     ),
 ]
 
-GUARDS = CHANGING + JOINING + PARKED + FOLD + SETTLING + POSITIONS + FRESH + CLI + MEMORY + REDIS + MONGODB + KAFKA + LUA
+GUARDS = CHANGING + JOINING + PARKED + REBUILDING + FOLD + SETTLING + POSITIONS + FRESH + CLI + MEMORY + REDIS + MONGODB + KAFKA + LUA

@@ -98,7 +98,7 @@ CHANGING = [
     ),
     Guard(
         "begun-after-drop",
-        [("*ret_begun = there && stamp == worker->generation.stamp;", "*ret_begun = false && there && stamp == worker->generation.stamp;")],
+        [("*ret_dropped = there &&", "*ret_dropped = there && false &&")],
         [scenario("a_dropped_generation_is_made_again_only_by_a_new_start")],
     ),
     Guard(

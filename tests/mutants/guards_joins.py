@@ -30,8 +30,8 @@ JOINING = [
         [
             ("    if (code == VF_OK) {\n        code = load_asides(&look, error);\n    }\n", ""),
             (
-                "    for (size_t i = 0; i < token_count; i++) {\n        const char *why = NULL;",
-                "    code = load_asides(&look, error);\n    for (size_t i = 0; i < token_count; i++) {\n        const char *why = NULL;",
+                "    for (size_t i = 0; i < look.token_count; i++) {\n        const char *why = NULL;",
+                "    code = load_asides(&look, error);\n    for (size_t i = 0; i < look.token_count; i++) {\n        const char *why = NULL;",
             ),
         ],
         ["test_cli_get :what_is_taken_in_while_it_is_asked_for_is_not_fresh_yet"],

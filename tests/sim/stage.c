@@ -358,6 +358,12 @@ int64_t stage_aside(struct stage *stage, const char *topic)
     return row ? row->progress.aside : 0;
 }
 
+int64_t stage_had(struct stage *stage, const char *topic)
+{
+    const struct vf_progress_row *row = find_row(stage, topic, 0);
+    return row && row->progress.exists ? row->progress.had : 0;
+}
+
 const char *stage_stopped(struct stage *stage, const char *topic, int32_t partition)
 {
     const struct vf_progress_row *row = find_row(stage, topic, partition);

@@ -90,6 +90,7 @@ void stage_retry(struct stage *stage);
 
 int64_t stage_next(struct stage *stage, const char *topic);  /* 0 where there is no progress */
 int64_t stage_aside(struct stage *stage, const char *topic); /* how many of its events were ever set aside */
+int64_t stage_had(struct stage *stage, const char *topic);   /* as its progress says; or 0 */
 const char *stage_stopped(struct stage *stage, const char *topic, int32_t partition); /* the note, or NULL */
 bool stage_has(struct stage *stage, const char *id);
 

@@ -263,6 +263,226 @@ static void who_waited_for_room_and_stops_elsewhere_waits_for_no_room(void **sta
     assert_int_equal(said("there is room to set events aside again", NULL), 0);
 }
 
+/* --- a view that is being rebuilt --------------------------------------------------------------------------------- */
+
+#define GROUP_OF(stage) ((stage)->setups[0].source.group)
+
+static const struct vf_partition orders = {"orders", 0};
+
+/* Eight orders are in the store, and their offsets committed; a worker runs where `runs` says so. Then all is lost. */
+static void lose_everything(struct stage *stage, bool runs)
+{
+    stage_open(stage, 0);
+    send_orders(stage, 1, 8);
+    stage_run(stage);
+    assert_int_equal(stage_had(stage, "orders"), 0);
+    assert_int_equal(vf_memory_log_committed(stage->log, GROUP_OF(stage), orders), 8);
+    if (!runs)
+        stage_close(stage, 0);
+    vf_memory_server_wipe(stage->server);
+}
+
+/* Up to this offset, and at each step it is said up to where the view had come, until it has come there again. */
+static void rebuild_to(struct stage *stage, size_t worker, int64_t next, int64_t had)
+{
+    for (int turn = 0; stage_next(stage, "orders") < next; turn++) {
+        int64_t at = stage_next(stage, "orders");
+        assert_int_equal(stage_had(stage, "orders"), at > 0 && at < had ? had : 0);
+        assert_true(turn < 2000);
+        stage_turn(stage, worker);
+        vf_sim_clock_advance(&stage->clock, 50);
+    }
+    assert_int_equal(stage_next(stage, "orders"), next);
+    assert_int_equal(stage_had(stage, "orders"), next < had ? had : 0);
+}
+
+static void assert_rebuilt(struct stage *stage)
+{
+    stage_run(stage);
+    assert_int_equal(stage_next(stage, "orders"), 8);
+    assert_int_equal(stage_had(stage, "orders"), 0);
+    assert_orders(stage, 8);
+}
+
+static void an_emptied_view_says_how_far_it_was_whoever_rebuilds_it(void **state)
+{
+    struct stage *stage = *state;
+    lose_everything(stage, false);
+    stage_open(stage, 0);
+    rebuild_to(stage, 0, 3, 8);
+    stage_close(stage, 0);
+    stage_open(stage, 1);
+    rebuild_to(stage, 1, 5, 8);
+    stage_open(stage, 0); /* a rebalance */
+    vf_memory_server_cut_connections(stage->server);
+    stage_close(stage, 1);
+    rebuild_to(stage, 0, 6, 8);
+    stage_adopt(stage, VF_PLAIN_TWICE);
+    rebuild_to(stage, 0, 7, 8);
+    stage_run(stage);
+    assert_int_equal(stage_next(stage, "orders"), 8);
+    assert_int_equal(stage_had(stage, "orders"), 0);
+}
+
+static void what_is_lost_under_a_worker_is_rebuilt_up_to_where_it_was(void **state)
+{
+    struct stage *stage = *state;
+    lose_everything(stage, true);
+    rebuild_to(stage, 0, 3, 8);
+    vf_memory_server_wipe(stage->server); /* once more, half-way */
+    while (stage_next(stage, "orders") > 0)
+        stage_turn(stage, 0);
+    send_orders(stage, 9, 12);
+    rebuild_to(stage, 0, 10, 8);
+    stage_run(stage);
+    assert_int_equal(stage_next(stage, "orders"), 12);
+    assert_int_equal(stage_had(stage, "orders"), 0);
+    assert_orders(stage, 12);
+}
+
+/* The first commit comes to nothing, and the positions are taken once more: the group's offsets are asked for only once. */
+static void what_was_lost_is_known_until_the_store_holds_it(void **state)
+{
+    struct stage *stage = *state;
+    lose_everything(stage, false);
+    vf_memory_server_fault_commit(stage->server, VF_MEMORY_LOSE_BEFORE);
+    stage_open(stage, 0);
+    rebuild_to(stage, 0, 2, 8);
+    assert_int_equal(stage_counts(stage, 0).unknown, 1);
+    assert_rebuilt(stage);
+}
+
+static void turn_one(struct stage *stage, size_t worker)
+{
+    for (int turn = 0; turn < 400; turn++) {
+        stage_turn(stage, worker);
+        vf_sim_clock_advance(&stage->clock, 50);
+    }
+}
+
+/* Who notices last may come when the others are through with their partitions. */
+static void a_partition_that_is_begun_late_was_lost_too(void **state)
+{
+    struct stage *stage = *state;
+    vf_memory_log_add_topic(stage->log, "orders", 2);
+    stage_open(stage, 0);
+    stage_open(stage, 1);
+    stage_send_to(stage, "orders", 1, "o9", 1, "Created", "\"c1\"");
+    stage_run(stage);
+    send_orders(stage, 1, 8);
+    turn_one(stage, 0);
+    size_t late = stage_next(stage, "orders") == 8 ? 0 : 1; /* who has the partition in which they are */
+    stage_run(stage);
+    assert_orders(stage, 8);
+    vf_memory_server_wipe(stage->server);
+    turn_one(stage, 1 - late);
+    assert_int_equal(stage_handled(stage, "c1", "order/o9"), 1);
+    assert_int_equal(stage_next(stage, "orders"), 0);
+    rebuild_to(stage, late, 3, 8);
+    assert_rebuilt(stage);
+}
+
+/* As a process does that starts when the store is empty: it makes the generation anew, with another stamp. */
+static void make_anew(struct stage *stage)
+{
+    struct vf_store *store;
+    struct vf_generation registered;
+    struct vf_error error;
+    bool created;
+    stage->proposed.stamp++;
+    assert_int_equal(vf_memory_store_open_on(stage->server, &store, &error), VF_OK);
+    assert_int_equal(vf_memory_store_type.prepare(store, stage->setups[0].view, &stage->proposed, stage->arena,
+                                                  &registered, &created, &error),
+                     VF_OK);
+    assert_true(created);
+    vf_memory_store_type.close(store);
+}
+
+static void a_view_that_others_have_registered_anew_was_lost_all_the_same(void **state)
+{
+    struct stage *stage = *state;
+    lose_everything(stage, true);
+    make_anew(stage);
+    send_orders(stage, 9, 9); /* the worker's next commit is refused, as of another generation */
+    rebuild_to(stage, 0, 3, 8);
+    stage_run(stage);
+    assert_int_equal(stage_next(stage, "orders"), 9);
+    assert_int_equal(stage_had(stage, "orders"), 0);
+    assert_orders(stage, 9);
+}
+
+/* A worker that has just been given the partition finds it lost first, and then learns of the other entry. */
+static void what_was_found_lost_stays_so_when_others_have_registered_the_view_anew(void **state)
+{
+    struct stage *stage = *state;
+    lose_everything(stage, true);
+    make_anew(stage);
+    vf_memory_log_rebalance(stage->log, GROUP_OF(stage));
+    rebuild_to(stage, 0, 3, 8);
+    assert_rebuilt(stage);
+}
+
+static void a_view_that_was_dropped_on_purpose_is_not_rebuilt(void **state)
+{
+    struct stage *stage = *state;
+    stage_open(stage, 0);
+    send_orders(stage, 1, 8);
+    stage_run(stage);
+    stage_drop(stage, true);
+    vf_memory_log_rebalance(stage->log, GROUP_OF(stage)); /* so it is looked for before anybody hears of the drop */
+    stage_run(stage);
+    assert_int_equal(said("emptied", NULL), 0);
+    make_anew(stage);
+    rebuild_to(stage, 0, 2, 0);
+    stage_open(stage, 1);
+    stage_close(stage, 0);
+    vf_memory_log_rebalance(stage->log, GROUP_OF(stage));
+    rebuild_to(stage, 1, 5, 0);
+    assert_rebuilt(stage);
+}
+
+/* But what was built in its place can be lost. */
+static void a_view_that_followed_a_drop_is_rebuilt(void **state)
+{
+    struct stage *stage = *state;
+    a_view_that_was_dropped_on_purpose_is_not_rebuilt(state);
+    vf_memory_server_wipe(stage->server);
+    vf_memory_log_rebalance(stage->log, GROUP_OF(stage)); /* nobody has read the partition before it was lost */
+    rebuild_to(stage, 1, 3, 8);
+    assert_rebuilt(stage);
+}
+
+/* What the group has committed may be of a log that is no more. */
+static void no_more_is_rebuilt_than_the_log_has(void **state)
+{
+    struct stage *stage = *state;
+    lose_everything(stage, false);
+    vf_memory_log_recreate(stage->log, "orders");
+    send_orders(stage, 1, 3);
+    vf_memory_log_set_committed(stage->log, GROUP_OF(stage), orders, 8);
+    stage_open(stage, 0);
+    rebuild_to(stage, 0, 2, 3);
+    stage_run(stage);
+    assert_int_equal(stage_next(stage, "orders"), 3);
+    assert_int_equal(stage_had(stage, "orders"), 0);
+}
+
+/* A broker that lost its last records comes back with fewer than the view had seen. */
+static void at_the_logs_end_a_view_is_rebuilt(void **state)
+{
+    struct stage *stage = *state;
+    lose_everything(stage, false);
+    stage_open(stage, 0);
+    rebuild_to(stage, 0, 3, 8);
+    stage_close(stage, 0);
+    vf_memory_log_recreate(stage->log, "orders");
+    send_orders(stage, 1, 5);
+    stage_open(stage, 0);
+    stage_run(stage);
+    assert_int_equal(stage_next(stage, "orders"), 5);
+    assert_int_equal(stage_had(stage, "orders"), 0);
+}
+
 /* --- a store that does not serve ---------------------------------------------------------------------------------- */
 
 /* The memory store, which says now and then what its server says of itself. */
@@ -407,6 +627,16 @@ int main(void)
         SCENARIO(a_tail_in_which_lists_were_drained_is_taken_in_again),
         SCENARIO(progress_with_another_stamp_is_no_lost_tail),
         SCENARIO(who_waited_for_room_and_stops_elsewhere_waits_for_no_room),
+        SCENARIO(an_emptied_view_says_how_far_it_was_whoever_rebuilds_it),
+        SCENARIO(what_is_lost_under_a_worker_is_rebuilt_up_to_where_it_was),
+        SCENARIO(what_was_lost_is_known_until_the_store_holds_it),
+        SCENARIO(a_partition_that_is_begun_late_was_lost_too),
+        SCENARIO(a_view_that_others_have_registered_anew_was_lost_all_the_same),
+        SCENARIO(what_was_found_lost_stays_so_when_others_have_registered_the_view_anew),
+        SCENARIO(a_view_that_was_dropped_on_purpose_is_not_rebuilt),
+        SCENARIO(a_view_that_followed_a_drop_is_rebuilt),
+        SCENARIO(no_more_is_rebuilt_than_the_log_has),
+        SCENARIO(at_the_logs_end_a_view_is_rebuilt),
         SCENARIO(a_store_that_would_lose_documents_gets_none_until_it_is_mended),
         SCENARIO(each_reason_for_waiting_is_said_once),
         SCENARIO(a_busy_worker_looks_too),
