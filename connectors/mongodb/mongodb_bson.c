@@ -700,7 +700,7 @@ enum vf_code vf_mongodb_read_progress(const bson_t *bson, const struct vf_mongod
         } else if (strcmp(key, "aside") == 0) {
             readable = readable && iter_int(&iter, &row.progress.aside);
         } else if (strcmp(key, "had") == 0) {
-            readable = readable && iter_int(&iter, &row.progress.had);
+            readable = readable && iter_int(&iter, &row.progress.had) && row.progress.had > 0; /* else it is left out */
         } else if (strcmp(key, "stamp") == 0) {
             has_stamp = iter_stamp(&iter, &row.progress.stamp);
         } else if (strcmp(key, "stopped") == 0) {
