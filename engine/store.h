@@ -137,7 +137,8 @@ struct vf_commit {
     const struct vf_aggregate_change *aggregates;
     size_t aggregate_count;
     /* Events that come into lists, and that leave them (their `record` is empty). The lists' records are all written by this
-     * commit, so their stamps are the condition. An event may leave one list and come into another, never the same one. */
+     * commit, so their stamps are the condition. An event may leave one list and come into another, or to another place of its own,
+     * which others leave. */
     const struct vf_aside *asides;
     size_t aside_count;
     const struct vf_aside *taken;

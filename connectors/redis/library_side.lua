@@ -75,6 +75,13 @@ local function is_there(key, place)
   return call('ZLEXCOUNT', key, from_place(place), to_place(place)) ~= 0
 end
 
+-- Whether the event at this place of the list leaves it in the same commit.
+local function leaves(args, group, place)
+  for i = group.from, group.come_from - 1, 3 do
+    if place >= args[i] and place <= args[i + 1] then return true end
+  end
+end
+
 local function check_list(keys, args, group)
   local key = keys[group.index]
   for i = group.from, group.come_from - 1, 3 do
@@ -85,7 +92,8 @@ local function check_list(keys, args, group)
   end
   for i = group.come_from, group.last, 2 do
     -- GUARD redis-aside-place: two events stand at one place of a list, whose order is lost
-    if is_there(key, place_of(args[i + 1])) then error('there is an event at place ' .. place_of(args[i + 1]) .. ' already') end
+    local place = place_of(args[i + 1])
+    if not leaves(args, group, place) and is_there(key, place) then error('there is an event at place ' .. place .. ' already') end
   end
 end
 

@@ -53,7 +53,7 @@ enum vf_fold_outcome vf_fold_retry(struct vf_fold *fold, const struct vf_fold_to
     bool drops_own = retry->drop_first && vf_cached_has_own(record) && record->waits_for.size == 0;
     bool drops_waiter = retry->drop_first && !drops_own && vf_cached_has_waiters(record);
     run.drops_first = drops_own || drops_waiter;
-    run.gives_up_missing = retry->drop_missing && record->early_count > 0 && !vf_cached_waits(record);
+    run.gives_up_missing = retry->drop_missing && record->early_count > 0;
     bool was_parked = record->parked;
     if (was_parked) {
         run.dropped_error = vf_arena_copy(fold->arena, record->failure.error);
@@ -61,7 +61,8 @@ enum vf_fold_outcome vf_fold_retry(struct vf_fold *fold, const struct vf_fold_to
         record->head.changed = true;
     }
     record->early_ready = record->early_count > 0;
-    /* The first one is tried even where its link is not known: it may be the one that says it. */
+    /* What says the link came behind what failed, which might have said it. */
+    record->seeks_link = (was_parked || run.drops_first) && record->by_link && !record->has_link;
     if (run.drops_first || was_parked)
         code = vf_fold_release_first(&run, record, drops_waiter ? VF_LIST_WAITERS : VF_LIST_OWN, &fold->error);
     if (!code)

@@ -9,6 +9,9 @@
 #define PAGE_EVENTS 256
 #define PAGE_BYTES  ((size_t)1 << 20)
 
+/* So many events an event is brought forward past in one batch. */
+#define SOUGHT_MAX 500
+
 /* A list from which a batch takes at most so many events, whatever else it may take; the rest is for batches of their own. */
 #define DRAINED_MAX 1000
 
@@ -514,8 +517,9 @@ static enum vf_code check_order(struct vf_fold_state *run, struct vf_fold_row *r
         return VF_OK; /* the event that said the link may have come past it */
     if (order == VF_GAP && vf_fold_may_be_filled(&row->event, &row->last)) {
         struct vf_last seen = {record->has_seen, record->seen, record->seen_more};
-        /* GUARD link-first: the event that says the link would wait for those before it, which wait for the link */
-        *ret_done = !vf_fold_is_linking(row) || vf_version_order(&row->event, &seen) != VF_DUPLICATE;
+        /* GUARD judged-before: an event that says the link would wait for those before it, which wait for the link; and one behind
+         * numbers that were given up, for these */
+        *ret_done = vf_version_order(&row->event, &seen) != VF_DUPLICATE;
         return *ret_done ? vf_fold_hold_early(run, row, record, error) : VF_OK;
     }
     /* GUARD overtaken: an event that comes too late to be taken in is not passed as if it had been (docs/protocol.md) */
@@ -547,10 +551,11 @@ static enum vf_code apply_aside(struct vf_fold_state *run, struct page *page, co
     }
     if (vf_is_nobodys(aside->aggregate))
         return vf_fold_apply(run, row, error); /* it was never seen: as if it came now */
-    row->in_turn = true;
+    /* What came early is next to what waits: as if it came now. It may say the link that all wait for. */
+    row->in_turn = page->list != VF_LIST_EARLY || !vf_cached_waits(record);
     row->seen = page->list != VF_LIST_EARLY;
     row->is_first = page->list == VF_LIST_OWN;
-    if (row->not_upcast && !row->dropped) {
+    if (row->not_upcast && !row->dropped && row->in_turn) {
         *error = *row->not_upcast;
         return error->code;
     }
@@ -566,6 +571,7 @@ static enum vf_code apply_aside(struct vf_fold_state *run, struct page *page, co
         }
         vf_cached_set_waits_for(record, (struct vf_bytes){0});
         vf_cached_mark_changed(record);
+        record->seeks_link = row->dropped && !record->has_link; /* what is behind it may say another one */
     } else if (page->list == VF_LIST_OWN) {
         bool done;
         enum vf_code code = check_order(run, row, record, &done, error);
@@ -591,35 +597,145 @@ static void put_back(struct vf_fold_state *run, struct page *page, struct vf_fol
     run->fold->counts.released--;
 }
 
-static void park_in_place(struct vf_fold_state *run, struct page *page, struct vf_fold_aside *added,
-                          const struct vf_fold_row *row, const struct vf_error *why)
+static void park_first(struct vf_fold_state *run, struct vf_cached_aggregate *record, const struct vf_fold_row *row,
+                       const struct vf_error *why)
 {
-    vf_fold_undo(run);
-    put_back(run, page, added);
     struct vf_failure failure = failure_of(run, why);
-    vf_cached_set_parked(page->record, &failure);
-    note_parked(run, row, page->record, why);
+    vf_cached_set_parked(record, &failure);
+    note_parked(run, row, record, why);
+}
+
+/* --- the event that says the link ------------------------------------------------------------------------------------ */
+
+/* What is at this place of the list: come into it in this batch, or in the store. */
+static enum vf_code look_at(struct vf_fold_state *run, struct page *page, int64_t place, struct vf_aside **ret_aside,
+                            struct vf_error *error)
+{
+    struct vf_fold_aside *added = find_added(run, page->key, place);
+    enum vf_code code = VF_OK;
+    if (added) {
+        *ret_aside = &added->aside;
+        return VF_OK;
+    }
+    while (page->next < page->count && page->asides[page->next].place < place)
+        page->next++;
+    if (page->next == page->count)
+        code = load_page(run, page, place, error);
+    if (code)
+        return code;
+    *ret_aside = &page->asides[page->next];
+    return VF_OK;
+}
+
+/* The place of the first event that says a link; INT64_MAX: there is none. */
+static enum vf_code find_linking(struct vf_fold_state *run, struct page *page, int64_t *ret_place,
+                                 struct vf_error *error)
+{
+    struct vf_arena *arena = run->fold->arena;
+    enum vf_code code = VF_OK;
+    *ret_place = INT64_MAX;
+    /* A list may be longer than what fits beside a batch. */
+    run->fold->arena = vf_arena_new();
+    for (int64_t place = page->record->aside_from; place < page->record->aside_to && !code; place++) {
+        struct vf_aside *aside;
+        struct vf_fold_row row;
+        struct vf_error ignored;
+        code = look_at(run, page, place, &aside, error);
+        if (code || read_aside(run, aside, &row, &ignored) || row.unreadable || row.not_upcast ||
+            !vf_fold_is_linking(&row))
+            continue;
+        *ret_place = place;
+        break;
+    }
+    page->next = page->count = 0; /* it is read again, into the batch's own arena */
+    vf_arena_free(run->fold->arena);
+    run->fold->arena = arena;
+    return code;
+}
+
+/* The event comes to another place of the list. */
+static void move_to(struct vf_fold_state *run, struct vf_aside *aside, int64_t place, struct vf_bytes key)
+{
+    struct vf_fold_aside *added = find_added(run, key, aside->place);
+    if (!added) {
+        added = vf_arena_calloc(run->fold->arena, 1, sizeof *added);
+        added->aside = *aside;
+        added->aside.list = aside->list = key;
+        vf_fold_list_add(run, &run->taken, aside);
+        vf_fold_list_add(run, &run->adds, added);
+        run->touched_bytes += aside->record.size;
+    }
+    added->aside.place = place;
+}
+
+/* The first event of the list waits for its link, and the one that says that has come behind it, as it was behind what failed. It
+ * would have come first else (linking.c), and does now; a long way in several batches. */
+static enum vf_code seek_link(struct vf_fold_state *run, struct page *page, struct vf_error *error)
+{
+    struct vf_cached_aggregate *record = page->record;
+    int64_t place;
+    enum vf_code code = find_linking(run, page, &place, error);
+    if (code)
+        return code;
+    vf_cached_mark_changed(record);
+    record->seeks_link = place < INT64_MAX;
+    if (!record->seeks_link)
+        return VF_OK;
+    int64_t first = place - record->aside_from > SOUGHT_MAX ? place - SOUGHT_MAX : record->aside_from;
+    size_t count = (size_t)(place - first + 1);
+    struct vf_aside **moved = vf_arena_alloc(run->fold->arena, count * sizeof *moved);
+    for (size_t i = 0; i < count && !code; i++)
+        code = look_at(run, page, first + (int64_t)i, &moved[i], error);
+    for (size_t i = 0; i < count && !code; i++) /* all are found by their old places yet */
+        move_to(run, moved[i], -1 - (first + (int64_t)(i + 1 < count ? i + 1 : 0)), page->key);
+    for (size_t i = 0; i < run->adds.count && !code; i++) {
+        struct vf_fold_aside *add = run->adds.items[i];
+        if (add->aside.place < 0 && vf_bytes_equal(add->aside.list, page->key))
+            add->aside.place = -1 - add->aside.place;
+    }
+    page->next = page->count = 0;
+    run->drained += first > record->aside_from ? count : 0;
+    return code;
+}
+
+/* Its first event could not be taken in as its link is not known. *ret_found: what says it may come before. */
+static enum vf_code seek_instead(struct vf_fold_state *run, struct page *page, bool *ret_found, struct vf_error *error)
+{
+    *ret_found = false;
+    if (page->list != VF_LIST_OWN || !page->record->seeks_link)
+        return VF_OK;
+    enum vf_code code = seek_link(run, page, error);
+    *ret_found = !code && page->record->seeks_link;
+    return code;
 }
 
 /* The event leaves its list for the document, or is parked with its aggregate. */
 static enum vf_code release(struct vf_fold_state *run, struct page *page, struct vf_fold_aside *added,
                             const struct vf_aside *aside, struct vf_fold_row *row, struct vf_error *error)
 {
+    bool found;
     run->drained++;
     run->fold->counts.released++;
     vf_fold_begin_event(run, row);
     run->stays = false;
     enum vf_code code = apply_aside(run, page, aside, row, error);
-    if (!code && run->stays)
+    if (!code && run->stays) {
         put_back(run, page, added);
+        return seek_instead(run, page, &found, error);
+    }
     if (!code)
         return VF_OK;
     bool parks = vf_fold_may_park(run, row, error);
     if (parks && page->list != VF_LIST_OWN)
         return vf_fold_park(run, row, error);
     if (parks) {
-        park_in_place(run, page, added, row, error);
-        return VF_OK;
+        struct vf_error why = *error;
+        vf_fold_undo(run);
+        put_back(run, page, added);
+        code = run->unlinked ? seek_instead(run, page, &found, error) : VF_OK;
+        if (!code && !(run->unlinked && found))
+            park_first(run, page->record, row, &why);
+        return code;
     }
     if (run->trouble == VF_TROUBLE_NONE || run->trouble == VF_TROUBLE_FOREIGN)
         run->trouble = VF_TROUBLE_HELD;
@@ -669,7 +785,7 @@ static enum vf_code release_early(struct vf_fold_state *run, struct page *page, 
     if (!code)
         code = read_aside(run, aside, row, error);
     if (!code && !row->unreadable)
-        code = vf_fold_find_taken(run, row, record, error);
+        code = vf_fold_find_last(run, row, record, error);
     if (code) {
         if (run->trouble == VF_TROUBLE_NONE)
             run->trouble = VF_TROUBLE_HELD;
@@ -747,23 +863,25 @@ enum vf_code vf_fold_wake(struct vf_fold_state *run, struct vf_cached_aggregate 
 }
 
 /* Who waits for the link first: an own event behind may say another one. Then the aggregate's own events, until one of them
- * has to wait for another aggregate's link, or fails: what is behind that waits with it. Then what came early. */
+ * has to wait for another aggregate's link, or fails: what is behind that waits with it. Then what came early, which may be what
+ * the others wait for. */
 static enum vf_code drain_record(struct vf_fold_state *run, struct vf_cached_aggregate *record, struct vf_error *error)
 {
     struct page waiters = {.record = record, .list = VF_LIST_WAITERS, .key = key_of(run, record, VF_LIST_WAITERS)};
     struct page own = {.record = record, .list = VF_LIST_OWN, .key = key_of(run, record, VF_LIST_OWN)};
     struct page early = {.record = record, .list = VF_LIST_EARLY, .key = key_of(run, record, VF_LIST_EARLY)};
     enum vf_code code = VF_OK;
-    while (!code && vf_cached_drains_waiters(record) && !is_full(run))
-        code = release_first(run, &waiters, error);
-    while (!code && !vf_cached_drains_waiters(record) && vf_cached_drains_own(record) && !is_full(run)) {
-        code = release_first(run, &own, error);
-        record->early_ready = record->early_count > 0;
+    while (!code && vf_cached_is_draining(record) && !is_full(run)) {
+        if (vf_cached_drains_waiters(record)) {
+            code = release_first(run, &waiters, error);
+        } else if (vf_cached_drains_own(record)) {
+            code = release_first(run, &own, error);
+            record->early_ready = record->early_count > 0;
+        } else {
+            code = settle_record(run, record, error);
+            code = code ? code : release_early(run, &early, error);
+        }
     }
-    if (!code)
-        code = settle_record(run, record, error);
-    while (!code && !vf_cached_drains_waiters(record) && vf_cached_drains_early(record) && !is_full(run))
-        code = release_early(run, &early, error);
     /* GUARD filled-noted: what fills a hole need not write the record, and what waits behind it would wait on, unnoticed */
     if (!code && vf_cached_drains_early(record) && !record->base_draining)
         vf_cached_mark_changed(record);

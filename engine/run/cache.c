@@ -552,6 +552,7 @@ struct vf_cached_aggregate *vf_cache_put_aggregate(struct vf_cache *cache, const
         aggregate->base_state = from->state;
         aggregate->base_draining = from->draining;
         aggregate->early_ready = from->draining;
+        aggregate->seeks_link = from->draining && !from->has_link;
         if (from->parked)
             vf_cached_set_parked(aggregate, &from->failure);
     }
@@ -586,6 +587,7 @@ void vf_cached_set_parked(struct vf_cached_aggregate *aggregate, const struct vf
     free_bytes(&aggregate->failure.traceback);
     free_bytes(&aggregate->failure.script);
     aggregate->parked = failure != NULL;
+    aggregate->seeks_link &= !failure;
     aggregate->failure = next;
 }
 

@@ -79,6 +79,7 @@ struct vf_cached_aggregate {
     int64_t since_ms;
     bool early_ready; /* the hole before its first early event may be filled */
     bool by_link;     /* its kind goes by links: the cache's owner says so */
+    bool seeks_link;  /* its link is not known, and the event that says it may be further behind in its own list */
     bool queued;      /* the fold under way is going to drain it */
 };
 
@@ -113,11 +114,11 @@ static inline bool vf_cached_drains_own(const struct vf_cached_aggregate *aggreg
 {
     /* GUARD parked-waits: what is behind an event that failed would be taken in without it */
     return vf_cached_has_own(aggregate) && !aggregate->parked && aggregate->waits_for.size == 0 &&
-           (aggregate->has_link || !aggregate->by_link);
+           (aggregate->has_link || !aggregate->by_link || aggregate->seeks_link);
 }
 static inline bool vf_cached_drains_early(const struct vf_cached_aggregate *aggregate)
 {
-    return aggregate->early_ready && aggregate->early_count > 0 && !vf_cached_waits(aggregate);
+    return aggregate->early_ready && aggregate->early_count > 0;
 }
 static inline bool vf_cached_is_draining(const struct vf_cached_aggregate *aggregate)
 {

@@ -120,9 +120,8 @@ enum vf_code vf_fold_find_taken(struct vf_fold_state *run, struct vf_fold_row *r
     return VF_OK;
 }
 
-/* The last version that decides: of what is set aside, where anything is, else of what was taken in. */
-static enum vf_code find_last(struct vf_fold_state *run, struct vf_fold_row *row,
-                              const struct vf_cached_aggregate *record, struct vf_error *error)
+enum vf_code vf_fold_find_last(struct vf_fold_state *run, struct vf_fold_row *row,
+                               const struct vf_cached_aggregate *record, struct vf_error *error)
 {
     if (run->tools->projection->versions == VF_VERSIONS_NONE || !record || !record->has_seen)
         return vf_fold_find_taken(run, row, record, error);
@@ -252,7 +251,7 @@ static enum vf_code find_record(struct vf_fold_state *run, struct vf_fold_row *r
     if (!is_needed || *record)
         return VF_OK;
     enum vf_code code = vf_fold_need_aggregate(run, row->event.aggregate, record, error);
-    return code ? code : find_last(run, row, *record, error);
+    return code ? code : vf_fold_find_last(run, row, *record, error);
 }
 
 static enum vf_code judge(struct vf_fold_state *run, struct vf_fold_row *row, struct vf_cached_aggregate **record,
@@ -261,7 +260,7 @@ static enum vf_code judge(struct vf_fold_state *run, struct vf_fold_row *row, st
     *ret_order = VF_NEXT;
     enum vf_code code = find_record(run, row, false, record, error);
     if (!code && !*record)
-        code = find_last(run, row, NULL, error);
+        code = vf_fold_find_last(run, row, NULL, error);
     if (code || run->tools->projection->versions == VF_VERSIONS_NONE)
         return code;
     *ret_order = vf_version_order(&row->event, &row->last);

@@ -146,6 +146,11 @@ enum vf_fold_outcome vf_fold_failed_outcome(const struct vf_fold_state *run);
 VF_MUSTCHECK enum vf_code vf_fold_find_taken(struct vf_fold_state *run, struct vf_fold_row *row,
                                              const struct vf_cached_aggregate *record, struct vf_error *error);
 
+/* row->last becomes the last version that decides about what comes now: of what is set aside, where anything is, else of what
+ * was taken in. */
+VF_MUSTCHECK enum vf_code vf_fold_find_last(struct vf_fold_state *run, struct vf_fold_row *row,
+                                            const struct vf_cached_aggregate *record, struct vf_error *error);
+
 /* --- take_in.c ---------------------------------------------------------------------------------------------------- */
 
 /* The event is counted into the document `id`: revision, version and expiry move, the handler changes it. `left`: the document

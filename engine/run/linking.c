@@ -154,7 +154,8 @@ static bool is_behind(const struct vf_cached_aggregate *record, bool is_linking)
         return true;
     /* What failed of its own waits for somebody's decision, and this comes behind; but not where only the link was wanting. */
     bool failed = record->parked && record->failure.script.size > 0;
-    bool waited_for_this = is_linking && !record->has_link && record->waits_for.size == 0 && !failed;
+    bool waited_for_this =
+        is_linking && !record->has_link && record->waits_for.size == 0 && !failed && !record->seeks_link;
     return vf_cached_waits(record) && !waited_for_this;
 }
 

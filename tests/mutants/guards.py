@@ -335,8 +335,8 @@ POSITIONS = [
         ["system/test_refused.py what_mongodb_never_takes_is_parked_with_its_aggregate_alone"],
     ),
     Guard(
-        "link-first",
-        [("*ret_done = !vf_fold_is_linking(row) ||", "*ret_done = true ||")],
+        "judged-before",
+        [("*ret_done = vf_version_order(&row->event, &seen) != VF_DUPLICATE;", "*ret_done = seen.exists || true;")],
         ["test_refused :a_link_whose_event_is_refused_leaves_what_waits_where_it_is"],
     ),
     Guard(

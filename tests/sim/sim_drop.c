@@ -32,6 +32,8 @@ static enum vf_code drop_event(struct sim_step *step, const struct vf_dropped *d
                 (int)dropped->partition.partition, (long long)dropped->offset);
     *(was_parked ? &model->situations.dropped : &model->situations.let_go) += 1;
     sim_step_leave_out(step, owner, index);
+    struct sim_aggregate *aggregate = &model->aggregates[owner];
+    aggregate->seeks = aggregate->linked && !aggregate->has_link;
     sim_step_settle(model, owner);
     sim_step_open(step, owner);
     sim_step_open(step, list);
@@ -42,9 +44,8 @@ static enum vf_code drop_event(struct sim_step *step, const struct vf_dropped *d
 static enum vf_code give_up(struct sim_step *step, const struct sim_decision *decision, struct vf_error *error)
 {
     int list = sim_model_aggregate(step->model, decision->aggregate);
-    struct sim_aggregate *aggregate = &step->model->aggregates[list];
     const struct sim_waiting *early = sim_model_early(step->model, step->log, list);
-    if (!early || aggregate->waiting || step->log->events[early->event].version != decision->to)
+    if (!early || step->log->events[early->event].version != decision->to)
         STRANGE("%s: numbers up to %lld are not waited for, and nothing waits for them", decision->aggregate,
                 (long long)decision->to);
     step->model->situations.given_up++;

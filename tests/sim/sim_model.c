@@ -78,11 +78,11 @@ bool sim_model_is_draining(const struct sim_model *model, const struct sim_log *
     if (aggregate->has_link && sim_model_first(model, list, VF_LIST_WAITERS))
         return true;
     *ret_which = VF_LIST_OWN;
-    if (aggregate->waits_for < 0 && !aggregate->parked && (aggregate->has_link || !aggregate->linked) &&
-        sim_model_first(model, list, VF_LIST_OWN))
+    if (aggregate->waits_for < 0 && !aggregate->parked &&
+        (aggregate->has_link || !aggregate->linked || aggregate->seeks) && sim_model_first(model, list, VF_LIST_OWN))
         return true;
     *ret_which = VF_LIST_EARLY;
-    if (!aggregate->early || aggregate->waiting)
+    if (!aggregate->early)
         return false;
     int64_t version = log->events[sim_model_early(model, log, list)->event].version;
     return version <= sim_model_next(model, log, list, &log->events[sim_model_early(model, log, list)->event]);
@@ -283,6 +283,7 @@ static void park(struct sim_step *step, int owner, size_t event, bool misfit)
     memmove(model->waiting + 1, model->waiting, (size_t)(model->waiting_count - 1) * sizeof parked);
     model->waiting[0] = parked;
     model->aggregates[owner].parked = true;
+    model->aggregates[owner].seeks = false;
     model->situations.parked++;
     model->situations.flaked += strcmp(step->log->events[event].type, "Flaky") == 0 && !misfit;
     model->situations.misfits += misfit;
@@ -495,12 +496,96 @@ static bool fails_first(struct sim_step *step, int list)
         if (change->intent == VF_WRITE && vf_bytes_is(change->next.aggregate, model->aggregates[list].name) &&
             change->next.parked && !model->aggregates[list].parked) {
             model->aggregates[list].parked = true;
+            model->aggregates[list].seeks = false;
             model->situations.parked++;
             model->situations.flaked += sim_model_has_flaked(model, event);
             count_seen(model, list, event, first->misfit && !is_misfit(model, event, &model->aggregates[list].taken));
         }
     }
     return failing;
+}
+
+/* An event that comes now, or came early and is next: behind what waits of its aggregate, unless it says the link for which that
+ * waits. */
+static void come(struct sim_step *step, int owner, size_t index)
+{
+    struct sim_model *model = step->model;
+    const struct sim_event *event = &step->log->events[index];
+    struct sim_aggregate *aggregate = &model->aggregates[owner];
+    sim_version_advance(&aggregate->last, event);
+    bool says_link =
+        event->linked && event->says != SIM_SAYS_NOTHING && !sim_model_is_left_out(model, step->log, index);
+    bool awaited =
+        says_link && !aggregate->has_link && aggregate->waits_for < 0 && !aggregate->parked && !aggregate->seeks;
+    if ((aggregate->waiting && !awaited) ||
+        (says_link && aggregate->has_link && sim_model_first(model, owner, VF_LIST_WAITERS))) {
+        model->situations.held_behind += aggregate->has_link;
+        model->situations.behind_parked += aggregate->parked;
+        wait_in(step, owner, VF_LIST_OWN, owner, index, false);
+    } else {
+        act(step, owner, index);
+    }
+}
+
+/* The place among all that waits of the first own event of a list, or of the first that says a link; -1: there is none. */
+static int find_own(const struct sim_step *step, int list, bool linking)
+{
+    const struct sim_model *model = step->model;
+    for (int i = 0; i < model->waiting_count; i++) {
+        const struct sim_event *event = &step->log->events[model->waiting[i].event];
+        bool is_read = !event->misnumbered || event->numbers.numbers == VF_NUMBERS_SEQUENCE;
+        if (model->waiting[i].list == list && model->waiting[i].which == VF_LIST_OWN &&
+            (!linking || (event->says != SIM_SAYS_NOTHING && is_read &&
+                          !sim_model_is_left_out(model, step->log, model->waiting[i].event))))
+            return i;
+    }
+    return -1;
+}
+
+/* Whether the first event of the list waits for its link, and stays. */
+static bool stays_first(const struct sim_step *step, int list)
+{
+    const struct sim_model *model = step->model;
+    size_t first = model->waiting[find_own(step, list, false)].event;
+    const struct sim_event *event = &step->log->events[first];
+    return event->linked && event->says == SIM_SAYS_NOTHING && !model->aggregates[list].has_link &&
+           model->unlinked != VF_UNLINKED_IGNORE && !sim_model_is_left_out(model, step->log, first);
+}
+
+/* Whether the commit says that this record goes on being drained. */
+static bool goes_on(const struct sim_step *step, int list)
+{
+    for (size_t i = 0; i < step->commit->aggregate_count; i++)
+        if (vf_bytes_is(step->commit->aggregates[i].next.aggregate, step->model->aggregates[list].name))
+            return step->commit->aggregates[i].intent != VF_WRITE || step->commit->aggregates[i].next.draining;
+    return true;
+}
+
+/* The first event of the list waits for its link: what says that comes before, if the commit came as far as that. */
+static bool seek(struct sim_step *step, int list)
+{
+    struct sim_model *model = step->model;
+    int first = find_own(step, list, false), linking = find_own(step, list, true);
+    if (linking < 0) {
+        model->aggregates[list].seeks = goes_on(step, list);
+        return false;
+    }
+    if (find_aside(step, step->commit->taken, step->commit->taken_count, &model->waiting[linking]) < 0)
+        return false;
+    for (int i = first; i <= linking; i++) {
+        struct sim_waiting *waiting = &model->waiting[i];
+        if (waiting->list != list || waiting->which != VF_LIST_OWN || waiting->fresh)
+            continue;
+        int taken = find_aside(step, step->commit->taken, step->commit->taken_count, waiting);
+        if (taken >= 0)
+            step->taken[taken] = true;
+        waiting->fresh = true; /* at another place */
+    }
+    struct sim_waiting moved = model->waiting[linking];
+    memmove(model->waiting + first + 1, model->waiting + first, (size_t)(linking - first) * sizeof moved);
+    model->waiting[first] = moved;
+    model->situations.sought++;
+    return true;
 }
 
 static void drain(struct sim_step *step, int list)
@@ -511,6 +596,11 @@ static void drain(struct sim_step *step, int list)
     while (sim_model_is_draining(model, step->log, list, &which)) {
         if (which == VF_LIST_OWN && fails_first(step, list))
             break;
+        if (which == VF_LIST_OWN && stays_first(step, list)) {
+            if (!seek(step, list))
+                break;
+            continue;
+        }
         if (!sim_step_take_out(step, list, which, &index))
             break;
         int owner = sim_model_owner(model, &step->log->events[index]);
@@ -519,9 +609,8 @@ static void drain(struct sim_step *step, int list)
         } else if (which == VF_LIST_EARLY) {
             const struct sim_version *last = &model->aggregates[owner].last;
             if (!last->exists || step->log->events[index].version > last->version) {
-                sim_version_advance(&model->aggregates[owner].last, &step->log->events[index]);
                 model->situations.filled++;
-                act(step, owner, index);
+                come(step, owner, index);
             }
         } else {
             char link[SIM_TEXT];
@@ -605,18 +694,7 @@ static void arrive(struct sim_step *step, size_t index)
         sim_step_drain(step);
         step->arriving = true;
     }
-    sim_version_advance(&aggregate->last, event);
-    bool says_link =
-        event->linked && event->says != SIM_SAYS_NOTHING && !sim_model_is_left_out(model, step->log, index);
-    bool awaited = says_link && !aggregate->has_link && aggregate->waits_for < 0 && !aggregate->parked;
-    if ((aggregate->waiting && !awaited) ||
-        (says_link && aggregate->has_link && sim_model_first(model, owner, VF_LIST_WAITERS))) {
-        model->situations.held_behind += aggregate->has_link;
-        model->situations.behind_parked += aggregate->parked;
-        wait_in(step, owner, VF_LIST_OWN, owner, index, false);
-    } else {
-        act(step, owner, index);
-    }
+    come(step, owner, index);
     sim_step_open(step, owner);
 }
 
@@ -715,13 +793,7 @@ static void try_again(struct sim_step *step, int list, const struct vf_aggregate
         return;
     aggregate->parked = false;
     step->model->situations.retried++;
-    /* The first one is tried even without a link: it may be the one that says it. */
-    size_t index;
-    if (aggregate->linked && !aggregate->has_link && !fails_first(step, list) &&
-        sim_step_take_out(step, list, VF_LIST_OWN, &index)) {
-        act(step, list, index);
-        sim_step_settle(step->model, list);
-    }
+    aggregate->seeks = aggregate->linked && !aggregate->has_link;
 }
 
 enum vf_code sim_model_step(struct sim_model *model, const struct sim_log *log, const struct vf_commit *commit,
