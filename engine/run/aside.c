@@ -294,7 +294,8 @@ static enum vf_code park(struct vf_fold_state *run, struct vf_fold_row *row, str
     struct vf_failure failure = failure_of(run, why);
     vf_cached_set_parked(record, &failure);
     note_parked(run, row, record, why);
-    return VF_OK;
+    record->early_ready = record->early_count > 0; /* what came early may be next to it, and comes behind it then */
+    return record->early_ready ? vf_fold_wake(run, record, error) : VF_OK;
 }
 
 /* Where the aggregate cannot be read, the record stands for itself. */
@@ -330,7 +331,9 @@ enum vf_code vf_fold_park(struct vf_fold_state *run, struct vf_fold_row *row, st
     /* GUARD undo: a handler that fails has changed half of its document */
     vf_fold_undo(run);
     enum vf_code code = vf_fold_need_aggregate(run, name_of(run, row), &record, error);
-    return code ? code : park(run, row, record, &why, error);
+    if (!code)
+        code = park(run, row, record, &why, error);
+    return code ? code : vf_fold_drain(run, error);
 }
 
 /* --- out of a list ------------------------------------------------------------------------------------------------- */
@@ -571,7 +574,8 @@ static enum vf_code apply_aside(struct vf_fold_state *run, struct page *page, co
         }
         vf_cached_set_waits_for(record, (struct vf_bytes){0});
         vf_cached_mark_changed(record);
-        record->seeks_link = row->dropped && !record->has_link; /* what is behind it may say another one */
+        /* What is behind what is left out may say another link */
+        record->seeks_link = row->dropped && !record->has_link && vf_cached_has_own(record);
     } else if (page->list == VF_LIST_OWN) {
         bool done;
         enum vf_code code = check_order(run, row, record, &done, error);
@@ -882,6 +886,7 @@ static enum vf_code drain_record(struct vf_fold_state *run, struct vf_cached_agg
             code = code ? code : release_early(run, &early, error);
         }
     }
+    record->seeks_link &= vf_cached_has_own(record);
     /* GUARD filled-noted: what fills a hole need not write the record, and what waits behind it would wait on, unnoticed */
     if (!code && vf_cached_drains_early(record) && !record->base_draining)
         vf_cached_mark_changed(record);

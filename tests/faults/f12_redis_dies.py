@@ -47,6 +47,7 @@ def a_redis_that_stands_still_or_cuts_its_clients_off_costs_nothing_but_time(sce
                 ask("CLIENT", "KILL", "TYPE", "normal", "SKIPME", "yes")
                 harness.pause(scene.chance.uniform(0.05, 0.3))
                 scene.inject("clients killed")
+            scene.wait("it does not come back", lambda: len(process.lines("the store is back")) >= len(process.lines("the store is gone")))
             lost = len(process.lines("the store is gone"))
             with standing_still():
                 scene.wait("nobody notices that the store is silent", lambda lost=lost: len(process.lines("the store is gone")) > lost)

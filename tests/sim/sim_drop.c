@@ -33,7 +33,7 @@ static enum vf_code drop_event(struct sim_step *step, const struct vf_dropped *d
     *(was_parked ? &model->situations.dropped : &model->situations.let_go) += 1;
     sim_step_leave_out(step, owner, index);
     struct sim_aggregate *aggregate = &model->aggregates[owner];
-    aggregate->seeks = aggregate->linked && !aggregate->has_link;
+    aggregate->seeks = aggregate->linked && !aggregate->has_link && sim_model_first(model, owner, VF_LIST_OWN);
     sim_step_settle(model, owner);
     sim_step_open(step, owner);
     sim_step_open(step, list);

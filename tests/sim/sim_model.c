@@ -619,6 +619,7 @@ static void drain(struct sim_step *step, int list)
             sim_step_settle(model, owner);
         }
     }
+    model->aggregates[list].seeks &= sim_model_first(model, list, VF_LIST_OWN) != NULL;
     sim_step_settle(model, list);
 }
 

@@ -51,8 +51,8 @@ static bool has_seen_every_number(const struct sim_kind_tally tallies[SIM_KINDS]
 /* Which ones only views have that park what fails. */
 static bool is_of_parking(const char *situation)
 {
-    static const char *const all[] = {"early",         "filled",  "parked",  "flaked", "misfits",
-                                      "behind_parked", "retried", "dropped", "let_go", "given_up"};
+    static const char *const all[] = {"early",  "filled",  "parked",  "flaked", "misfits", "behind_parked",
+                                      "sought", "retried", "dropped", "let_go", "given_up"};
     for (size_t i = 0; i < sizeof all / sizeof all[0]; i++)
         if (strcmp(situation, all[i]) == 0)
             return true;
