@@ -1,5 +1,5 @@
 /*
- * A fold's inside, for fold.c, foresee.c, take_in.c, linking.c, aside.c, apart.c and seal.c only: its rows, what it has consulted, and
+ * A fold's inside, for fold.c, foresee.c, take_in.c, linking.c, aside.c, draining.c, apart.c and seal.c only: its rows, what it has consulted, and
  * what they ask of each other. It lives for one vf_fold_run or vf_fold_apart, in the fold's arena, on the worker's thread.
  */
 #ifndef VF_RUN_FOLD_STATE_H
@@ -176,6 +176,21 @@ VF_MUSTCHECK enum vf_code vf_fold_apply_linked(struct vf_fold_state *run, struct
 
 /* --- aside.c ------------------------------------------------------------------------------------------------------ */
 
+/* What the store calls an aggregate's list. In the arena. */
+struct vf_bytes vf_fold_list_of(struct vf_fold_state *run, const struct vf_cached_aggregate *record, enum vf_list list);
+
+/* What has come to this place in this batch, and is in no store yet; or NULL. */
+struct vf_fold_aside *vf_fold_find_added(struct vf_fold_state *run, struct vf_bytes list, int64_t place);
+
+/* What the store has in the list from this place on, at most so many. In the arena. */
+VF_MUSTCHECK enum vf_code vf_fold_load_list(struct vf_fold_state *run, struct vf_bytes list, int64_t place,
+                                            size_t count, struct vf_aside **ret_asides, size_t *ret_count,
+                                            struct vf_error *error);
+
+/* The first event of the aggregate's own list has failed, and nothing of it is taken in until somebody decides. */
+void vf_fold_park_first(struct vf_fold_state *run, struct vf_cached_aggregate *record, const struct vf_fold_row *row,
+                        const struct vf_error *why);
+
 /* Its number is the last one seen of its aggregate, if it does not count as that already. */
 void vf_fold_see(struct vf_fold_state *run, struct vf_fold_row *row, struct vf_cached_aggregate *record);
 
@@ -197,6 +212,8 @@ VF_MUSTCHECK enum vf_code vf_fold_is_early(struct vf_fold_state *run, const stru
 bool vf_fold_may_park(struct vf_fold_state *run, const struct vf_fold_row *row, const struct vf_error *error);
 /* Undoes what the event has done to documents, and parks it with its aggregate. */
 VF_MUSTCHECK enum vf_code vf_fold_park(struct vf_fold_state *run, struct vf_fold_row *row, struct vf_error *error);
+
+/* --- draining.c --------------------------------------------------------------------------------------------------- */
 
 /* Takes the first event out of one of the record's lists, whether its turn has come or not. */
 VF_MUSTCHECK enum vf_code vf_fold_release_first(struct vf_fold_state *run, struct vf_cached_aggregate *record,

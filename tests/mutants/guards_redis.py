@@ -78,7 +78,7 @@ REDIS = [
         [("if call('ZLEXCOUNT', key, from_place(args[i]), to_place(args[i + 1])) ~= tonumber(args[i + 2]) then", "if false then")],
         [LISTS],
     ),
-    Guard("redis-aside-place", [("if is_there(key, place_of(args[i + 1])) then", "if false then")], [LISTS]),
+    Guard("redis-aside-place", [("if not leaves(args, group, place) and is_there(key, place) then", "if false then")], [LISTS]),
     Guard("redis-aside-offset", [("if #found ~= 1 or list ~= args[i + 1] then", "if #found ~= 1 then")], [LISTS]),
     Guard("redis-aside-twice", [("if not leaving[offset] and is_there(key, offset) then", "if false then")], [LISTS]),
     Guard(

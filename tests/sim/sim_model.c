@@ -238,9 +238,8 @@ static bool is_of(const struct sim_event *event, const struct vf_aside *aside)
            strcmp(event->topic, aside->partition.topic) == 0;
 }
 
-/* Whether the commit says that this event is in the list, or leaves it. -1: it does not. */
-static int find_aside(const struct sim_step *step, const struct vf_aside *asides, size_t count,
-                      const struct sim_waiting *waiting)
+int sim_step_find(const struct sim_step *step, const struct vf_aside *asides, size_t count,
+                  const struct sim_waiting *waiting)
 {
     char name[SIM_LIST_TEXT];
     sim_model_list_name(step->model, waiting, name);
@@ -296,10 +295,10 @@ bool sim_step_take_out(struct sim_step *step, int list, enum vf_list which, size
     const struct sim_waiting *first =
         which == VF_LIST_EARLY ? sim_model_early(model, step->log, list) : sim_model_first(model, list, which);
     if (first->fresh) {
-        if (find_aside(step, step->commit->asides, step->commit->aside_count, first) >= 0)
+        if (sim_step_find(step, step->commit->asides, step->commit->aside_count, first) >= 0)
             return false;
     } else {
-        int taken = find_aside(step, step->commit->taken, step->commit->taken_count, first);
+        int taken = sim_step_find(step, step->commit->taken, step->commit->taken_count, first);
         if (taken < 0)
             return false;
         step->taken[taken] = true;
@@ -527,67 +526,6 @@ static void come(struct sim_step *step, int owner, size_t index)
     }
 }
 
-/* The place among all that waits of the first own event of a list, or of the first that says a link; -1: there is none. */
-static int find_own(const struct sim_step *step, int list, bool linking)
-{
-    const struct sim_model *model = step->model;
-    for (int i = 0; i < model->waiting_count; i++) {
-        const struct sim_event *event = &step->log->events[model->waiting[i].event];
-        bool is_read = !event->misnumbered || event->numbers.numbers == VF_NUMBERS_SEQUENCE;
-        if (model->waiting[i].list == list && model->waiting[i].which == VF_LIST_OWN &&
-            (!linking || (event->says != SIM_SAYS_NOTHING && is_read &&
-                          !sim_model_is_left_out(model, step->log, model->waiting[i].event))))
-            return i;
-    }
-    return -1;
-}
-
-/* Whether the first event of the list waits for its link, and stays. */
-static bool stays_first(const struct sim_step *step, int list)
-{
-    const struct sim_model *model = step->model;
-    size_t first = model->waiting[find_own(step, list, false)].event;
-    const struct sim_event *event = &step->log->events[first];
-    return event->linked && event->says == SIM_SAYS_NOTHING && !model->aggregates[list].has_link &&
-           model->unlinked != VF_UNLINKED_IGNORE && !sim_model_is_left_out(model, step->log, first);
-}
-
-/* Whether the commit says that this record goes on being drained. */
-static bool goes_on(const struct sim_step *step, int list)
-{
-    for (size_t i = 0; i < step->commit->aggregate_count; i++)
-        if (vf_bytes_is(step->commit->aggregates[i].next.aggregate, step->model->aggregates[list].name))
-            return step->commit->aggregates[i].intent != VF_WRITE || step->commit->aggregates[i].next.draining;
-    return true;
-}
-
-/* The first event of the list waits for its link: what says that comes before, if the commit came as far as that. */
-static bool seek(struct sim_step *step, int list)
-{
-    struct sim_model *model = step->model;
-    int first = find_own(step, list, false), linking = find_own(step, list, true);
-    if (linking < 0) {
-        model->aggregates[list].seeks = goes_on(step, list);
-        return false;
-    }
-    if (find_aside(step, step->commit->taken, step->commit->taken_count, &model->waiting[linking]) < 0)
-        return false;
-    for (int i = first; i <= linking; i++) {
-        struct sim_waiting *waiting = &model->waiting[i];
-        if (waiting->list != list || waiting->which != VF_LIST_OWN || waiting->fresh)
-            continue;
-        int taken = find_aside(step, step->commit->taken, step->commit->taken_count, waiting);
-        if (taken >= 0)
-            step->taken[taken] = true;
-        waiting->fresh = true; /* at another place */
-    }
-    struct sim_waiting moved = model->waiting[linking];
-    memmove(model->waiting + first + 1, model->waiting + first, (size_t)(linking - first) * sizeof moved);
-    model->waiting[first] = moved;
-    model->situations.sought++;
-    return true;
-}
-
 static void drain(struct sim_step *step, int list)
 {
     struct sim_model *model = step->model;
@@ -596,8 +534,8 @@ static void drain(struct sim_step *step, int list)
     while (sim_model_is_draining(model, step->log, list, &which)) {
         if (which == VF_LIST_OWN && fails_first(step, list))
             break;
-        if (which == VF_LIST_OWN && stays_first(step, list)) {
-            if (!seek(step, list))
+        if (which == VF_LIST_OWN && sim_step_stays_first(step, list)) {
+            if (!sim_step_seek(step, list))
                 break;
             continue;
         }
@@ -755,7 +693,7 @@ static enum vf_code settle_lists(struct sim_step *step, struct vf_error *error)
         const struct sim_event *event = &step->log->events[waiting->event];
         if (!waiting->fresh)
             continue;
-        int aside = find_aside(step, step->commit->asides, step->commit->aside_count, waiting);
+        int aside = sim_step_find(step, step->commit->asides, step->commit->aside_count, waiting);
         if (aside < 0)
             STRANGE("%s/%d@%lld waits for %s, and is not set aside there", event->topic, event->partition,
                     (long long)event->offset, model->aggregates[waiting->list].name);

@@ -1,5 +1,5 @@
 /*
- * The inside of a model's step, for sim_model.c and sim_drop.c only.
+ * The inside of a model's step, for sim_model.c, sim_seek.c and sim_drop.c only.
  */
 #ifndef VF_SIM_STEP_H
 #define VF_SIM_STEP_H
@@ -32,6 +32,15 @@ void sim_step_open(struct sim_step *step, int list);
 void sim_step_drain(struct sim_step *step);
 /* The event's number counts, and nothing else. */
 void sim_step_leave_out(struct sim_step *step, int owner, size_t index);
+
+/* Whether the commit says that this event is in the list, or leaves it: its place among the asides. -1: it does not. */
+int sim_step_find(const struct sim_step *step, const struct vf_aside *asides, size_t count,
+                  const struct sim_waiting *waiting);
+
+/* sim_seek.c: whether the first event of the list waits for its link, and stays. Then what says that comes before, if the commit
+ * came as far as that. */
+bool sim_step_stays_first(const struct sim_step *step, int list);
+bool sim_step_seek(struct sim_step *step, int list);
 
 /* sim_drop.c: what the commit says that somebody has decided. */
 VF_MUSTCHECK enum vf_code sim_step_carry_out(struct sim_step *step, struct vf_error *error);
