@@ -231,7 +231,8 @@ static enum vf_code apply_aside(struct vf_fold_state *run, struct page *page, co
     }
     if (vf_is_nobodys(aside->aggregate))
         return vf_fold_apply(run, row, error); /* it was never seen: as if it came now */
-    /* What came early is next to what waits: as if it came now. It may say the link that all wait for. */
+    /* What came early is next to what waits: as if it came now. */
+    /* GUARD early-link: what waits for a link would be waited for by what says it */
     row->in_turn = page->list != VF_LIST_EARLY || !vf_cached_waits(record);
     row->seen = page->list != VF_LIST_EARLY;
     row->is_first = page->list == VF_LIST_OWN;

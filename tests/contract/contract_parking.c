@@ -402,6 +402,36 @@ static void early_events_stand_at_their_numbers(void **state)
     assert_int_equal(scene_load_total(scene, "orders", 0).count, COUNT);
 }
 
+/* What says a link comes before the events that wait for it: each of these goes one place on, to where another has just left. */
+static void events_of_a_list_change_places(void **state)
+{
+    struct scene *scene = *state;
+    enum { COUNT = 4 };
+    struct vf_aside asides[COUNT], moved[COUNT];
+    struct draft draft = draft_new(scene), second = draft_new(scene);
+    draft_write_aggregate(&draft, NULL, a_parked("order/1", 5, 5 + COUNT));
+    for (int i = 0; i < COUNT; i++) {
+        asides[i] = scene_aside(scene, "order/1", 5 + i, 100 + i);
+        asides[i].aggregate = VF_LITERAL("order/1");
+        draft_aside(&draft, asides[i]);
+    }
+    draft_must_commit(&draft);
+    struct vf_aggregate base = load_aggregate(scene, "order/1");
+    draft_write_aggregate(&second, &base, base);
+    for (int i = 0; i < COUNT - 1; i++) { /* the last but one comes first */
+        moved[i] = asides[(i + COUNT - 2) % (COUNT - 1)];
+        moved[i].place = 5 + i;
+        draft_take(&second, &asides[i]);
+        draft_aside(&second, moved[i]);
+    }
+    moved[COUNT - 1] = asides[COUNT - 1];
+    draft_must_commit(&second);
+    assert_same_list(scene, "order/1", moved, COUNT);
+    for (int i = 0; i < COUNT; i++)
+        assert_string_equal(scene_list_at(scene, "orders", 0, 100 + i), "order/1");
+    assert_int_equal(scene_load_total(scene, "orders", 0).count, COUNT);
+}
+
 /* ---- decisions ---- */
 
 static void decisions_come_back_in_order(void **state)
@@ -509,6 +539,7 @@ int contract_parking_run(const char *group)
         SCENE_TEST(what_never_was_may_be_removed),
         SCENE_TEST(the_lists_of_an_aggregate_stay_apart),
         SCENE_TEST(early_events_stand_at_their_numbers),
+        SCENE_TEST(events_of_a_list_change_places),
         SCENE_TEST(decisions_come_back_in_order),
         SCENE_TEST(many_decisions_in_one_commit),
         SCENE_TEST(a_decision_is_in_the_same_step_as_what_it_does),

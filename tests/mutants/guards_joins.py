@@ -58,6 +58,8 @@ JOINING = [
         ["test_property 400 1 joins"],
     ),
     Guard("progress-stamp", [("if (a->stamp != b->stamp)", "if (false)")], ["test_memory_contract"]),
+    Guard("link-sought", [("(was_parked || run.drops_first) && record->by_link", "!record->exists && record->by_link")], ["test_parking :a_link_far_behind_what_was_left_out_is_found"]),
+    Guard("early-link", [("row->in_turn = page->list != VF_LIST_EARLY || !vf_cached_waits(record);", "row->in_turn = true;")], ["test_parking :a_link_among_what_came_early_is_followed", PARKING]),
     Guard("drained-repeat", [("*ret_taken = !code &&", "*ret_taken = false && !code &&")], ["test_joins :a_repeat_of_what_came_early_is_a_duplicate_while_that_is_drained"]),
     Guard("overtaken", [("    return vf_version_fail(&row->event, &row->last, order, error);", "    *ret_done = true;\n    return VF_OK;")], ["test_cli_retry :what_comes_too_late_is_left_to_its_operator"]),
     Guard("drops-read", [("code = vf_drops_load(worker->drops, worker->setup.store_type, worker->store, vf_worker_view(worker), error);", "")], ["test_parking :what_was_left_out_stays_out_when_the_view_is_built_anew"]),

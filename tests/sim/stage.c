@@ -198,8 +198,22 @@ void stage_run(struct stage *stage)
     }
 }
 
+/* What is wanted of all of which something is set aside. */
+static bool choose(void *self, struct vf_bytes aggregate, enum vf_aside_state state, struct vf_fold_retry *ret_retry)
+{
+    (void)aggregate, (void)state;
+    *ret_retry = *(const struct vf_fold_retry *)self;
+    return true;
+}
+
 void stage_retry(struct stage *stage)
 {
+    stage_retry_as(stage, &(struct vf_fold_retry){0});
+}
+
+void stage_retry_as(struct stage *stage, const struct vf_fold_retry *wanted)
+{
+    struct vf_fold_retry copy = *wanted;
     struct vf_script_reader reader = vf_script_stored_reader(&stage->proposed);
     struct sim_retry retry = {.server = stage->server,
                               .view = view,
@@ -208,7 +222,9 @@ void stage_retry(struct stage *stage)
                               .topic_count = stage->projection.topic_count,
                               .projector_type = &vf_plain_projector_type,
                               .reader = &reader,
-                              .rows_max = 100};
+                              .rows_max = 100,
+                              .choose = choose,
+                              .self = &copy};
     assert_true(sim_retry_all(&retry) >= 0);
 }
 

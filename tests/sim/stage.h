@@ -11,6 +11,7 @@
 
 #include "connectors/memory/memory_source.h"
 #include "connectors/memory/memory_store.h"
+#include "run/fold.h"
 #include "run/worker.h"
 #include "sim/plain_projector.h"
 #include "sim/sim_clock.h"
@@ -85,6 +86,8 @@ void stage_drop(struct stage *stage, bool whole);
 
 /* As an operator does who tries again all that is parked. */
 void stage_retry(struct stage *stage);
+/* Or who wants this of all of which something is set aside. */
+void stage_retry_as(struct stage *stage, const struct vf_fold_retry *wanted);
 
 /* ---- looking ---- */
 

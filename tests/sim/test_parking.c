@@ -111,6 +111,80 @@ static void an_event_that_fails_for_good_is_parked_with_its_aggregate(void **sta
     assert_int_equal(stage_waiting(stage, "order/o1"), 2);
 }
 
+/* --- what says the link ---------------------------------------------------------------------------------------------- */
+
+/* It has come too early, with what is behind it; what was missing has to wait for the link. */
+static void a_link_among_what_came_early_is_followed(void **state)
+{
+    struct stage *stage = *state;
+    stage_send(stage, "orders", "o1", 3, "Created", "\"c1\"");
+    stage_send(stage, "orders", "o1", 4, "Changed", "null");
+    stage_send(stage, "orders", "o1", 2, "Changed", "null");
+    stage_send(stage, "orders", "o1", 1, "Changed", "null");
+    stage_open(stage, 0);
+    stage_run(stage);
+    assert_int_equal(stage_waiting(stage, NULL), 0);
+    assert_int_equal(stage_chain(stage, "c1", "order/o1"), stage_chain_of((const int64_t[]){3, 1, 2, 4}, 4));
+}
+
+/* The same where numbers were given up. */
+static void a_link_behind_what_was_given_up_is_followed(void **state)
+{
+    struct stage *stage = *state;
+    stage_send(stage, "orders", "o1", 2, "Changed", "null");
+    stage_send(stage, "orders", "o1", 3, "Created", "\"c1\"");
+    stage_send(stage, "orders", "o1", 4, "Changed", "null");
+    stage_open(stage, 0);
+    stage_run(stage);
+    assert_int_equal(stage_waiting(stage, "/early/order/o1"), 3);
+    stage_retry_as(stage, &(struct vf_fold_retry){.drop_missing = true});
+    stage_run(stage);
+    assert_int_equal(stage_waiting(stage, NULL), 0);
+    assert_int_equal(stage_chain(stage, "c1", "order/o1"), stage_chain_of((const int64_t[]){3, 2, 4}, 3));
+}
+
+/* What failed said a link; it is left out, and another one is said behind more than a batch takes. */
+static void a_link_far_behind_what_was_left_out_is_found(void **state)
+{
+    enum { LAST = 1235 };
+    struct stage *stage = *state;
+    int64_t versions[LAST] = {LAST - 1};
+    stage->setups[0].batch.events_max = 300;
+    stage_send(stage, "orders", "o1", 1, "Created", "[\"c1\",\"c2\"]"); /* a link is one document */
+    for (int64_t version = 2; version < LAST - 1; version++) {
+        stage_send(stage, "orders", "o1", version, "Changed", "null");
+        versions[version - 1] = version;
+    }
+    stage_send(stage, "orders", "o1", LAST - 1, "Created", "\"c1\"");
+    stage_send(stage, "orders", "o1", LAST, "Changed", "null");
+    versions[LAST - 2] = LAST;
+    stage_open(stage, 0);
+    stage_run(stage);
+    assert_int_equal(stage_waiting(stage, "order/o1"), LAST);
+    stage_retry_as(stage, &(struct vf_fold_retry){.drop_first = true});
+    stage_run(stage);
+    assert_int_equal(stage_waiting(stage, NULL), 0);
+    assert_int_equal(stage_chain(stage, "c1", "order/o1"), stage_chain_of(versions, LAST - 1));
+}
+
+/* Of two links behind what failed, the first one is followed first; and one that comes while it is sought comes behind. */
+static void of_two_links_behind_what_failed_the_first_is_first(void **state)
+{
+    struct stage *stage = *state;
+    stage_send(stage, "orders", "o1", 1, "Created", "[\"c1\",\"c2\"]");
+    stage_send(stage, "orders", "o1", 2, "Changed", "null");
+    stage_send(stage, "orders", "o1", 3, "Created", "\"c1\"");
+    stage_send(stage, "orders", "o1", 4, "Reassigned", "\"c2\"");
+    stage_open(stage, 0);
+    stage_run(stage);
+    stage_retry_as(stage, &(struct vf_fold_retry){.drop_first = true});
+    stage_send(stage, "orders", "o1", 5, "Reassigned", "\"c3\"");
+    stage_run(stage);
+    assert_int_equal(stage_waiting(stage, NULL), 0);
+    assert_int_equal(stage_handled(stage, "c3", "order/o1"), 4);
+    assert_int_equal(stage_handled(stage, "c1", "order/o1"), 0);
+}
+
 /* --- what was decided ---------------------------------------------------------------------------------------------- */
 
 static void leave_out(struct stage *stage, const char *aggregate, int64_t offset, int64_t timestamp_ms)
@@ -200,6 +274,10 @@ int main(void)
         PARKING(what_was_left_out_stays_out_when_the_view_is_built_anew),
         PARKING(what_is_not_waited_for_is_not_when_the_view_is_built_anew),
         PARKING(only_what_was_left_out_is),
+        PARKING(a_link_among_what_came_early_is_followed),
+        PARKING(a_link_behind_what_was_given_up_is_followed),
+        PARKING(a_link_far_behind_what_was_left_out_is_found),
+        PARKING(of_two_links_behind_what_failed_the_first_is_first),
     };
     return cmocka_run_group_tests_name("parking", tests, NULL, NULL);
 }
