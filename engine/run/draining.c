@@ -184,8 +184,13 @@ static enum vf_code check_order(struct vf_fold_state *run, struct vf_fold_row *r
         return VF_OK;
     enum vf_code code = vf_fold_find_taken(run, row, record, error);
     enum vf_order order = code ? VF_NEXT : vf_version_order(&row->event, &row->last);
+    struct vf_last seen = {record->has_seen, record->seen, record->seen_more};
+    bool may_be_filled = order == VF_GAP && vf_fold_may_be_filled(&row->event, &row->last);
+    /* GUARD judged-before: an event that says the link would wait for those before it, which wait for the link; and one behind
+     * numbers that were given up, for these */
+    bool was_next = order == VF_GAP && vf_version_order(&row->event, &seen) == VF_DUPLICATE;
     /* GUARD allowed-in-turn: where what is missing is not waited for, what failed would wait for it when it is tried again */
-    if (code || order == VF_NEXT || (order == VF_GAP && row->envelope->gaps_allowed))
+    if (code || order == VF_NEXT || was_next || (order == VF_GAP && row->envelope->gaps_allowed))
         return code;
     /* What is dropped and is not next leaves nothing behind: its number is missing, or was passed. */
     *ret_done = row->dropped || (order == VF_DUPLICATE && vf_version_is_last(&row->event, &row->last));
@@ -195,13 +200,9 @@ static enum vf_code check_order(struct vf_fold_state *run, struct vf_fold_row *r
     }
     if (order == VF_DUPLICATE && record->by_link)
         return VF_OK; /* the event that said the link may have come past it */
-    if (order == VF_GAP && vf_fold_may_be_filled(&row->event, &row->last)) {
-        struct vf_last seen = {record->has_seen, record->seen, record->seen_more};
-        /* GUARD judged-before: an event that says the link would wait for those before it, which wait for the link; and one behind
-         * numbers that were given up, for these */
-        *ret_done = vf_version_order(&row->event, &seen) != VF_DUPLICATE;
-        return *ret_done ? vf_fold_hold_early(run, row, record, error) : VF_OK;
-    }
+    *ret_done = may_be_filled;
+    if (may_be_filled)
+        return vf_fold_hold_early(run, row, record, error);
     /* GUARD overtaken: an event that comes too late to be taken in is not passed as if it had been (docs/protocol.md) */
     return vf_version_fail(&row->event, &row->last, order, error);
 }

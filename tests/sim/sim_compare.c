@@ -216,7 +216,7 @@ static enum vf_code compare_waiting(const struct vf_aggregate *found, int number
         return fail_version("seen", wanted->name, found->seen, found->seen_more, &wanted->last, error);
     enum vf_list which;
     bool draining = sim_model_is_draining(model, log, number, &which);
-    bool may_look = wanted->early && !wanted->waiting; /* whether its early events are next, it has yet to look */
+    bool may_look = wanted->early; /* whether its early events are next, it has yet to look */
     if (found->draining != draining && !(found->draining && may_look))
         DIFFERS("aggregate record %s: draining %d, wanted %d", wanted->name, (int)found->draining, (int)draining);
     enum vf_code code = compare_list(found->aside_from, found->aside_to, number, VF_LIST_OWN, model, error);

@@ -60,6 +60,8 @@ void sim_show_commit(const struct sim_log *log, const struct vf_commit *commit)
                    (long long)change->next.waiters_from, (long long)change->next.waiters_to,
                    (long long)change->next.aside_from, (long long)change->next.aside_to,
                    change->next.has_seen ? " seen" : "", change->next.draining ? " draining" : "");
+        if (change->intent == VF_WRITE && change->next.parked)
+            printf(" parked: %.*s", (int)change->next.failure.error.size, change->next.failure.error.data);
         printf(")");
     }
     printf("\n");
