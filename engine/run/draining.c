@@ -188,7 +188,8 @@ static enum vf_code check_order(struct vf_fold_state *run, struct vf_fold_row *r
     bool may_be_filled = order == VF_GAP && vf_fold_may_be_filled(&row->event, &row->last);
     /* GUARD judged-before: an event that says the link would wait for those before it, which wait for the link; and one behind
      * numbers that were given up, for these */
-    bool was_next = order == VF_GAP && vf_version_order(&row->event, &seen) == VF_DUPLICATE;
+    bool is_beyond = order == VF_GAP && (row->last.exists || row->event.version > row->event.first);
+    bool was_next = is_beyond && vf_version_order(&row->event, &seen) == VF_DUPLICATE;
     /* GUARD allowed-in-turn: where what is missing is not waited for, what failed would wait for it when it is tried again */
     if (code || order == VF_NEXT || was_next || (order == VF_GAP && row->envelope->gaps_allowed))
         return code;

@@ -336,7 +336,7 @@ POSITIONS = [
     ),
     Guard(
         "judged-before",
-        [("bool was_next = order == VF_GAP && vf_version_order(&row->event, &seen) == VF_DUPLICATE;", "bool was_next = seen.exists && false;")],
+        [("bool was_next = is_beyond && vf_version_order(&row->event, &seen) == VF_DUPLICATE;", "bool was_next = is_beyond && seen.exists && false;")],
         ["test_refused :a_link_whose_event_is_refused_leaves_what_waits_where_it_is"],
     ),
     Guard(
