@@ -220,6 +220,8 @@ static bool look_at_gaps(struct vf_worker *worker)
     size_t count = 0;
     struct vf_error error;
     bool go_on = true;
+    bool is_whole = !worker->gaps_after;
+    int64_t batches = worker->counts.batches;
     worker->gaps_due_ms = vf_worker_now_ms(worker) + GAPS_INTERVAL_MS;
     struct vf_bytes after = vf_bytes_from(worker->gaps_after ? worker->gaps_after : "");
     if (type->aside_aggregates(worker->store, vf_worker_view(worker), VF_ASIDE_GAP, after, GAPS_MAX, arena, &aggregates,
@@ -232,8 +234,18 @@ static bool look_at_gaps(struct vf_worker *worker)
         go_on && count == GAPS_MAX ? vf_strndup(aggregates[count - 1].data, aggregates[count - 1].size) : NULL;
     for (size_t i = 0; i < count && go_on; i++)
         go_on = drain_list(worker, aggregates[i]);
+    /* Of several pages, each is the same look: whatever is done meanwhile begins another one. */
+    if (is_whole || worker->counts.batches != worker->gaps_begun)
+        worker->gaps_begun = batches;
+    if (go_on && !worker->gaps_after && worker->counts.batches == worker->gaps_begun)
+        worker->gaps_looked = worker->gaps_begun;
     vf_arena_free(arena);
     return go_on;
+}
+
+bool vf_worker_owes_look(const struct vf_worker *worker)
+{
+    return worker->setup.once && worker->gaps_looked != worker->counts.batches;
 }
 
 /* --- the sweep ----------------------------------------------------------------------------------------------------- */
@@ -366,8 +378,9 @@ bool vf_worker_upkeep(struct vf_worker *worker)
     int64_t now_ms = vf_worker_now_ms(worker);
     bool due = now_ms >= worker->upkeep_at_ms;
     bool sweeps = due && is_sweeper(worker);
+    bool looks = vf_worker_owes_look(worker) && vf_worker_is_at_ends(worker);
     vf_suspects_age(worker->suspects, now_ms);
-    if (!worker->positioned || !(due || worker->drain_due))
+    if (!worker->positioned || !(due || worker->drain_due || looks))
         return false;
     if (worker->in_flight && !vf_worker_settle(worker))
         return true;
@@ -375,7 +388,7 @@ bool vf_worker_upkeep(struct vf_worker *worker)
         worker->upkeep_at_ms = now_ms + UPKEEP_INTERVAL_MS;
     if (!drain(worker))
         return true;
-    if (due && now_ms >= worker->gaps_due_ms && !look_at_gaps(worker))
+    if ((looks || (due && now_ms >= worker->gaps_due_ms)) && !look_at_gaps(worker))
         return true;
     if (due && look_for_room(worker))
         return true;

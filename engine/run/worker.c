@@ -264,6 +264,7 @@ enum vf_code vf_worker_open(const struct vf_worker_setup *setup, struct vf_worke
     worker->script_log = (struct vf_log_rate){.burst = 10, .interval_ms = 1000};
     worker->park_log = (struct vf_log_rate){.burst = 20, .interval_ms = 10000};
     worker->suspects = vf_suspects_new();
+    worker->gaps_looked = -1;
     worker->drops = vf_drops_new();
     worker->drain_log = (struct vf_log_rate){.burst = 10, .interval_ms = 30000};
     worker->trouble_log = (struct vf_log_rate){.burst = 10, .interval_ms = 30000};
@@ -333,7 +334,7 @@ void vf_worker_close(struct vf_worker *worker)
     free(worker);
 }
 
-static bool is_caught_up(const struct vf_worker *worker)
+bool vf_worker_is_at_ends(const struct vf_worker *worker)
 {
     if (!worker->assigned || !worker->store || !worker->positioned || worker->in_flight || worker->chunks ||
         worker->drain_due)
@@ -357,7 +358,8 @@ void vf_worker_report(const struct vf_worker *worker, struct vf_worker_report *r
                                                       : VF_WORKER_RUNNING,
         .counts = worker->counts,
         .partitions = worker->readings.count,
-        .caught_up = is_caught_up(worker),
+        /* GUARD once-gaps: what fills a hole by way of another partition knows of no hole, and what is next would be left */
+        .caught_up = vf_worker_is_at_ends(worker) && !vf_worker_owes_look(worker),
         .dropped = worker->superseded && worker->waits_said,
         .stuck = worker->stuck,
     };

@@ -76,6 +76,8 @@ struct vf_worker {
     int64_t upkeep_at_ms;
     int64_t gaps_due_ms; /* not before this are aggregates with gaps looked at again, */
     char *gaps_after;    /* from behind this one on; NULL: from the first. Owned */
+    int64_t gaps_begun;  /* counts.batches when the look that is under way began */
+    int64_t gaps_looked; /* counts.batches when all had been looked at last, and nothing was to be done; -1: never */
     bool drain_due;      /* some list is to be drained further at once */
     int64_t
         drain_apart_until_ms; /* an event that was held has failed: till then, lists are drained in batches of their own */
@@ -151,6 +153,11 @@ struct vf_fold_tools vf_worker_tools(struct vf_worker *worker);
 /* Drains what is left of long lists, sweeps, and looks after partitions that wait for room: now and then, in batches of their
  * own. True when something was done. */
 bool vf_worker_upkeep(struct vf_worker *worker);
+
+/* Every partition has reached the end that it had at the start, or stopped, and nothing is under way. Whether, with `once`, the
+ * aggregates with gaps are to be looked at before it ends. */
+bool vf_worker_is_at_ends(const struct vf_worker *worker);
+bool vf_worker_owes_look(const struct vf_worker *worker);
 void vf_worker_upkeep_reset(struct vf_worker *worker); /* what it knew of the log and the store is out of date */
 
 /* limits.aside has been reached in the partition: asks the store how it is. True: there is room again. */

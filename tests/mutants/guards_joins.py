@@ -58,6 +58,7 @@ JOINING = [
         ["test_property 400 1 joins"],
     ),
     Guard("progress-stamp", [("if (a->stamp != b->stamp)", "if (false)")], ["test_memory_contract"]),
+    Guard("once-gaps", [("vf_worker_is_at_ends(worker) && !vf_worker_owes_look(worker)", "vf_worker_is_at_ends(worker)")], ["test_parking :who_has_caught_up_leaves_nothing_early_that_is_next"]),
     Guard("link-sought", [("(was_parked || run.drops_first) && record->by_link", "!record->exists && record->by_link")], ["test_parking :a_link_far_behind_what_was_left_out_is_found"]),
     Guard("early-link", [("row->in_turn = page->list != VF_LIST_EARLY || !vf_cached_waits(record);", "row->in_turn = true;")], ["test_parking :a_link_among_what_came_early_is_followed", PARKING]),
     Guard("drained-repeat", [("*ret_taken = !code &&", "*ret_taken = false && !code &&")], ["test_joins :a_repeat_of_what_came_early_is_a_duplicate_while_that_is_drained"]),

@@ -185,6 +185,33 @@ static void of_two_links_behind_what_failed_the_first_is_first(void **state)
     assert_int_equal(stage_handled(stage, "c1", "order/o1"), 0);
 }
 
+/* Events come early by one partition; what was missing comes by another, whose worker has never set anything aside, and need not
+ * look. Who ends when all is taken in does. */
+static void who_has_caught_up_leaves_nothing_early_that_is_next(void **state)
+{
+    struct stage *stage = *state;
+    struct vf_worker_report report = {0};
+    vf_memory_log_add_topic(stage->log, "orders", 2);
+    stage->setups[0].once = true;
+    stage_open(stage, 0);
+    stage_run(stage);
+    stage_send_to(stage, "orders", 1, "o1", 4, "Changed", "null");
+    stage_send_to(stage, "orders", 1, "o1", 3, "Changed", "null");
+    stage_run(stage);
+    assert_int_equal(stage_waiting(stage, "/early/order/o1"), 2);
+    stage_send(stage, "orders", "o1", 1, "Created", "\"c1\"");
+    stage_send(stage, "orders", "o1", 2, "Changed", "null");
+    stage_close(stage, 0);
+    stage_open(stage, 0);
+    for (int turn = 0; turn < 400 && !report.caught_up; turn++) { /* no time passes in which it would look anyway */
+        stage_turn(stage, 0);
+        vf_worker_report(stage->workers[0], &report);
+    }
+    assert_true(report.caught_up);
+    assert_int_equal(stage_waiting(stage, NULL), 0);
+    assert_int_equal(stage_chain(stage, "c1", "order/o1"), stage_chain_of((const int64_t[]){1, 2, 3, 4}, 4));
+}
+
 /* --- what was decided ---------------------------------------------------------------------------------------------- */
 
 static void leave_out(struct stage *stage, const char *aggregate, int64_t offset, int64_t timestamp_ms)
@@ -274,6 +301,7 @@ int main(void)
         PARKING(what_was_left_out_stays_out_when_the_view_is_built_anew),
         PARKING(what_is_not_waited_for_is_not_when_the_view_is_built_anew),
         PARKING(only_what_was_left_out_is),
+        PARKING(who_has_caught_up_leaves_nothing_early_that_is_next),
         PARKING(a_link_among_what_came_early_is_followed),
         PARKING(a_link_behind_what_was_given_up_is_followed),
         PARKING(a_link_far_behind_what_was_left_out_is_found),
