@@ -191,16 +191,16 @@ static void who_has_caught_up_leaves_nothing_early_that_is_next(void **state)
 {
     struct stage *stage = *state;
     struct vf_worker_report report = {0};
-    vf_memory_log_add_topic(stage->log, "orders", 2);
+    vf_memory_log_add_topic(stage->log, "customers", 2);
     stage->setups[0].once = true;
     stage_open(stage, 0);
     stage_run(stage);
-    stage_send_to(stage, "orders", 1, "o1", 4, "Changed", "null");
-    stage_send_to(stage, "orders", 1, "o1", 3, "Changed", "null");
+    stage_send_to(stage, "customers", 1, "c1", 4, "Changed", "null");
+    stage_send_to(stage, "customers", 1, "c1", 3, "Changed", "null");
     stage_run(stage);
-    assert_int_equal(stage_waiting(stage, "/early/order/o1"), 2);
-    stage_send(stage, "orders", "o1", 1, "Created", "\"c1\"");
-    stage_send(stage, "orders", "o1", 2, "Changed", "null");
+    assert_int_equal(stage_waiting(stage, "/early/customer/c1"), 2);
+    stage_send(stage, "customers", "c1", 1, "Created", "null");
+    stage_send(stage, "customers", "c1", 2, "Changed", "null");
     stage_close(stage, 0);
     stage_open(stage, 0);
     for (int turn = 0; turn < 400 && !report.caught_up; turn++) { /* no time passes in which it would look anyway */
@@ -209,7 +209,7 @@ static void who_has_caught_up_leaves_nothing_early_that_is_next(void **state)
     }
     assert_true(report.caught_up);
     assert_int_equal(stage_waiting(stage, NULL), 0);
-    assert_int_equal(stage_chain(stage, "c1", "order/o1"), stage_chain_of((const int64_t[]){1, 2, 3, 4}, 4));
+    assert_int_equal(stage_chain(stage, "c1", "customer/c1"), stage_chain_of((const int64_t[]){1, 2, 3, 4}, 4));
 }
 
 /* --- what was decided ---------------------------------------------------------------------------------------------- */
