@@ -225,8 +225,7 @@ static enum vf_code list_state(struct listing *listing, enum vf_aside_state stat
     return code;
 }
 
-/* What the list may lack, behind it. */
-static void say_unread(struct vf_parked *parked)
+void vf_parked_say_unread(struct vf_parked *parked, const char *what)
 {
     const struct vf_views *views = parked->views;
     if (vf_options_text(parked->cli->options, "projection")) {
@@ -235,8 +234,8 @@ static void say_unread(struct vf_parked *parked)
     fflush(parked->cli->out);
     for (size_t i = 0; i < views->unread_count; i++) {
         struct vf_error error;
-        vf_fail(&error, VF_E_CONFIG, "%s; what of its views is set aside is not listed, unless `names` names them",
-                views->unread[i].why);
+        vf_fail(&error, VF_E_CONFIG, "%s; what of its views is set aside is %s, unless `names` names them",
+                views->unread[i].why, what);
         int status = vf_cli_fail(parked->cli, &error);
         parked->status = parked->status == 0 ? status : parked->status;
     }
@@ -261,7 +260,7 @@ static void list(struct vf_parked *parked)
         close_view(&listing.open);
         vf_arena_free(listing.arena);
     }
-    say_unread(parked);
+    vf_parked_say_unread(parked, "not listed");
     if (listed == 0 && parked->status == 0 && !parked->cli->json) {
         vf_cli_note(parked->cli, parked->error ? "nothing is parked with such an error" : "nothing is set aside");
     }

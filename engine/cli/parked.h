@@ -47,6 +47,9 @@ void vf_parked_find(struct vf_parked *parked, int status);
 /* Prints what was made of a line or several, and clears it. False: nobody reads any more. */
 bool vf_parked_print(struct vf_parked *parked, struct vf_buffer *out);
 
+/* Of which views nothing could be done, as their scripts cannot be read here: their events are `what` ("not listed"). */
+void vf_parked_say_unread(struct vf_parked *parked, const char *what);
+
 /* --- parked_read.c ------------------------------------------------------------------------------------------------ */
 
 /* Reads what was set aside; in the arena. */

@@ -379,6 +379,7 @@ static void do_all(struct retry *retry)
         }
     }
     end_counter(retry);
+    vf_parked_say_unread(retry->parked, "left as it is");
     say_missing(retry);
     sum_up(retry);
 }

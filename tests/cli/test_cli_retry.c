@@ -166,6 +166,19 @@ static void what_comes_too_late_is_left_to_its_operator(void **state)
     assert_none_aside(scene, "order/42");
 }
 
+/* It may be of a view whose name nobody knows here: that is no reason to say that all is well. */
+static void a_script_that_cannot_be_read_is_said(void **state)
+{
+    struct scene *scene = furnish(state);
+    scene_write(scene, "p.lua", "return {");
+    assert_int_equal(scene_run(scene, "parked retry --all"), 78);
+    assert_non_null(strstr(scene->err, "p.lua:1: "));
+    assert_non_null(strstr(scene->err, "is left as it is"));
+    assert_int_equal(scene_run(scene, "parked drop --all --yes"), 78);
+    assert_int_equal(scene_run(scene, "parked retry order/42"), 78);
+    assert_true(record_of(scene, "order/42").parked);
+}
+
 static void what_is_before_the_next_failure_is_taken_in(void **state)
 {
     struct scene *scene = furnish(state);
@@ -551,6 +564,7 @@ int main(void)
         SCENE_TEST(what_fails_again_stays_parked),
         SCENE_TEST(a_mended_script_that_was_adopted_takes_in_all_in_order),
         SCENE_TEST(what_comes_too_late_is_left_to_its_operator),
+        SCENE_TEST(a_script_that_cannot_be_read_is_said),
         SCENE_TEST(what_is_before_the_next_failure_is_taken_in),
         SCENE_TEST(all_of_them_are_done_and_summed_up),
         SCENE_TEST(a_rehearsal_shows_the_documents_and_changes_nothing),
