@@ -442,7 +442,7 @@ void vf_status_check(const struct vf_status_row *rows, size_t count, int64_t lag
         const struct vf_status_row *row = &rows[i];
         const char *view = name_of(row);
         const char *store = row->entry->store->name;
-        bool said = false;
+        bool said = false, lags = row->unread;
         if (row->unread) {
             vf_buffer_printf(out, "%s in %s: ", view, store);
             add_unread(out, row);
@@ -452,6 +452,7 @@ void vf_status_check(const struct vf_status_row *rows, size_t count, int64_t lag
             const struct vf_status_partition *partition = &row->partitions[p];
             const char *topic = partition->partition.topic;
             int number = (int)partition->partition.partition;
+            lags |= !partition->lag_known || partition->lag > 0;
             if (partition->stopped) {
                 vf_buffer_printf(out, "%s in %s: %s/%d ", view, store, topic, number);
                 add_why(out, partition);
@@ -468,7 +469,7 @@ void vf_status_check(const struct vf_status_row *rows, size_t count, int64_t lag
                 }
             }
         }
-        if (row->held_up) {
+        if (row->held_up && lags) { /* else it may be another view's */
             vf_buffer_printf(out, "%s in %s: %s\n", view, store, row->held_up);
         }
         if (row->aggregates[VF_ASIDE_PARKED] > 0) {
