@@ -192,16 +192,11 @@ static int date_less_or_equal(lua_State *L)
     return 1;
 }
 
+/* Lua 5.4.4 as Debian 12 has it goes on with a pointer to where its stack was before it called a __concat that returns
+ * (docs/decisions/0016-dates-are-not-concatenated.md): no metatable of ours has one that does. */
 static int date_concat(lua_State *L)
 {
-    int64_t date;
-    for (int i = 1; i <= 2; i++) {
-        if (lua_type(L, i) != LUA_TSTRING && lua_type(L, i) != LUA_TNUMBER && !vf_lua_to_date(L, i, &date))
-            luaL_error(L, "attempt to concatenate a %s value", luaL_typename(L, i));
-        vf_lua_push_text(L, i);
-    }
-    lua_concat(L, 2);
-    return 1;
+    return luaL_error(L, "attempt to concatenate a date: tostring(date) is its text");
 }
 
 static int date_index(lua_State *L)
