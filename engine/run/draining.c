@@ -57,16 +57,17 @@ static int64_t *first_place(const struct page *page)
     return &page->record->early_from;
 }
 
-/* What stands first in the list: in the store, or come into it in this batch. */
-static enum vf_code look_first(struct vf_fold_state *run, struct page *page, struct vf_fold_aside **ret_added,
-                               struct vf_aside **ret_aside, struct vf_error *error)
+/* What is at this place of the list: in the store, or, as ret_added says, come into it in this batch. */
+static enum vf_code look_at(struct vf_fold_state *run, struct page *page, int64_t place,
+                            struct vf_fold_aside **ret_added, struct vf_aside **ret_aside, struct vf_error *error)
 {
-    int64_t place = *first_place(page);
     *ret_added = vf_fold_find_added(run, page->key, place);
     if (*ret_added) {
         *ret_aside = &(*ret_added)->aside;
         return VF_OK;
     }
+    while (page->next < page->count && page->asides[page->next].place < place)
+        page->next++;
     enum vf_code code = page->next < page->count ? VF_OK : load_page(run, page, place, error);
     if (code)
         return code;
@@ -283,26 +284,6 @@ static void put_back(struct vf_fold_state *run, struct page *page, struct vf_fol
 
 /* --- the event that says the link ------------------------------------------------------------------------------------ */
 
-/* What is at this place of the list: come into it in this batch, or in the store. */
-static enum vf_code look_at(struct vf_fold_state *run, struct page *page, int64_t place, struct vf_aside **ret_aside,
-                            struct vf_error *error)
-{
-    struct vf_fold_aside *added = vf_fold_find_added(run, page->key, place);
-    enum vf_code code = VF_OK;
-    if (added) {
-        *ret_aside = &added->aside;
-        return VF_OK;
-    }
-    while (page->next < page->count && page->asides[page->next].place < place)
-        page->next++;
-    if (page->next == page->count)
-        code = load_page(run, page, place, error);
-    if (code)
-        return code;
-    *ret_aside = &page->asides[page->next];
-    return VF_OK;
-}
-
 /* The place of the first event that says a link; INT64_MAX: there is none. */
 static enum vf_code find_linking(struct vf_fold_state *run, struct page *page, int64_t *ret_place,
                                  struct vf_error *error)
@@ -313,10 +294,11 @@ static enum vf_code find_linking(struct vf_fold_state *run, struct page *page, i
     /* A list may be longer than what fits beside a batch. */
     run->fold->arena = vf_arena_new();
     for (int64_t place = page->record->aside_from; place < page->record->aside_to && !code; place++) {
+        struct vf_fold_aside *added;
         struct vf_aside *aside;
         struct vf_fold_row row;
         struct vf_error ignored;
-        code = look_at(run, page, place, &aside, error);
+        code = look_at(run, page, place, &added, &aside, error);
         if (code || read_aside(run, aside, &row, &ignored) || row.unreadable || row.not_upcast ||
             !vf_fold_is_linking(&row))
             continue;
@@ -360,8 +342,9 @@ static enum vf_code seek_link(struct vf_fold_state *run, struct page *page, stru
     int64_t first = place - record->aside_from > SOUGHT_MAX ? place - SOUGHT_MAX : record->aside_from;
     size_t count = (size_t)(place - first + 1);
     struct vf_aside **moved = vf_arena_alloc(run->fold->arena, count * sizeof *moved);
+    struct vf_fold_aside *added;
     for (size_t i = 0; i < count && !code; i++)
-        code = look_at(run, page, first + (int64_t)i, &moved[i], error);
+        code = look_at(run, page, first + (int64_t)i, &added, &moved[i], error);
     for (size_t i = 0; i < count && !code; i++) /* all are found by their old places yet */
         move_to(run, moved[i], -1 - (first + (int64_t)(i + 1 < count ? i + 1 : 0)), page->key);
     for (size_t i = 0; i < run->adds.count && !code; i++) {
@@ -421,23 +404,33 @@ static enum vf_code release(struct vf_fold_state *run, struct page *page, struct
                            page->record->head.key.data);
 }
 
+/* The first event of the list cannot leave it: not for anything before it, which a batch of its own may take in. */
+static enum vf_code fail_first(struct vf_fold_state *run, enum vf_code code)
+{
+    if (run->trouble == VF_TROUBLE_NONE)
+        run->trouble = VF_TROUBLE_HELD;
+    run->fold->drained_before_failed = run->drained;
+    return code;
+}
+
+static enum vf_code read_first(struct vf_fold_state *run, struct page *page, struct vf_fold_aside **ret_added,
+                               struct vf_aside **ret_aside, struct vf_fold_row *row, struct vf_error *error)
+{
+    enum vf_code code = look_at(run, page, *first_place(page), ret_added, ret_aside, error);
+    return code ? code : read_aside(run, *ret_aside, row, error);
+}
+
 /* Takes in the first event of the list. */
 static enum vf_code release_first(struct vf_fold_state *run, struct page *page, struct vf_error *error)
 {
     struct vf_fold_aside *added;
     struct vf_aside *aside;
     struct vf_fold_row *row = vf_arena_calloc(run->fold->arena, 1, sizeof *row);
-    enum vf_code code = look_first(run, page, &added, &aside, error);
-    if (!code)
-        code = read_aside(run, aside, row, error);
+    enum vf_code code = read_first(run, page, &added, &aside, row, error);
     if (!code)
         code = take_first(run, page, added, aside, error);
-    if (code) {
-        if (run->trouble == VF_TROUBLE_NONE)
-            run->trouble = VF_TROUBLE_HELD;
-        run->fold->drained_before_failed = run->drained;
-        return code;
-    }
+    if (code)
+        return fail_first(run, code);
     if (run->drops_first)
         drop_event(run, row, aside);
     return release(run, page, added, aside, row, error);
@@ -457,16 +450,11 @@ static enum vf_code release_early(struct vf_fold_state *run, struct page *page, 
     struct vf_fold_aside *added;
     struct vf_aside *aside;
     struct vf_fold_row *row = vf_arena_calloc(run->fold->arena, 1, sizeof *row);
-    enum vf_code code = look_first(run, page, &added, &aside, error);
-    if (!code)
-        code = read_aside(run, aside, row, error);
+    enum vf_code code = read_first(run, page, &added, &aside, row, error);
     if (!code && !row->unreadable)
         code = vf_fold_find_last(run, row, record, error);
-    if (code) {
-        if (run->trouble == VF_TROUBLE_NONE)
-            run->trouble = VF_TROUBLE_HELD;
-        return code;
-    }
+    if (code)
+        return fail_first(run, code);
     enum vf_order order = row->unreadable ? VF_NEXT : vf_version_order(&row->event, &row->last);
     bool is_given_up = order == VF_GAP && vf_fold_is_given_up(run, &row->event, &row->last);
     if (order == VF_GAP && !is_given_up && !run->gives_up_missing) {
@@ -479,7 +467,7 @@ static enum vf_code release_early(struct vf_fold_state *run, struct page *page, 
         drop_missing(run, row, record);
     code = take_first(run, page, added, aside, error);
     if (code)
-        return code;
+        return fail_first(run, code);
     /* Else what has come once more by another partition meanwhile would be taken in twice */
     if (order == VF_DUPLICATE) {
         run->fold->counts.duplicates++;
