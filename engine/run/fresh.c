@@ -300,7 +300,7 @@ static const char *why_held(const struct look *look, size_t index)
         return why_parked(look->arena, token->aggregate, record);
     if (record->draining)
         return vf_arena_printf(look->arena,
-                               "%.*s is held: its link is known, and what waits for it is not taken in yet",
+                               "%.*s is held: what it waited for has come, and its events are not all taken in yet",
                                (int)token->aggregate.size, token->aggregate.data)
             .data;
     return vf_arena_printf(look->arena, "%.*s is held: it waits for the link of %.*s, or behind what does",
@@ -357,6 +357,54 @@ static void say_rebuilding(const struct look *look, bool is_rebuilding, enum vf_
     vf_buffer_done(&text);
 }
 
+/* Why a partition goes no further, of which there is a note that says so. */
+static const char *why_stopped(const struct look *look, const struct vf_progress_row *row)
+{
+    struct vf_stopped stopped;
+    vf_stopped_parse(row->stopped, look->arena, &stopped);
+    return vf_arena_printf(look->arena, "%s/%d %s: %.*s", row->partition.topic, (int)row->partition.partition,
+                           stopped.degraded ? "is degraded" : "stopped", (int)stopped.error.size, stopped.error.data)
+        .data;
+}
+
+/* Whether some partition of the row's topic has not begun, as far as is known. */
+static bool is_partly_begun(const struct look *look, const struct vf_progress_row *row)
+{
+    int32_t begun = 0;
+    for (size_t i = 0; i < look->row_count; i++)
+        begun += strcmp(look->rows[i].partition.topic, row->partition.topic) == 0;
+    return begun < row->progress.of;
+}
+
+/* The first of the partitions that may carry the aggregate, where all of them have stopped. NULL: its events may still come. */
+static const struct vf_progress_row *stopped_for(const struct look *look, struct vf_bytes aggregate)
+{
+    const struct vf_progress_row *first = NULL;
+    for (size_t i = 0; i < look->row_count; i++) {
+        const struct vf_progress_row *row = &look->rows[i];
+        if (!may_carry(look, row->partition.topic, aggregate))
+            continue;
+        if (!row->stopped || is_partly_begun(look, row))
+            return NULL;
+        first = first ? first : row;
+    }
+    return first;
+}
+
+/* An aggregate that is at a gap: the event that is waited for may be there, behind it. */
+static const char *why_behind_gap(const struct look *look, size_t index)
+{
+    const struct vf_aggregate *record = &look->records[index];
+    const struct vf_token *token = &look->tokens[index];
+    if (!record->exists || record->early_count == 0 || !token->is_integer || token->version < record->early_from)
+        return NULL;
+    return vf_arena_printf(look->arena,
+                           "%.*s is at a gap: numbers before %lld are missing, and what has come behind them waits for "
+                           "them",
+                           (int)token->aggregate.size, token->aggregate.data, (long long)record->early_from)
+        .data;
+}
+
 static enum vf_code judge_version(const struct look *look, size_t index, enum vf_freshness *ret_freshness,
                                   const char **ret_why, struct vf_error *error)
 {
@@ -388,6 +436,15 @@ static enum vf_code judge_version(const struct look *look, size_t index, enum vf
     }
     *ret_why = why_held(look, index);
     *ret_freshness = *ret_why && look->records[index].parked ? VF_STOPPED : VF_PENDING;
+    if (!*ret_why)
+        *ret_why = why_behind_gap(look, index);
+    const struct vf_progress_row *stopped_row = *ret_why ? NULL : stopped_for(look, token->aggregate);
+    /* GUARD fresh-stopped: a reader is told to wait for what will not come by itself */
+    if (stopped_row) {
+        *ret_freshness = VF_STOPPED;
+        *ret_why = why_stopped(look, stopped_row);
+        return VF_OK;
+    }
     /* What waits for a link waits for an event of another aggregate. */
     bool rebuilding = *ret_why ? look->rebuilding.partitions > 0 : is_rebuilding(look, token->aggregate);
     if (!*ret_why)
@@ -472,12 +529,7 @@ static enum vf_code judge_offset(const struct look *look, size_t index, enum vf_
         return VF_OK;
     }
     if (row && row->stopped) {
-        struct vf_stopped stopped;
-        vf_stopped_parse(row->stopped, look->arena, &stopped);
-        *ret_why =
-            vf_arena_printf(look->arena, "%s/%d %s: %.*s", row->partition.topic, (int)row->partition.partition,
-                            stopped.degraded ? "is degraded" : "stopped", (int)stopped.error.size, stopped.error.data)
-                .data;
+        *ret_why = why_stopped(look, row);
         *ret_freshness = VF_STOPPED;
         return VF_OK;
     }

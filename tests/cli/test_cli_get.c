@@ -507,6 +507,33 @@ static void a_stopped_partition_ends_the_wait_with_why(void **state)
     /* What will not come outweighs what has not come yet. */
     assert_int_equal(scene_run(scene, "get customer_orders 4b --min v:order/77@1 --min o:orders/0@10 --wait 2s"), 1);
     assert_int_equal(scene_run(scene, "get customer_orders 4b --min o:orders/0@10 --min v:order/77@1 --wait 2s"), 1);
+    /* Nor does what may be in any partition, where none goes on. */
+    for (int32_t other = 1; other < SCENE_PARTITIONS; other++) {
+        assert_int_equal(scene_run(scene, "get customer_orders 4b --min v:order/77@1"), 75);
+        scene_put_progress(scene, scene->redis, other, 7);
+        scene_stop(scene, scene->redis, other, "{\"degraded\":true,\"error\":\"gone\"}");
+    }
+    assert_int_equal(scene_run(scene, "get customer_orders 4b --min v:order/77@1 --wait 2s"), 1);
+    assert_string_equal(scene->err,
+                        "viewfold: stopped v:order/77@1: orders/0 stopped: p.lua:3: boom\nstack ?[2Jtraceback\n");
+    assert_int_equal(scene_run(scene, "get customer_orders 4b --min v:order/63-0@2"), 0);
+}
+
+static void a_token_for_what_is_behind_a_gap_says_so(void **state)
+{
+    struct scene *scene = furnish(state);
+    scene_set_aside(scene, scene->redis,
+                    &(struct vf_aggregate){.aggregate = VF_LITERAL("order/7"),
+                                           .early_count = 1,
+                                           .early_from = 4,
+                                           .early_last = 4,
+                                           .state = VF_ASIDE_GAP},
+                    (struct scene_aside[]){{VF_LIST_EARLY, 4, NULL, 4, 9}}, 1);
+    static const char *const cases[][3] = {
+        {"v:order/7@4", "75", "order/7 is at a gap: numbers before 4 are missing, and what has come behind them waits"},
+        {"v:order/7@3", "75", "no version of order/7 has been taken in, wanted 3"},
+    };
+    expect_each(scene, "4b", cases, sizeof cases / sizeof cases[0]);
 }
 
 static void version_tokens_of_a_view_without_versions_are_refused(void **state)
@@ -553,6 +580,7 @@ int main(void)
         SCENE_TEST(a_wait_outlasts_a_rebuild),
         SCENE_TEST(what_is_held_while_it_is_rebuilt_is_said_with_both),
         SCENE_TEST(a_stopped_partition_ends_the_wait_with_why),
+        SCENE_TEST(a_token_for_what_is_behind_a_gap_says_so),
         SCENE_TEST(version_tokens_of_a_view_without_versions_are_refused),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

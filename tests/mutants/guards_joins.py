@@ -19,7 +19,7 @@ JOINING = [
     Guard("left-at-once", [("if (!add->left)", "if (true)")], [JOINS]),
     Guard("expire", [("if (document->presence == VF_PRESENT && document->has_expires && row->event.time_ms > document->expires_ms)", "if (row->event.time_ms < 0)")], [JOINS]),
     Guard("expiry-newest", [("if (!document->has_expires || expires_ms > document->expires_ms)", "")], [JOINS]),
-    Guard("from-scratch", [("left->presence == VF_PRESENT ? left : NULL", "left")], ["test_property 120 1 joins"]),
+    Guard("from-scratch", [("left->presence == VF_PRESENT ? left : NULL", "left")], ["test_joins :a_document_that_is_gone_keeps_nothing_of_what_leaves_it"]),
     Guard("deleted", [("if (is_gone && !vf_bytes_equal(document->deleted_by, row->event.aggregate)) {", "if (is_gone && false) {")], [JOINS]),
     Guard("left-entered", [("enter(run, row, left);", ";")], [JOINS]),
     Guard("drain-on", [("static bool drain(struct vf_worker *worker)\n{", "static bool drain(struct vf_worker *worker)\n{\n    if (worker)\n        return true;")], [JOINS]),

@@ -337,6 +337,27 @@ static void what_shares_tables_does_not_take_along_what_has_changed_twice(void *
                      vf_plain_chain(created + left, 3, (struct vf_bytes){0}, 'R'));
 }
 
+/* The handler that moves its aggregate counts that in the document that it leaves, and one that is gone, and stays so, keeps no
+ * count. */
+static void a_document_that_is_gone_keeps_nothing_of_what_leaves_it(void **state)
+{
+    struct stage *stage = *state;
+    stage_open(stage, 0);
+    stage_send(stage, "orders", "o1", 1, "Created", "\"c1\"");
+    stage_run(stage);
+    stage_send(stage, "orders", "o2", 1, "Created", "\"c1\"");
+    stage_send(stage, "orders", "o2", 2, "Deleted", "null");
+    stage_send(stage, "orders", "o1", 2, "Reassigned", "\"c2\"");
+    stage_run(stage);
+    assert_int_equal(stage_presence(stage, "c1"), VF_HUSK_DELETED);
+    stage_send(stage, "orders", "o1", 3, "Reassigned", "\"c1\"");
+    stage_send(stage, "orders", "o1", 4, "Reassigned", "\"c3\"");
+    stage_run(stage);
+    assert_int_equal(stage_presence(stage, "c1"), VF_HUSK_DELETED);
+    int64_t left = 1; /* so many times */
+    assert_int_equal(stage_chain(stage, "c3", "order/o1"), vf_plain_chain(left, 4, (struct vf_bytes){0}, 'R'));
+}
+
 /* The hole is filled, and what came early is taken in one by one. Meanwhile it comes once more, by another worker, whose batches
  * have to go on with the list before anything new. */
 static void a_repeat_of_what_came_early_is_a_duplicate_while_that_is_drained(void **state)
@@ -692,6 +713,7 @@ int main(void)
         JOIN(what_shares_tables_does_not_take_along_what_has_changed_twice),
         JOIN(a_repeat_of_what_came_early_is_a_duplicate_while_that_is_drained),
         JOIN(what_waits_and_cannot_be_taken_in_stops_no_partition),
+        JOIN(a_document_that_is_gone_keeps_nothing_of_what_leaves_it),
         JOIN(a_full_list_makes_its_partition_wait),
         JOIN(a_list_that_becomes_full_within_a_batch_makes_its_partition_wait),
         JOIN(a_list_of_large_events_makes_its_partition_wait),
