@@ -188,11 +188,10 @@ static enum vf_code check_order(struct vf_fold_state *run, struct vf_fold_row *r
     struct vf_last seen = {record->has_seen, record->seen, record->seen_more};
     bool may_be_filled = order == VF_GAP && vf_fold_may_be_filled(&row->event, &row->last);
     /* GUARD judged-before: an event that says the link would wait for those before it, which wait for the link; and one behind
-     * numbers that were given up, for these */
+     * numbers that were given up, or are not waited for, for these */
     bool is_beyond = order == VF_GAP && (row->last.exists || row->event.version > row->event.first);
     bool was_next = is_beyond && vf_version_order(&row->event, &seen) == VF_DUPLICATE;
-    /* GUARD allowed-in-turn: where what is missing is not waited for, what failed would wait for it when it is tried again */
-    if (code || order == VF_NEXT || was_next || (order == VF_GAP && row->envelope->gaps_allowed))
+    if (code || order == VF_NEXT || was_next)
         return code;
     /* What is dropped and is not next leaves nothing behind: its number is missing, or was passed. */
     *ret_done = row->dropped || (order == VF_DUPLICATE && vf_version_is_last(&row->event, &row->last));

@@ -26,11 +26,6 @@ PARKED = [
         [("    row->seen = false;\n", "")],
         ["test_parking :what_had_no_place_and_has_one_now_is_the_last_one_seen"],
     ),
-    Guard(
-        "allowed-in-turn",
-        [("|| (order == VF_GAP && row->envelope->gaps_allowed))", ")")],
-        ["test_parking :what_failed_behind_an_allowed_gap_does_not_wait_for_what_is_missing"],
-    ),
     Guard("drop-meant", [("there && same_place(", "(there && first.offset >= 0) || same_place(")], [DROPS]),
     Guard("drop-stands", [("if (!stands_on(retrying, attempt))", "if (!stands_on(retrying, attempt) && false)")], [DROPS]),
     Guard(
