@@ -119,11 +119,29 @@ static void forget(struct vf_worker *worker)
     worker->document_bytes_typical = 0;
 }
 
-static void say_renewed(const struct vf_worker *worker, const char *former_hash)
+static int64_t last_adopted_ms(const struct vf_generation *generation)
+{
+    size_t count = generation->adoption_count;
+    return count > 0 ? generation->adoptions[count - 1].adopted_ms : INT64_MIN;
+}
+
+/* The same generation as it was before its last adoption: the store was set back, and the adoption is lost with the rest. */
+static bool is_set_back(const struct vf_generation *former, const struct vf_generation *registered)
+{
+    return registered->created_ms == former->created_ms && last_adopted_ms(registered) < last_adopted_ms(former);
+}
+
+static void say_renewed(const struct vf_worker *worker, const char *former_hash, bool set_back)
 {
     struct vf_log_about line = vf_worker_about(worker);
     const struct vf_generation *generation = &worker->generation;
-    if (generation->adoption_count > 0)
+    /* GUARD set-back-said: an operator believes that the script runs which he had adopted */
+    if (set_back)
+        vf_log(VF_LOG_WARN, &line,
+               "the store was set back to before generation %d was adopted: going on with the script %.12s that it "
+               "holds, instead of %.12s. Adopt the other one again",
+               generation->number, generation->script_hash, former_hash);
+    else if (generation->adoption_count > 0)
         vf_log(VF_LOG_INFO, &line,
                "generation %d was adopted: going on with the script %.12s that the store holds, "
                "instead of %.12s",
@@ -152,6 +170,7 @@ static enum vf_code take_over(struct vf_worker *worker, const struct vf_generati
         return code;
     }
     memcpy(former_hash, worker->generation.script_hash, sizeof former_hash);
+    bool set_back = is_set_back(&worker->generation, registered);
     vf_cache_free(worker->cache); /* before the projector that its documents belong to */
     type->close(worker->projector);
     vf_arena_free(worker->generation_arena);
@@ -162,7 +181,7 @@ static enum vf_code take_over(struct vf_worker *worker, const struct vf_generati
     worker->generation = *registered;
     worker->generation_arena = arena;
     forget(worker);
-    say_renewed(worker, former_hash);
+    say_renewed(worker, former_hash, set_back);
     return vf_worker_make_indexes(worker, error);
 }
 

@@ -40,6 +40,7 @@ REBUILDING = [
         [rewinds("a_view_that_followed_a_drop_is_rebuilt")],
     ),
     Guard("fresh-rebuilding", [("say_rebuilding(look, rebuilding, ret_freshness, ret_why);", "(void)rebuilding;")], ["test_cli_get :what_is_being_rebuilt_says_so"]),
+    Guard("set-back-said", [("    if (set_back)\n", "    if (false && set_back)\n")], [rewinds("an_adoption_that_was_lost_with_the_tail_is_told")]),
     Guard("fresh-stopped", [("    if (stopped_row) {\n", "    if (false) {\n")], ["test_cli_get :a_stopped_partition_ends_the_wait_with_why"]),
     Guard("status-rebuilding", [("if (row->rebuilding.partitions > 0) {", "if (false) {")], ["test_cli_status :what_is_being_rebuilt_says_how_far_it_is"]),
     Guard("mongodb-progress-had", [('append_same_had(&all, "7", from);', "(void)append_same_had;")], [mongodb("progress_that_*")]),

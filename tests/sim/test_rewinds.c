@@ -121,6 +121,26 @@ static void a_partition_whose_progress_is_gone_is_told_too(void **state)
     vf_memory_snapshot_free(before);
 }
 
+/* With the tail goes the adoption, and the worker goes on with what the store holds. */
+static void an_adoption_that_was_lost_with_the_tail_is_told(void **state)
+{
+    struct stage *stage = *state;
+    stage_open(stage, 0);
+    send_orders(stage, 1, 3);
+    stage_run(stage);
+    struct vf_memory_snapshot *before = vf_memory_server_snapshot(stage->server);
+    stage_adopt(stage, VF_PLAIN_TWICE);
+    send_orders(stage, 4, 5);
+    stage_run(stage);
+    assert_int_equal(said("set back", NULL), 0);
+    assert_int_equal(stage_handled(stage, "c1", "order/o5"), 2);
+    vf_memory_server_restore(stage->server, before);
+    stage_run(stage);
+    assert_int_equal(said("level=warn", "the store was set back to before generation 1 was adopted"), 1);
+    assert_int_equal(stage_handled(stage, "c1", "order/o5"), 1);
+    vf_memory_snapshot_free(before);
+}
+
 static void nothing_is_told_where_nothing_was_lost(void **state)
 {
     struct stage *stage = *state;
@@ -621,6 +641,7 @@ int main(void)
         SCENARIO(a_tail_lost_while_nobody_ran_is_told_by_who_comes_next),
         SCENARIO(a_tail_lost_is_told_once_though_nothing_was_read_since),
         SCENARIO(a_partition_whose_progress_is_gone_is_told_too),
+        SCENARIO(an_adoption_that_was_lost_with_the_tail_is_told),
         SCENARIO(nothing_is_told_where_nothing_was_lost),
         SCENARIO(nothing_is_told_of_what_was_dropped),
         SCENARIO(a_tail_with_parked_events_is_taken_in_again),
