@@ -452,6 +452,23 @@ static enum vf_code read_arguments(struct vf_parked *parked, const struct deed *
     return VF_OK;
 }
 
+/* Who names an aggregate twice means it once. */
+static void leave_out_repeats(struct vf_parked *parked)
+{
+    const char **once = vf_arena_calloc(parked->arena, parked->aggregate_count, sizeof *once);
+    size_t count = 0;
+    for (size_t i = 0; i < parked->aggregate_count; i++) {
+        size_t at = 0;
+        while (at < count && strcmp(once[at], parked->aggregates[i]) != 0) {
+            at++;
+        }
+        once[at] = parked->aggregates[i];
+        count = at == count ? count + 1 : count;
+    }
+    parked->aggregates = once;
+    parked->aggregate_count = count;
+}
+
 int vf_verb_parked(struct vf_cli *cli)
 {
     struct vf_parked parked = {.cli = cli};
@@ -467,6 +484,7 @@ int vf_verb_parked(struct vf_cli *cli)
     }
     parked.config = config;
     parked.arena = vf_arena_new();
+    leave_out_repeats(&parked);
     if (vf_views_look(cli, config, &parked.views, &error) != VF_OK || choose_targets(&parked, &error) != VF_OK) {
         parked.status = vf_cli_fail(cli, &error);
     } else {

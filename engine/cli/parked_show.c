@@ -412,6 +412,14 @@ void vf_parked_print_advice(const struct vf_parked_row *row, struct vf_buffer *o
     add_plain(&name, row->record->aggregate, NAME_BYTES_MAX);
     switch (row->record->state) {
     case VF_ASIDE_PARKED:
+        if (row->ends.first && row->ends.first->unreadable) {
+            vf_buffer_printf(
+                out,
+                "  where the configuration reads it wrongly, mend that (topics, envelopes), then: viewfold "
+                "parked retry %s\n  or leave the record out, for good: viewfold parked drop %s\n",
+                name.data, name.data);
+            break;
+        }
         vf_buffer_printf(
             out,
             "  mend the projection, see what would come of it (viewfold parked retry %s --dry-run --script "

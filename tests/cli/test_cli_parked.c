@@ -238,6 +238,26 @@ static void of_a_long_list_show_tells_the_beginning_and_how_much_more(void **sta
     assert_null(strstr(scene->out, " more ("));
 }
 
+/* No handler is at fault. */
+static void show_of_a_record_that_cannot_be_read_advises_to_look_at_the_configuration(void **state)
+{
+    struct scene *scene = furnish(state);
+    scene_set_aside(scene, scene->redis,
+                    &(struct vf_aggregate){.aggregate = VF_LITERAL("order/a\"b"), /* of which no JSON is made here */
+                                           .aside_to = 1,
+                                           .has_seen = true,
+                                           .seen = 1,
+                                           .parked = true,
+                                           .failure = {.error = VF_LITERAL("the value is no JSON")},
+                                           .state = VF_ASIDE_PARKED},
+                    (struct scene_aside[]){{VF_LIST_OWN, 0, NULL, 1, 70}}, 1);
+    assert_int_equal(scene_run(scene, "parked show order/a\"b"), 0);
+    assert_non_null(strstr(scene->out,
+                           "  where the configuration reads it wrongly, mend that (topics, envelopes), then: "
+                           "viewfold parked retry order/a\"b\n"));
+    assert_null(strstr(scene->out, "mend the projection"));
+}
+
 static void show_of_what_is_not_set_aside_ends_with_66_after_the_others(void **state)
 {
     struct scene *scene = furnish(state);
@@ -371,6 +391,7 @@ int main(void)
         SCENE_TEST(show_finds_an_event_that_waits_in_the_list_of_another),
         SCENE_TEST(of_a_long_list_show_tells_the_beginning_and_how_much_more),
         SCENE_TEST(show_of_what_is_not_set_aside_ends_with_66_after_the_others),
+        SCENE_TEST(show_of_a_record_that_cannot_be_read_advises_to_look_at_the_configuration),
         SCENE_TEST(what_is_asked_in_a_wrong_way_is_refused),
         SCENE_TEST(what_came_early_may_miss_nothing_any_more),
         SCENE_TEST(a_gap_that_is_waited_for_is_minded_when_its_time_is_over),
