@@ -2,15 +2,32 @@
 
 #include <stdlib.h>
 #include <string.h>
+#define XXH_INLINE_ALL
+#include <xxhash.h>
 
 /* So many are read at once. */
 #define PAGE 1000
 
+/* A worker holds all of them, and a command may have dropped as many as there are: of each only what tells it. */
+struct event {
+    const char *topic; /* in the list of topics */
+    int64_t offset;
+    int64_t timestamp_ms;
+    uint64_t aggregate; /* a hash: there is but one record at a place, and this guards against another log; 0: any */
+    int32_t partition;
+};
+
+struct missing {
+    struct vf_bytes aggregate; /* in the arena */
+    int64_t from, to;
+};
+
 struct vf_drops {
     struct vf_arena *arena;
-    struct vf_dropped *events;  /* by partition and offset */
-    struct vf_dropped *missing; /* by aggregate and first number */
-    size_t event_count, missing_count;
+    const char **topics;     /* in the arena */
+    struct event *events;    /* by topic, partition and offset */
+    struct missing *missing; /* by aggregate and first number */
+    size_t topic_count, event_count, missing_count;
 };
 
 struct vf_drops *vf_drops_new(void)
@@ -22,6 +39,7 @@ struct vf_drops *vf_drops_new(void)
 
 static void clear(struct vf_drops *drops)
 {
+    free(drops->topics);
     free(drops->events);
     free(drops->missing);
     vf_arena_reset(drops->arena);
@@ -44,43 +62,66 @@ static int compare_numbers(int64_t a, int64_t b)
 
 static int compare_events(const void *a_entry, const void *b_entry)
 {
-    const struct vf_dropped *a = a_entry, *b = b_entry;
-    int order = strcmp(a->partition.topic, b->partition.topic);
+    const struct event *a = a_entry, *b = b_entry;
+    int order = a->topic == b->topic ? 0 : strcmp(a->topic, b->topic);
     if (order == 0)
-        order = compare_numbers(a->partition.partition, b->partition.partition);
+        order = compare_numbers(a->partition, b->partition);
     return order ? order : compare_numbers(a->offset, b->offset);
 }
 
 static int compare_missing(const void *a_entry, const void *b_entry)
 {
-    const struct vf_dropped *a = a_entry, *b = b_entry;
+    const struct missing *a = a_entry, *b = b_entry;
     int order = vf_bytes_compare(a->aggregate, b->aggregate);
-    return order ? order : compare_numbers(a->missing_from, b->missing_from);
+    return order ? order : compare_numbers(a->from, b->from);
+}
+
+static const char *keep_topic(struct vf_drops *drops, const char *topic)
+{
+    for (size_t i = 0; i < drops->topic_count; i++)
+        if (strcmp(drops->topics[i], topic) == 0)
+            return drops->topics[i];
+    drops->topics = vf_realloc(drops->topics, (drops->topic_count + 1) * sizeof *drops->topics);
+    return drops->topics[drops->topic_count++] = vf_arena_bytes(drops->arena, topic, strlen(topic)).data;
+}
+
+static uint64_t hash_of(struct vf_bytes aggregate)
+{
+    return vf_is_nobodys(aggregate) ? 0 : XXH64(aggregate.data, aggregate.size, 0) | 1;
 }
 
 static void add(struct vf_drops *drops, const struct vf_dropped *list, size_t count)
 {
-    drops->events = vf_realloc(drops->events, (drops->event_count + count + 1) * sizeof *list);
-    drops->missing = vf_realloc(drops->missing, (drops->missing_count + count + 1) * sizeof *list);
+    drops->events = vf_realloc(drops->events, (drops->event_count + count + 1) * sizeof *drops->events);
+    drops->missing = vf_realloc(drops->missing, (drops->missing_count + count + 1) * sizeof *drops->missing);
     for (size_t i = 0; i < count; i++) {
-        if (list[i].partition.topic)
-            drops->events[drops->event_count++] = list[i];
+        const struct vf_dropped *dropped = &list[i];
+        if (dropped->partition.topic)
+            drops->events[drops->event_count++] = (struct event){.topic = keep_topic(drops, dropped->partition.topic),
+                                                                 .offset = dropped->offset,
+                                                                 .timestamp_ms = dropped->timestamp_ms,
+                                                                 .aggregate = hash_of(dropped->aggregate),
+                                                                 .partition = dropped->partition.partition};
         else
-            drops->missing[drops->missing_count++] = list[i];
+            drops->missing[drops->missing_count++] = (struct missing){vf_arena_copy(drops->arena, dropped->aggregate),
+                                                                      dropped->missing_from, dropped->missing_to};
     }
 }
 
 static enum vf_code load_generation(struct vf_drops *drops, const struct vf_store_type *type, struct vf_store *store,
                                     struct vf_view view, struct vf_error *error)
 {
+    struct vf_arena *page = vf_arena_new();
     size_t first = 0, count = PAGE;
     enum vf_code code = VF_OK;
     for (; !code && count == PAGE; first += count) {
         struct vf_dropped *list = NULL;
-        code = type->dropped(store, view, first, PAGE, drops->arena, &list, &count, error);
+        vf_arena_reset(page);
+        code = type->dropped(store, view, first, PAGE, page, &list, &count, error);
         if (!code && count > 0)
             add(drops, list, count);
     }
+    vf_arena_free(page);
     return code;
 }
 
@@ -104,21 +145,21 @@ bool vf_drops_has(const struct vf_drops *drops, const struct vf_record *record, 
 {
     if (!drops || drops->event_count == 0)
         return false;
-    struct vf_dropped wanted = {.partition = {record->topic, record->partition}, .offset = record->offset};
-    const struct vf_dropped *found = bsearch(&wanted, drops->events, drops->event_count, sizeof wanted, compare_events);
+    struct event wanted = {.topic = record->topic, .partition = record->partition, .offset = record->offset};
+    const struct event *found = bsearch(&wanted, drops->events, drops->event_count, sizeof wanted, compare_events);
     /* GUARD dropped-record: of a topic that was made anew, another event stands at this offset */
     return found && found->timestamp_ms == record->timestamp_ms &&
-           (vf_is_nobodys(found->aggregate) || vf_bytes_equal(found->aggregate, aggregate));
+           (found->aggregate == 0 || found->aggregate == hash_of(aggregate));
 }
 
 int64_t vf_drops_pass(const struct vf_drops *drops, struct vf_bytes aggregate, int64_t number)
 {
-    struct vf_dropped wanted = {.aggregate = aggregate, .missing_from = number};
+    struct missing wanted = {.aggregate = aggregate, .from = number};
     if (!drops || drops->missing_count == 0)
         return number;
-    const struct vf_dropped *found;
+    const struct missing *found;
     while ((found = bsearch(&wanted, drops->missing, drops->missing_count, sizeof wanted, compare_missing)) &&
-           found->missing_to > wanted.missing_from)
-        wanted.missing_from = found->missing_to;
-    return wanted.missing_from;
+           found->to > wanted.from)
+        wanted.from = found->to;
+    return wanted.from;
 }
