@@ -27,7 +27,7 @@ struct vf_projector {
 };
 
 const struct vf_link vf_plain_links[VF_PLAIN_LINKS] = {
-    {.type = "Created"}, {.type = "Reassigned"}, {.type = "Removed"}, {.type = "Renoted"}};
+    {.type = "Created"}, {.type = "Misdirected"}, {.type = "Reassigned"}, {.type = "Removed"}, {.type = "Renoted"}};
 int vf_plain_flaky;
 bool vf_plain_mended;
 char vf_plain_script[64];
@@ -269,7 +269,8 @@ static enum vf_code plain_handle(struct vf_projector *projector, const struct vf
     warm->shared |= vf_bytes_is(event->type, "Shared");
     warm->unkept |= vf_bytes_is(event->type, "Unkept");
     /* A failing handler has left its mark in the document: whoever keeps it is found out. */
-    if (vf_bytes_is(event->type, "Broken") && !vf_plain_mended)
+    bool is_failing = vf_bytes_is(event->type, "Broken") || vf_bytes_is(event->type, "Misdirected");
+    if (is_failing && !vf_plain_mended)
         return vf_fail(error, VF_E_SCRIPT, "plain: broken");
     if (vf_bytes_is(event->type, "Flaky") && vf_plain_flaky > 0) {
         return --vf_plain_flaky % 2 ? vf_fail(error, VF_E_MEMORY, "plain: no memory")

@@ -8,8 +8,8 @@
  * it left; so many are added to the hash that it takes along. Where the projection has indexes, the body has fields for them too: x_total, x_odd and x_third (the rest by three) say
  * how many events there were.
  *
- * Types: Noted and Renoted have no handler. Deleted's and Removed's say `delete`. Broken's handler fails always, and Flaky's
- * when asked to (vf_plain_flaky); Unkept's leaves behind what cannot be kept. Shared's leaves a table that stands in two
+ * Types: Noted and Renoted have no handler. Deleted's and Removed's say `delete`. Broken's and Misdirected's handlers fail
+ * always, and Flaky's when asked to (vf_plain_flaky); Unkept's leaves behind what cannot be kept. Shared's leaves a table that stands in two
  * places, so that the next handler on the same warm document counts twice. Needs' fails where no customer has been here. All
  * others count.
  *
@@ -26,8 +26,8 @@ extern const struct vf_projector_type vf_plain_projector_type;
 /* What the next projectors describe: set before they are opened, kept by the caller. */
 void vf_plain_describe(const struct vf_projection *projection);
 
-/* Types that say a link, sorted: Created, Reassigned, Removed and Renoted say a document. */
-#define VF_PLAIN_LINKS 4
+/* Types that say a link, sorted: Created, Misdirected, Reassigned, Removed and Renoted say a document. */
+#define VF_PLAIN_LINKS 5
 extern const struct vf_link vf_plain_links[VF_PLAIN_LINKS];
 
 /* How many calls of Flaky's handler fail from now on. */

@@ -60,6 +60,12 @@ static void choose_link(struct sim_producer *producer, int topic, const struct s
     bool linked = history->linking != NULL;
     if (is_never_linked(producer, topic, event))
         return;
+    /* Else nothing that fails would say a link, and what waits for that behind it would have nothing to wait for. */
+    if (producer->misdirects && chance(producer, linked ? 3 : 12)) {
+        say(event, "Misdirected", SIM_SAYS_DOCUMENT);
+        choose_document(producer, event);
+        return;
+    }
     if (!linked && chance(producer, history->count ? 30 : 60))
         say(event, "Created", SIM_SAYS_DOCUMENT);
     else if (linked && chance(producer, 12))

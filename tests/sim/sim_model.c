@@ -145,6 +145,12 @@ static struct sim_chain leave(struct sim_document *from, int owner, const struct
     return moved;
 }
 
+/* Its handler fails, until it is mended. */
+static bool is_failing(const struct sim_event *event)
+{
+    return strcmp(event->type, "Broken") == 0 || strcmp(event->type, "Misdirected") == 0;
+}
+
 static bool has_handler(const struct sim_event *event)
 {
     return strcmp(event->type, "Noted") != 0 && strcmp(event->type, "Renoted") != 0;
@@ -216,7 +222,7 @@ static void take_in(struct sim_model *model, int owner, const struct sim_event *
     if (has_handler(event)) {
         struct sim_chain moved = {0};
         bool is_barred = document && document->presence == VF_HUSK_DELETED && document->deleted_by != owner;
-        if (!model->mended && strcmp(event->type, "Broken") == 0 && (from || (document && !is_barred)))
+        if (!model->mended && is_failing(event) && (from || (document && !is_barred)))
             model->impossible = event;
         int64_t times_left = 0;
         if (from)
@@ -269,7 +275,7 @@ static bool fails(const struct sim_model *model, const struct sim_event *event, 
                   const struct sim_document *document, const struct sim_document *from)
 {
     bool is_barred = document && document->presence == VF_HUSK_DELETED && document->deleted_by != owner;
-    bool failing = strcmp(event->type, "Broken") == 0 || sim_model_has_flaked(model, event);
+    bool failing = is_failing(event) || sim_model_has_flaked(model, event);
     return model->parks && !model->mended && failing && (from || (document && !is_barred));
 }
 

@@ -6,8 +6,11 @@
 
 #include "sim/plain_projector.h"
 
-static const struct vf_link card_links[] = {
-    {.type = "Created"}, {.type = "Issued", .through = "account"}, {.type = "Reassigned"}, {.type = "Removed"}};
+static const struct vf_link card_links[] = {{.type = "Created"},
+                                            {.type = "Issued", .through = "account"},
+                                            {.type = "Misdirected"},
+                                            {.type = "Reassigned"},
+                                            {.type = "Removed"}};
 static const struct vf_link note_links[] = {{.type = NULL, .through = "card"}};
 
 const struct sim_topic sim_topics[SIM_TOPICS] = {
@@ -15,7 +18,7 @@ const struct sim_topic sim_topics[SIM_TOPICS] = {
     [SIM_ORDERS] = {"orders", {"order", VF_ROUTE_LINK, vf_plain_links, VF_PLAIN_LINKS}, 'o'},
     [SIM_TAGS] = {"tags", {.kind = "tag", .route = VF_ROUTE_FIELD}, 't'},
     [SIM_ACCOUNTS] = {"accounts", {"account", VF_ROUTE_LINK, vf_plain_links, VF_PLAIN_LINKS}, 'a'},
-    [SIM_CARDS] = {"cards", {"card", VF_ROUTE_LINK, card_links, 4}, 'k'},
+    [SIM_CARDS] = {"cards", {"card", VF_ROUTE_LINK, card_links, sizeof card_links / sizeof *card_links}, 'k'},
     [SIM_NOTES] = {"notes", {"note", VF_ROUTE_LINK, note_links, 1}, 'n'},
     [SIM_DAYS] = {"days", {.kind = "day", .route = VF_ROUTE_FUNCTION}, 'd'},
 };
@@ -61,7 +64,7 @@ static void add_to_history(struct sim_history *history, const struct sim_event *
     }
     history->at_last += past->version == history->last;
     history->count++;
-    if (past->says != SIM_SAYS_NOTHING)
+    if (past->says != SIM_SAYS_NOTHING && strcmp(past->type, "Misdirected") != 0)
         history->linking = past;
 }
 

@@ -31,6 +31,7 @@ struct sim_producer {
     enum vf_versions_mode versions;
     bool joins;
     bool with_stops;   /* some events can never be taken in */
+    bool misdirects;   /* some events that say a link fail */
     bool with_sharing; /* some handlers leave a table that stands in two places */
     bool without_repeats;
     int topics[SIM_TOPICS]; /* those that are in the view */
@@ -52,7 +53,7 @@ struct sim_history {
     size_t count;                    /* events, repeats left out */
     int64_t last;                    /* the greatest number */
     size_t at_last;                  /* how many events have it */
-    const struct sim_event *linking; /* the last one that said its link, or NULL */
+    const struct sim_event *linking; /* the last one that said its link and may be taken in, or NULL */
 };
 
 /* Chooses what a topic's numbers are: of the kind, or with SIM_KINDS of any. */

@@ -61,7 +61,7 @@ static bool is_of_parking(const char *situation)
 /* What a few hundred seeds may do without. */
 static bool is_rare(const char *situation)
 {
-    static const char *const all[] = {"early", "filled", "given_up", "flaked", "sought"};
+    static const char *const all[] = {"early", "filled", "given_up", "flaked"};
     for (size_t i = 0; i < sizeof all / sizeof all[0]; i++)
         if (strcmp(situation, all[i]) == 0)
             return true;

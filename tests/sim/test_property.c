@@ -440,6 +440,7 @@ static void set_up_view(struct sim *sim)
     sim->parks = sim->view.joins && parks_wanted && below(sim, 2);
     if (sim->parks)
         sim->producer.with_stops = sim->producer.with_gaps = below(sim, 4) != 0;
+    sim->producer.misdirects = sim->parks && below(sim, 2);
     sim_view_choose(&sim->view, &sim->producer, (enum vf_versions_mode)(sim->seed % 3), wishes.numbers);
     /* What is forgotten takes along the numbers that a decision would be about. */
     sim->drops = sim->parks && sim->view.forget_ms == 0 && (wishes.drops || below(sim, 2));
