@@ -283,6 +283,18 @@ static void put_back(struct vf_fold_state *run, struct page *page, struct vf_fol
 
 /* --- the event that says the link ------------------------------------------------------------------------------------ */
 
+/* Whether it can be told what the event is next to: nobody would have waited for another one (linking.c). */
+static bool has_place(struct vf_fold_state *run, struct vf_fold_row *row, const struct vf_cached_aggregate *record)
+{
+    struct vf_error ignored;
+    if (row->event.numbers == VF_NUMBERS_OFFSET || run->tools->projection->versions == VF_VERSIONS_NONE)
+        return true;
+    if (vf_fold_find_last(run, row, record, &ignored))
+        return false;
+    enum vf_order order = vf_version_order(&row->event, &row->last);
+    return order == VF_NEXT || order == VF_DUPLICATE;
+}
+
 /* The place of the first event that says a link; INT64_MAX: there is none. */
 static enum vf_code find_linking(struct vf_fold_state *run, struct page *page, int64_t *ret_place,
                                  struct vf_error *error)
@@ -300,6 +312,9 @@ static enum vf_code find_linking(struct vf_fold_state *run, struct page *page, i
         code = look_at(run, page, place, &added, &aside, error);
         if (code || read_aside(run, aside, &row, &ignored) || row.unreadable || row.not_upcast ||
             !vf_fold_is_linking(&row))
+            continue;
+        /* GUARD sought-placed: an event that cannot be taken in would come before the one that says the link, and hold it up */
+        if (!has_place(run, &row, page->record))
             continue;
         *ret_place = place;
         break;

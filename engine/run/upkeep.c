@@ -164,7 +164,7 @@ static struct vf_fold *next_fold(struct vf_worker *worker)
     return fold;
 }
 
-static bool drain_list(struct vf_worker *worker, struct vf_bytes list)
+static bool drain_list(struct vf_worker *worker, struct vf_bytes list, bool is_draining)
 {
     struct vf_fold *fold = next_fold(worker);
     struct vf_fold_tools tools = vf_worker_tools(worker);
@@ -179,6 +179,10 @@ static bool drain_list(struct vf_worker *worker, struct vf_bytes list)
         fold = next_fold(worker);
         outcome = vf_fold_drain_list(fold, &tools, list, &worker->counts);
     }
+    /* GUARD drain-known: the record as it was before it began to drain, in the cache, would be left alone for ever, where it has
+     * early events that are not next */
+    if (is_draining && outcome == VF_FOLDED && fold->empty)
+        vf_cache_drop_since(worker->cache, fold->number);
     return finish_apart(worker, fold, outcome) && worker->positioned && !worker->superseded;
 }
 
@@ -202,7 +206,7 @@ static bool drain(struct vf_worker *worker)
     /* Begun anywhere: lists whose first event fails again and again must not keep the others from their turn. */
     size_t first = count ? (size_t)(worker->setup.clock->random(worker->setup.clock->self) % count) : 0;
     for (size_t i = 0; i < count && i < LISTS_MAX && go_on; i++)
-        go_on = drain_list(worker, lists[(first + i) % count]);
+        go_on = drain_list(worker, lists[(first + i) % count], true);
     /* GUARD drain-rest: thousands of short lists that one batch has left would otherwise take hours, a few every few seconds */
     if (count > LISTS_MAX && worker->counts.batches > batches)
         worker->drain_due = true;
@@ -233,7 +237,7 @@ static bool look_at_gaps(struct vf_worker *worker)
     worker->gaps_after =
         go_on && count == GAPS_MAX ? vf_strndup(aggregates[count - 1].data, aggregates[count - 1].size) : NULL;
     for (size_t i = 0; i < count && go_on; i++)
-        go_on = drain_list(worker, aggregates[i]);
+        go_on = drain_list(worker, aggregates[i], false);
     /* Of several pages, each is the same look: whatever is done meanwhile begins another one. */
     if (is_whole || worker->counts.batches != worker->gaps_begun)
         worker->gaps_begun = batches;

@@ -465,7 +465,7 @@ static bool notes_fail(struct sim_step *step, int owner, const struct sim_event 
 
 /* An event that cannot be read, or of which nobody can tell what it would be next to; of a sequence only what is before its
  * beginning, as holes may be filled. */
-static bool is_misfit(const struct sim_model *model, const struct sim_event *event, const struct sim_version *last)
+bool sim_model_is_misfit(const struct sim_model *model, const struct sim_event *event, const struct sim_version *last)
 {
     bool counts = model->versions != VF_VERSIONS_NONE;
     if (!model->parks)
@@ -489,7 +489,7 @@ static bool fails_first(struct sim_step *step, int list)
     if (sim_model_is_left_out(model, step->log, first->event))
         return false;
     /* What was missing before it may have come meanwhile, as the event that all wait for. */
-    bool failing = first->misfit && is_misfit(model, event, &model->aggregates[list].taken);
+    bool failing = first->misfit && sim_model_is_misfit(model, event, &model->aggregates[list].taken);
     if (event->linked && event->says == SIM_SAYS_NOTHING)
         failing |= fails(model, event, list, document, NULL);
     else if (event->linked)
@@ -504,7 +504,8 @@ static bool fails_first(struct sim_step *step, int list)
             model->aggregates[list].seeks = false;
             model->situations.parked++;
             model->situations.flaked += sim_model_has_flaked(model, event);
-            count_seen(model, list, event, first->misfit && !is_misfit(model, event, &model->aggregates[list].taken));
+            count_seen(model, list, event,
+                       first->misfit && !sim_model_is_misfit(model, event, &model->aggregates[list].taken));
         }
     }
     return failing;
@@ -594,17 +595,22 @@ static void arrive(struct sim_step *step, size_t index)
     struct sim_aggregate *aggregate = &model->aggregates[owner];
     struct sim_tally *tally = &model->tallies[sim_kind_of(&event->numbers)];
     bool at_last = aggregate->last.exists && aggregate->last.version == event->version;
-    if (is_misfit(model, event, &aggregate->last)) {
+    if (sim_model_is_misfit(model, event, &aggregate->last)) {
         if (aggregate->waiting) {
             model->situations.behind_parked++;
             wait_in(step, owner, VF_LIST_OWN, owner, index, true);
         } else {
             park(step, owner, index, true);
         }
+        model->misfit[event->original] = true;
         aggregate->linked = event->linked;
         return;
     }
     enum vf_list which;
+    if (model->misfit[event->original] && event->version < aggregate->last.version) {
+        tally->by_number++; /* it is set aside, or left out, and its number has been passed */
+        return;
+    }
     if (model->versions != VF_VERSIONS_NONE && model->dealt[event->original]) {
         /* What it repeats may be in a list that is being taken in, of which the rest comes before anything else. */
         if (event->version > aggregate->last.version && sim_model_is_draining(model, step->log, owner, &which)) {

@@ -137,7 +137,8 @@ struct sim_model {
     int aggregate_count;
     struct sim_waiting waiting[SIM_EVENTS_MAX]; /* in the order in which they came to their lists */
     int waiting_count;
-    bool dealt[SIM_EVENTS_MAX]; /* by the index of an event's first record */
+    bool dealt[SIM_EVENTS_MAX];  /* by the index of an event's first record */
+    bool misfit[SIM_EVENTS_MAX]; /* the same: it came, and nobody could tell what it would be next to */
     int64_t next[SIM_TOPICS][SIM_PARTITIONS_MAX];
     int64_t aside[SIM_TOPICS][SIM_PARTITIONS_MAX]; /* how many had ever to wait */
     int dropped[SIM_EVENTS_MAX]; /* places in sim_log.decisions: those that were carried out, in order */

@@ -9,9 +9,9 @@ static int find_own(const struct sim_step *step, int list, bool linking)
     const struct sim_model *model = step->model;
     for (int i = 0; i < model->waiting_count; i++) {
         const struct sim_event *event = &step->log->events[model->waiting[i].event];
-        bool is_read = !event->misnumbered || event->numbers.numbers == VF_NUMBERS_SEQUENCE;
+        bool has_place = !model->waiting[i].misfit || !sim_model_is_misfit(model, event, &model->aggregates[list].last);
         if (model->waiting[i].list == list && model->waiting[i].which == VF_LIST_OWN &&
-            (!linking || (event->says != SIM_SAYS_NOTHING && is_read &&
+            (!linking || (event->says != SIM_SAYS_NOTHING && has_place &&
                           !sim_model_is_left_out(model, step->log, model->waiting[i].event))))
             return i;
     }

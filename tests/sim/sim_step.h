@@ -48,6 +48,7 @@ VF_MUSTCHECK enum vf_code sim_step_carry_out(struct sim_step *step, struct vf_er
 /* sim_flaky.c: a handler that fails now and then has failed where its event stands first in its list, and the record is parked. */
 void sim_step_find_flaked(struct sim_step *step);
 
+bool sim_model_is_misfit(const struct sim_model *model, const struct sim_event *event, const struct sim_version *last);
 bool sim_model_has_flaked(const struct sim_model *model, const struct sim_event *event);
 
 bool sim_model_has_given_up(const struct sim_model *model, const struct sim_log *log, int owner);

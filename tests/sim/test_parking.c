@@ -185,6 +185,64 @@ static void of_two_links_behind_what_failed_the_first_is_first(void **state)
     assert_int_equal(stage_handled(stage, "c1", "order/o1"), 0);
 }
 
+/* Who tries again takes in as much as a batch holds, and leaves the rest to the workers. They have the record in their caches as it
+ * was, parked and with something early, which is not next. */
+static void what_a_retry_has_left_is_taken_in_by_who_remembers_it_parked(void **state)
+{
+    enum { LAST = 150 };
+    struct stage *stage = *state;
+    stage_send(stage, "customers", "c1", 1, "Changed", "null");
+    stage_send(stage, "customers", "c1", 2, "Broken", "null");
+    for (int64_t version = 3; version <= LAST; version++)
+        stage_send(stage, "customers", "c1", version, "Changed", "null");
+    stage_send(stage, "customers", "c1", LAST + 2, "Changed", "null");
+    stage_open(stage, 0);
+    stage_run(stage);
+    assert_int_equal(stage_waiting(stage, "customer/c1"), LAST - 1);
+    assert_int_equal(stage_waiting(stage, "/early/customer/c1"), 1);
+    vf_plain_mended = true;
+    stage_retry(stage);
+    assert_true(stage_record(stage, "customer/c1")->draining);
+    stage_run(stage);
+    assert_int_equal(stage_waiting(stage, "customer/c1"), 0);
+    assert_int_equal(stage_handled(stage, "c1", "customer/c1"), LAST);
+}
+
+static void send_text(struct stage *stage, const char *version, const char *type, const char *to)
+{
+    struct vf_buffer value;
+    vf_buffer_init(&value);
+    vf_buffer_printf(&value,
+                     "{\"kind\":\"order\",\"id\":\"o1\",\"version\":\"%s\",\"type\":\"%s\",\"data\":{\"to\":%s}}",
+                     version, type, to);
+    vf_memory_log_append(stage->log, (struct vf_partition){"orders", 0}, vf_bytes_from("o1"),
+                         vf_bytes(value.data, value.size), 1772359200000);
+    vf_buffer_done(&value);
+}
+
+/* Versions of one length can be compared. One of another length stays where it is, whatever it says. */
+static void a_link_without_a_place_is_not_brought_forward(void **state)
+{
+    static struct vf_envelope_plan text_plan;
+    struct stage *stage = *state;
+    text_plan = vf_envelope_standard;
+    text_plan.parts[VF_PART_VERSION].as = VF_AS_UTF8;
+    stage->readings[1].envelope.numbers = VF_NUMBERS_ORDERED;
+    stage->readings[1].envelope.plan = &text_plan;
+    send_text(stage, "01", "Created", "[\"c1\",\"c2\"]");
+    send_text(stage, "02", "Changed", "null");
+    send_text(stage, "003", "Created", "\"c2\"");
+    send_text(stage, "03", "Created", "\"c1\"");
+    send_text(stage, "04", "Changed", "null");
+    stage_open(stage, 0);
+    stage_run(stage);
+    assert_int_equal(stage_waiting(stage, "order/o1"), 5);
+    stage_retry_as(stage, &(struct vf_fold_retry){.drop_first = true});
+    stage_run(stage);
+    assert_int_equal(stage_handled(stage, "c1", "order/o1"), 2);
+    assert_int_equal(stage_waiting(stage, "order/o1"), 2);
+}
+
 /* Events come early by one partition; what was missing comes by another, whose worker has never set anything aside, and need not
  * look. Who ends when all is taken in does. */
 static void who_has_caught_up_leaves_nothing_early_that_is_next(void **state)
@@ -302,10 +360,12 @@ int main(void)
         PARKING(what_is_not_waited_for_is_not_when_the_view_is_built_anew),
         PARKING(only_what_was_left_out_is),
         PARKING(who_has_caught_up_leaves_nothing_early_that_is_next),
+        PARKING(what_a_retry_has_left_is_taken_in_by_who_remembers_it_parked),
         PARKING(a_link_among_what_came_early_is_followed),
         PARKING(a_link_behind_what_was_given_up_is_followed),
         PARKING(a_link_far_behind_what_was_left_out_is_found),
         PARKING(of_two_links_behind_what_failed_the_first_is_first),
+        PARKING(a_link_without_a_place_is_not_brought_forward),
     };
     return cmocka_run_group_tests_name("parking", tests, NULL, NULL);
 }
