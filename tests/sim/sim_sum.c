@@ -21,10 +21,13 @@ void sim_sum_add(struct sim_sum *sum, const struct sim_model *model, const struc
 static bool has_seen_every_fault(const struct sim_sum *sum)
 {
     const struct vf_counts *counts = &sum->counts;
-    printf("adoptions %lld, drops %lld\n", (long long)sum->adoptions, (long long)sum->drops);
+    printf("adoptions %lld, drops %lld, degraded %lld, beside what is set aside %lld, retried beside them %lld\n",
+           (long long)sum->adoptions, (long long)sum->drops, (long long)sum->degraded, (long long)sum->degraded_beside,
+           (long long)sum->degraded_retried);
     return counts->conflicts && counts->refolds && counts->unknown && counts->lost_replies && counts->rewinds &&
            counts->rebalances && counts->stops && counts->store_losses && counts->frozen && counts->superseded &&
-           counts->evicted && sum->adoptions && sum->drops;
+           counts->evicted && sum->adoptions && sum->drops && sum->degraded &&
+           ((sum->degraded_beside && sum->degraded_retried) || !sum->parks);
 }
 
 /* Nor does a kind of numbers whose repeats, siblings and impossible numbers never came. */

@@ -23,6 +23,9 @@ struct sim_sum {
     struct sim_situations situations;
     int64_t adoptions;
     int64_t drops;
+    int64_t degraded;         /* partitions that had lost something of the log in the end, */
+    int64_t degraded_retried; /* and what was taken in beside them when it was tried again */
+    int64_t degraded_beside;  /* how often that was lost while something was set aside */
 };
 
 /* What a run has come to. */

@@ -24,6 +24,7 @@
 #include "sim/plain_projector.h"
 #include "sim/sim_clock.h"
 #include "sim/sim_compare.h"
+#include "sim/sim_cut.h"
 #include "sim/sim_decisions.h"
 #include "sim/sim_model.h"
 #include "sim/sim_operator.h"
@@ -54,8 +55,9 @@ struct sim {
     struct vf_memory_server *server;
     struct vf_memory_log *log;
     char missing[80];  /* an event that is_finished has missed */
-    bool with_rewinds; /* otherwise the log is trimmed up to progress now and then */
-    bool went_back;    /* the store has lost something: what the group has committed may be ahead of it */
+    bool with_rewinds; /* otherwise the log is trimmed now and then */
+    struct sim_cut cut;
+    bool went_back; /* the store has lost something: what the group has committed may be ahead of it */
 
     struct sim_producer producer;
     struct sim_view view;
@@ -296,27 +298,13 @@ static void keep(struct sim *sim)
 static void rewind_store(struct sim *sim, size_t number)
 {
     /* A decision that is lost is still known to a worker who has read it: until he is assigned anew, he goes by it. */
-    if (memcmp(sim->models[number]->dropped, sim->model.dropped, sizeof sim->model.dropped) != 0)
+    if (memcmp(sim->models[number]->dropped, sim->model.dropped, sizeof sim->model.dropped) != 0 ||
+        !sim_cut_may_go_back(&sim->cut, sim->models[number]))
         return;
     trace(sim, "rewind", 0);
     vf_memory_server_restore(sim->server, sim->snapshots[number]);
     sim->model = *sim->models[number];
     go_back(sim);
-}
-
-/* Retention: what the view has dealt with is gone, its last record too. */
-static void trim(struct sim *sim)
-{
-    struct vf_arena *arena = vf_arena_new();
-    struct vf_memory_contents contents;
-    vf_memory_server_read(sim->server, view, arena, &contents);
-    int topic = sim->producer.topics[below(sim, (uint64_t)sim->producer.topic_count)];
-    struct vf_partition at = {sim_topics[topic].topic, (int)below(sim, (uint64_t)sim->producer.partitions[topic])};
-    int64_t low = next_of(&contents, at.topic, at.partition);
-    trace(sim, "trim", low);
-    if (low > 0)
-        vf_memory_log_trim(sim->log, at, low);
-    vf_arena_free(arena);
 }
 
 static void write_script(struct sim *sim, uint64_t number)
@@ -383,8 +371,8 @@ static void act(struct sim *sim)
     } else if (chance < 940) {
         keep(sim);
     } else if (chance < 946) {
-        if (!sim->with_rewinds) {
-            trim(sim);
+        if (!sim->with_rewinds && !(sim->cut.cuts && sim->snapshot_count && below(sim, 3) == 0)) {
+            trace(sim, "trim", sim_cut_trim(&sim->cut, &sim->producer, &sim->model));
         } else if (sim->snapshot_count) {
             rewind_store(sim, (size_t)below(sim, sim->snapshot_count));
         }
@@ -434,6 +422,7 @@ static void set_up_view(struct sim *sim)
 {
     sim->producer.with_stops = below(sim, 4) == 0;
     sim->with_rewinds = below(sim, 3) != 0;
+    sim->cut.cuts = !sim->with_rewinds && below(sim, 2);
     sim->producer.with_sharing = below(sim, 4) == 0;
     sim->producer.gaps_allowed = wishes.allow;
     sim->view.joins = wishes.joins || (!wishes.simple && sim->seed % 2 == 0);
@@ -515,10 +504,12 @@ static bool is_dealt_with(const struct vf_memory_contents *contents, const struc
     return event->offset < next_of((void *)(uintptr_t)contents, event->topic, event->partition);
 }
 
-/* Its partition has stopped at it, or before it. */
+/* Its partition has stopped at it, or before it, or has lost what comes before it. */
 static bool is_excused(const struct sim *sim, const struct vf_memory_contents *contents, size_t index)
 {
     const struct sim_event *events = sim->producer.events;
+    if (sim_cut_has_lost(&sim->cut, &sim->model, events[index].topic_number, events[index].partition))
+        return true;
     for (size_t i = 0; i <= index; i++)
         if (may_stop(sim, i) && strcmp(events[i].topic, events[index].topic) == 0 &&
             events[i].partition == events[index].partition && !is_dealt_with(contents, &events[i]))
@@ -615,7 +606,8 @@ static void catch_up(struct sim *sim)
     compare(sim);
     check_committed(sim);
     struct vf_error error;
-    if (sim_operator_read(&sim->operator, & error))
+    if (sim_operator_read(&sim->operator, & error) ||
+        sim_cut_check(&sim->cut, &sim->producer, &sim->model, sim->server, view, &error))
         broken(sim, "%s", error.text);
 }
 
@@ -752,16 +744,20 @@ static void run(uint64_t seed, bool cold, struct sim_sum *sum)
     for (int n = 0; n < ACTIONS; n++)
         act(sim);
     heal(sim);
+    int64_t released = sim->model.situations.retried, degraded = sim_cut_count(&sim->cut, &sim->model);
     if (sim->parks)
         mend(sim);
+    sum->degraded += degraded;
+    sum->degraded_retried += degraded ? sim->model.situations.retried - released : 0;
+    sum->degraded_beside += sim->cut.beside;
     if (sim->view.joins && is_finished(sim, false))
         wait_for_sweep(sim);
     tally(sim);
     for (size_t i = 0; i < WORKERS; i++)
         close_worker(sim, i);
-    if (sim->counts.rewinds && !sim->with_rewinds && !sim->operator.drops)
+    if (sim->counts.rewinds && !sim->with_rewinds && !sim->cut.cuts && !sim->operator.drops)
         broken(sim, "%lld times progress was said to be lower than it had been", (long long)sim->counts.rewinds);
-    if (sim->counts.stops && !sim->producer.with_stops)
+    if (sim->counts.stops && !sim->producer.with_stops && !sim->cut.cuts)
         broken(sim, "%lld times a partition stopped, and nothing was wrong", (long long)sim->counts.stops);
     for (size_t i = 0; i < sim->snapshot_count; i++) {
         vf_memory_snapshot_free(sim->snapshots[i]);
