@@ -238,6 +238,11 @@ static enum vf_code meet_gap(struct vf_fold_state *run, struct vf_fold_row *row,
     const struct vf_event *event = &row->event;
     if (order == VF_GAP && vf_fold_may_be_filled(event, &row->last) && run->tools->parks)
         return vf_fold_hold_early(run, row, record, error);
+    /* GUARD dropped-unfit: what was left out would be parked again where the view is built anew */
+    if (row->dropped) {
+        run->fold->counts.not_for_view++;
+        return VF_OK;
+    }
     run->fold->failed_order = order == VF_UNFIT && event->numbers == VF_NUMBERS_OFFSET;
     return vf_version_fail(event, &row->last, order, error);
 }

@@ -315,6 +315,22 @@ static void what_was_left_out_stays_out_when_the_view_is_built_anew(void **state
     assert_int_equal(stage_chain(stage, "c1", "order/o2"), stage_chain_of((const int64_t[]){1, 2, 4}, 3));
 }
 
+/* It is not next, so that nothing becomes of it: of one that can be read no more than of one that cannot. */
+static void what_has_no_place_stays_out_when_the_view_is_built_anew(void **state)
+{
+    struct stage *stage = *state;
+    int64_t first = stage_send(stage, "orders", "o1", 0, "Changed", "null"); /* numbers begin at 1 */
+    stage_send(stage, "orders", "o1", 1, "Created", "\"c1\"");
+    stage_send(stage, "orders", "o1", 2, "Changed", "null");
+    stage_open(stage, 0);
+    stage_run(stage);
+    assert_int_equal(stage_waiting(stage, "order/o1"), 3);
+    leave_out(stage, "order/o1", first, SENT_MS);
+    build_anew(stage);
+    assert_int_equal(stage_waiting(stage, NULL), 0);
+    assert_int_equal(stage_handled(stage, "c1", "order/o1"), 2);
+}
+
 static void what_is_not_waited_for_is_not_when_the_view_is_built_anew(void **state)
 {
     struct stage *stage = *state;
@@ -357,6 +373,7 @@ int main(void)
         PARKING(an_event_is_tried_as_often_as_errors_says_before_it_is_parked),
         PARKING(an_event_that_fails_for_good_is_parked_with_its_aggregate),
         PARKING(what_was_left_out_stays_out_when_the_view_is_built_anew),
+        PARKING(what_has_no_place_stays_out_when_the_view_is_built_anew),
         PARKING(what_is_not_waited_for_is_not_when_the_view_is_built_anew),
         PARKING(only_what_was_left_out_is),
         PARKING(who_has_caught_up_leaves_nothing_early_that_is_next),
