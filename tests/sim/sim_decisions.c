@@ -30,7 +30,7 @@ static bool choose(const struct sim_model *model, const struct sim_log *log, int
     }
     if (!first || aggregate->waits_for >= 0)
         first = sim_model_first(model, number, VF_LIST_WAITERS);
-    if (!first || first->misfit)
+    if (!first)
         return false;
     const struct sim_event *event = &log->events[first->event];
     *ret_decision = (struct sim_decision){.event = first->event};

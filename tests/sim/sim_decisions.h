@@ -23,8 +23,7 @@ struct sim_decisions {
     size_t count;
 };
 
-/* Decides to drop what is first of an aggregate's. False where there is nothing, or an event of which nobody can tell what its
- * number would be next to. */
+/* Decides to drop what is first of an aggregate's. False where there is nothing. */
 bool sim_decide(struct sim_decisions *decisions, const struct sim_model *model, const struct sim_log *log,
                 struct vf_bytes aggregate, struct sim_decision *ret_decision);
 

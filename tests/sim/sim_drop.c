@@ -19,6 +19,9 @@ static enum vf_code drop_event(struct sim_step *step, const struct vf_dropped *d
         STRANGE("%s/%d@%lld was dropped, and is not the first of its list", dropped->partition.topic,
                 (int)dropped->partition.partition, (long long)dropped->offset);
     int list = waiting->list, owner = sim_model_owner(model, &step->log->events[index]);
+    /* Nobody can tell what its number would be next to: nothing becomes of that, either. */
+    bool is_misfit =
+        waiting->misfit && sim_model_is_misfit(model, &step->log->events[index], &model->aggregates[owner].taken);
     bool was_parked = waiting->which == VF_LIST_OWN && model->aggregates[list].parked;
     if ((dropped->error.size > 0) != was_parked)
         STRANGE("%s/%d@%lld was dropped as failed: %d, and was: %d", dropped->partition.topic,
@@ -31,7 +34,9 @@ static enum vf_code drop_event(struct sim_step *step, const struct vf_dropped *d
         STRANGE("%s/%d@%lld was dropped, and is still set aside", dropped->partition.topic,
                 (int)dropped->partition.partition, (long long)dropped->offset);
     *(was_parked ? &model->situations.dropped : &model->situations.let_go) += 1;
-    sim_step_leave_out(step, owner, index);
+    model->situations.misfits_dropped += is_misfit;
+    if (!is_misfit)
+        sim_step_leave_out(step, owner, index);
     struct sim_aggregate *aggregate = &model->aggregates[owner];
     aggregate->seeks = aggregate->linked && !aggregate->has_link && sim_model_first(model, owner, VF_LIST_OWN);
     sim_step_settle(model, owner);

@@ -596,6 +596,8 @@ static void arrive(struct sim_step *step, size_t index)
     struct sim_tally *tally = &model->tallies[sim_kind_of(&event->numbers)];
     bool at_last = aggregate->last.exists && aggregate->last.version == event->version;
     if (sim_model_is_misfit(model, event, &aggregate->last)) {
+        if (sim_model_is_left_out(model, step->log, index))
+            return;
         if (aggregate->waiting) {
             model->situations.behind_parked++;
             wait_in(step, owner, VF_LIST_OWN, owner, index, true);
@@ -755,6 +757,10 @@ enum vf_code sim_model_step(struct sim_model *model, const struct sim_log *log, 
                             .commit = commit,
                             .taken = vf_calloc(commit->taken_count + 1, sizeof(bool)),
                             .aside = vf_calloc(commit->aside_count + 1, sizeof(bool))};
+    bool was_parked[SIM_AGGREGATES_MAX] = {
+        false}; /* others may be parked in this step, after some of theirs were taken in */
+    for (int i = 0; i < model->aggregate_count; i++)
+        was_parked[i] = model->aggregates[i].parked && commit->dropped_count == 0;
     sim_step_find_flaked(&step);
     enum vf_code code = sim_step_carry_out(&step, error);
     /* Lists that an earlier commit has left are gone on with in commits of their own, or before anything new of their aggregate. */
@@ -764,8 +770,10 @@ enum vf_code sim_model_step(struct sim_model *model, const struct sim_log *log, 
             continue;
         struct vf_bytes owner = commit->aggregates[i].next.aggregate;
         snprintf(name, sizeof name, "%.*s", (int)owner.size, owner.data);
-        try_again(&step, sim_model_aggregate(model, name), &commit->aggregates[i].next);
-        sim_step_open(&step, sim_model_aggregate(model, name));
+        int list = sim_model_aggregate(model, name);
+        if (was_parked[list])
+            try_again(&step, list, &commit->aggregates[i].next);
+        sim_step_open(&step, list);
         sim_step_drain(&step);
     }
     if (code) {

@@ -82,37 +82,38 @@ struct sim_tally {
 };
 
 /* X(name): situations that the test is about. */
-#define SIM_SITUATIONS(X)                                                           \
-    X(held)         /* events that waited when their commit was through */          \
-    X(held_through) /* of these, for another aggregate's link */                    \
-    X(held_behind)  /* of these, although their link was known */                   \
-    X(drained)      /* events that had waited */                                    \
-    X(in_parts)     /* commits that left some for the next one */                   \
-    X(early)        /* events that came before numbers that are missing */          \
-    X(filled)       /* of these, taken in when the hole was filled */               \
-    X(allowed)      /* events behind missing ones that are not waited for */        \
-    X(late)         /* of the missing ones, those that came */                      \
-    X(parked)       /* events that failed, and were parked */                       \
-    X(flaked)       /* of these, whose handler fails now and then */                \
-    X(misfits)      /* of these, that cannot be read or placed */                   \
-    X(behind_parked)                                                                \
-    X(sought)   /* events that say a link, brought before those that wait for it */ \
-    X(retried)  /* taken in when they were tried again */                           \
-    X(dropped)  /* left out for good: what failed, */                               \
-    X(let_go)   /* and what waited for a link */                                    \
-    X(given_up) /* gaps that are not waited for any more */                         \
-    X(ignored)                                                                      \
-    X(moves)                                                                        \
-    X(moves_to_deleted)                                                             \
-    X(moves_from_nothing)                                                           \
-    X(to_none)                                                                      \
-    X(followed)    /* links through another aggregate */                            \
-    X(links_again) /* that say the document where it is */                          \
-    X(deleted)                                                                      \
-    X(without_effect) /* another aggregate had deleted the document */              \
-    X(returned)                                                                     \
-    X(expired)                                                                      \
-    X(swept)                                                                        \
+#define SIM_SITUATIONS(X)                                                                  \
+    X(held)         /* events that waited when their commit was through */                 \
+    X(held_through) /* of these, for another aggregate's link */                           \
+    X(held_behind)  /* of these, although their link was known */                          \
+    X(drained)      /* events that had waited */                                           \
+    X(in_parts)     /* commits that left some for the next one */                          \
+    X(early)        /* events that came before numbers that are missing */                 \
+    X(filled)       /* of these, taken in when the hole was filled */                      \
+    X(allowed)      /* events behind missing ones that are not waited for */               \
+    X(late)         /* of the missing ones, those that came */                             \
+    X(parked)       /* events that failed, and were parked */                              \
+    X(flaked)       /* of these, whose handler fails now and then */                       \
+    X(misfits)      /* of these, that cannot be read or placed */                          \
+    X(behind_parked)                                                                       \
+    X(sought)          /* events that say a link, brought before those that wait for it */ \
+    X(retried)         /* taken in when they were tried again */                           \
+    X(dropped)         /* left out for good: what failed, */                               \
+    X(misfits_dropped) /* of these, that cannot be read or placed, */                      \
+    X(let_go)          /* and what waited for a link */                                    \
+    X(given_up)        /* gaps that are not waited for any more */                         \
+    X(ignored)                                                                             \
+    X(moves)                                                                               \
+    X(moves_to_deleted)                                                                    \
+    X(moves_from_nothing)                                                                  \
+    X(to_none)                                                                             \
+    X(followed)    /* links through another aggregate */                                   \
+    X(links_again) /* that say the document where it is */                                 \
+    X(deleted)                                                                             \
+    X(without_effect) /* another aggregate had deleted the document */                     \
+    X(returned)                                                                            \
+    X(expired)                                                                             \
+    X(swept)                                                                               \
     X(forgotten)
 
 struct sim_situations {

@@ -53,8 +53,8 @@ static bool has_seen_every_number(const struct sim_kind_tally tallies[SIM_KINDS]
 /* Which ones only views have that park what fails. */
 static bool is_of_parking(const char *situation)
 {
-    static const char *const all[] = {"early",  "filled",  "parked",  "flaked", "misfits", "behind_parked",
-                                      "sought", "retried", "dropped", "let_go", "given_up"};
+    static const char *const all[] = {"early",  "filled",  "parked",  "flaked",          "misfits", "behind_parked",
+                                      "sought", "retried", "dropped", "misfits_dropped", "let_go",  "given_up"};
     for (size_t i = 0; i < sizeof all / sizeof all[0]; i++)
         if (strcmp(situation, all[i]) == 0)
             return true;
@@ -64,7 +64,7 @@ static bool is_of_parking(const char *situation)
 /* What a few hundred seeds may do without. */
 static bool is_rare(const char *situation)
 {
-    static const char *const all[] = {"early", "filled", "given_up", "flaked"};
+    static const char *const all[] = {"early", "filled", "given_up", "flaked", "misfits_dropped"};
     for (size_t i = 0; i < sizeof all / sizeof all[0]; i++)
         if (strcmp(situation, all[i]) == 0)
             return true;

@@ -280,6 +280,8 @@ static void go_back(struct sim *sim)
 static void wipe(struct sim *sim, const char *what)
 {
     trace(sim, what, 0);
+    for (size_t i = 0; i < WORKERS && sim->model.dropped_count > 0; i++)
+        close_worker(sim, i); /* as in rewind_store */
     vf_memory_server_wipe(sim->server);
     reset(sim);
     go_back(sim);
@@ -716,6 +718,8 @@ static void heal(struct sim *sim)
     if (!sim->with_rewinds || below(sim, 3))
         return;
     wipe(sim, "wipe at rest");
+    for (size_t i = 0; i < WORKERS; i++)
+        open_worker(sim, i);
     if (below(sim, 2))
         vf_memory_log_rebalance(sim->log, GROUP);
     catch_up(sim);
