@@ -16,7 +16,8 @@ struct sim_kind_tally {
 /* All runs together. */
 struct sim_sum {
     bool parks;  /* some views park what fails */
-    bool allows; /* no gap is waited for */
+    bool allows; /* no gap is waited for, or there are not many seeds */
+    bool few;    /* seeds, as with sanitizers */
     struct vf_counts counts;
     int64_t checks;
     struct sim_kind_tally tallies[SIM_KINDS];

@@ -424,7 +424,6 @@ static void set_up_view(struct sim *sim)
 {
     sim->producer.with_stops = below(sim, 4) == 0;
     sim->with_rewinds = below(sim, 3) != 0;
-    sim->cut.cuts = !sim->with_rewinds && below(sim, 2);
     sim->producer.with_sharing = below(sim, 4) == 0;
     sim->producer.gaps_allowed = wishes.allow;
     sim->view.joins = wishes.joins || (!wishes.simple && sim->seed % 2 == 0);
@@ -432,6 +431,7 @@ static void set_up_view(struct sim *sim)
     if (sim->parks)
         sim->producer.with_stops = sim->producer.with_gaps = below(sim, 4) != 0;
     sim->producer.misdirects = sim->parks && below(sim, 2);
+    sim->cut.cuts = !sim->with_rewinds && below(sim, sim->parks ? 4 : 2);
     sim_view_choose(&sim->view, &sim->producer, (enum vf_versions_mode)(sim->seed % 3), wishes.numbers);
     /* What is forgotten takes along the numbers that a decision would be about. */
     sim->drops = sim->parks && sim->view.forget_ms == 0 && (wishes.drops || below(sim, 2));
@@ -784,7 +784,7 @@ int main(int count, char **arguments)
     uint64_t first = count > 2 ? strtoull(arguments[2], NULL, 10) : 1;
     wishes = sim_wishes_read(count, arguments);
     vf_log_setup(VF_LOG_INFO, VF_LOG_LOGFMT, wishes.verbose ? 1 : open("/dev/null", O_WRONLY));
-    struct sim_sum sum = {.allows = wishes.allow || seeds < 500}; /* few gaps last */
+    struct sim_sum sum = {.allows = wishes.allow || seeds < 500, .few = seeds < 200}; /* few gaps last */
     setvbuf(stdout, NULL, _IOLBF, 0);
     for (uint64_t seed = first; seed < first + seeds; seed++) {
         run(seed, false, &sum);
