@@ -616,6 +616,7 @@ static void arrive(struct sim_step *step, size_t index)
     if (model->versions != VF_VERSIONS_NONE && model->dealt[event->original]) {
         /* What it repeats may be in a list that is being taken in, of which the rest comes before anything else. */
         if (event->version > aggregate->last.version && sim_model_is_draining(model, step->log, owner, &which)) {
+            step->arriving = false; /* of what leaves its list, nothing is set aside for the first time */
             sim_step_open(step, owner);
             sim_step_drain(step);
         }
