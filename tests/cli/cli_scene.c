@@ -33,6 +33,16 @@ static enum vf_code load_redis(struct vf_store *store, struct vf_view view, cons
     return code;
 }
 
+static enum vf_code what_holds_redis_up(struct vf_store *store, struct vf_arena *arena, const char **ret_what,
+                                        struct vf_error *error)
+{
+    (void)store;
+    (void)arena;
+    (void)error;
+    *ret_what = current->held_up;
+    return VF_OK;
+}
+
 static enum vf_code open_mongodb(const struct vf_store_config *config, struct vf_store **ret_store,
                                  struct vf_error *error)
 {
@@ -344,6 +354,7 @@ int scene_run(struct scene *scene, const char *words)
     redis.name = "redis";
     redis.open = open_redis;
     redis.load = load_redis;
+    redis.held_up = what_holds_redis_up;
     mongodb.name = "mongodb";
     mongodb.open = open_mongodb;
     const struct vf_registry registry = {.stores = stores,

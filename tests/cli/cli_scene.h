@@ -34,6 +34,7 @@ struct scene {
     void (*on_wall)(struct scene *scene);      /* once, when somebody next looks at the wall clock; may be NULL */
     void (*on_loaded)(struct scene *scene); /* once, when documents of the store "cache" have been read; may be NULL */
 
+    const char *held_up; /* what the store "cache" says holds its commits up; NULL: nothing */
     bool kafka_down;
     int kafka_no_coordinator;            /* so many questions about a group are refused */
     int64_t kafka_low[SCENE_PARTITIONS]; /* of the topic "orders", the only one */

@@ -186,6 +186,20 @@ static void check_minds_lag_and_what_does_not_run(void **state)
     assert_string_equal(scene->err, "customer_orders in cache: no worker runs\n");
 }
 
+/* A dead worker's transaction may be another view's: it matters where there is something to do. */
+static void check_minds_what_holds_commits_up_where_the_view_lags(void **state)
+{
+    struct scene *scene = furnish(state);
+    scene->held_up = "a transaction is open";
+    assert_int_equal(scene_run(scene, "status --check --max-lag 2"), 1);
+    assert_string_equal(scene->err, "customer_orders in cache: a transaction is open\n");
+    scene_put_progress(scene, scene->redis, 1, 5);
+    assert_int_equal(scene_run(scene, "status --check"), 0);
+    assert_string_equal(scene->err, "");
+    assert_int_equal(scene_run(scene, "status"), 0);
+    assert_non_null(strstr(scene->out, "\n  a transaction is open\n"));
+}
+
 /* A log whose beginning is gone: what is behind counts from where it begins now. */
 static void without_progress_the_lag_is_the_whole_log(void **state)
 {
@@ -368,6 +382,7 @@ int main(void)
         SCENE_TEST(each_state_is_told_apart),
         SCENE_TEST(what_is_being_rebuilt_says_how_far_it_is),
         SCENE_TEST(check_minds_lag_and_what_does_not_run),
+        SCENE_TEST(check_minds_what_holds_commits_up_where_the_view_lags),
         SCENE_TEST(without_progress_the_lag_is_the_whole_log),
         SCENE_TEST(a_server_that_cannot_be_asked_is_69_and_the_rest_is_shown),
         SCENE_TEST(a_coordinator_that_is_just_being_appointed_is_asked_again),
