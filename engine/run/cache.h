@@ -120,6 +120,12 @@ static inline bool vf_cached_drains_early(const struct vf_cached_aggregate *aggr
 {
     return aggregate->early_ready && aggregate->early_count > 0;
 }
+/* Whether something that came early has a lower number. */
+static inline bool vf_cached_is_behind_early(const struct vf_cached_aggregate *aggregate, const struct vf_event *event)
+{
+    return aggregate->early_count > 0 && event->numbers == VF_NUMBERS_SEQUENCE &&
+           event->version > aggregate->early_from;
+}
 static inline bool vf_cached_is_draining(const struct vf_cached_aggregate *aggregate)
 {
     return vf_cached_drains_waiters(aggregate) || vf_cached_drains_own(aggregate) || vf_cached_drains_early(aggregate);

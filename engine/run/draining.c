@@ -470,7 +470,10 @@ static enum vf_code release_early(struct vf_fold_state *run, struct page *page, 
     if (code)
         return fail_first(run, code);
     enum vf_order order = row->unreadable ? VF_NEXT : vf_version_order(&row->event, &row->last);
-    bool is_given_up = order == VF_GAP && vf_fold_is_given_up(run, &row->event, &row->last);
+    /* GUARD allowed-early: what came early waits on when gaps are allowed now */
+    bool is_allowed = order == VF_GAP && row->envelope->gaps_allowed;
+    bool is_given_up = is_allowed || (order == VF_GAP && vf_fold_is_given_up(run, &row->event, &row->last));
+    run->fold->counts.gaps += is_allowed;
     if (order == VF_GAP && !is_given_up && !run->gives_up_missing) {
         if (record->base_draining) /* that is over, until a number comes that fills the hole */
             vf_cached_mark_changed(record);

@@ -247,6 +247,19 @@ static enum vf_code meet_gap(struct vf_fold_state *run, struct vf_fold_row *row,
     return vf_version_fail(event, &row->last, order, error);
 }
 
+/* It is next although others of its aggregate wait for what is missing before them: that is not waited for any more, as the
+ * configuration says now. They come first. */
+static enum vf_code go_behind_early(struct vf_fold_state *run, struct vf_fold_row *row,
+                                    struct vf_cached_aggregate *record, struct vf_error *error)
+{
+    enum vf_code code = vf_fold_hold_early(run, row, record, error);
+    if (code)
+        return code;
+    record->early_ready = true;
+    code = vf_fold_wake(run, record, error);
+    return code ? code : vf_fold_drain(run, error);
+}
+
 /* The aggregate's record, where the event cannot be judged without it. */
 static enum vf_code find_record(struct vf_fold_state *run, struct vf_fold_row *row, bool is_needed,
                                 struct vf_cached_aggregate **record, struct vf_error *error)
@@ -291,15 +304,16 @@ enum vf_code vf_fold_apply(struct vf_fold_state *run, struct vf_fold_row *row, s
         pass_duplicate(run, record);
         return VF_OK;
     }
-    if (order == VF_GAP && row->envelope->gaps_allowed) {
-        run->fold->counts.gaps++;
-        order = VF_NEXT;
-    }
-    if (order == VF_GAP && vf_fold_is_given_up(run, &row->event, &row->last))
+    bool is_allowed = order == VF_GAP && row->envelope->gaps_allowed;
+    if (is_allowed || (order == VF_GAP && vf_fold_is_given_up(run, &row->event, &row->last)))
         order = VF_NEXT;
     /* GUARD gap: an event after a hole, or one that cannot be told, is neither taken in nor skipped */
     if (order != VF_NEXT)
         return meet_gap(run, row, record, order, error);
+    /* GUARD behind-early: what has waited for a hole that is not minded any more would be passed, and be lost */
+    if (record && vf_cached_is_behind_early(record, &row->event))
+        return go_behind_early(run, row, record, error);
+    run->fold->counts.gaps += is_allowed;
     bool is_there = false;
     if (record && vf_cached_is_draining(record))
         code = drain_first(run, row, record, &is_there, error);

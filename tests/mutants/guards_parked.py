@@ -26,6 +26,8 @@ PARKED = [
         [("    row->seen = false;\n", "")],
         ["test_parking :what_had_no_place_and_has_one_now_is_the_last_one_seen"],
     ),
+    Guard("behind-early", [("if (record && vf_cached_is_behind_early(record, &row->event))", "if (record && vf_cached_is_behind_early(record, &row->event) && false)")], ["test_parking :what_waits_comes_first_where_its_gap_is_not_minded_any_more"]),
+    Guard("allowed-early", [("bool is_given_up = is_allowed ||", "bool is_given_up = (is_allowed && false) ||")], ["test_parking :what_waits_comes_first_where_its_gap_is_not_minded_any_more"]),
     Guard("drop-meant", [("there && same_place(", "(there && first.offset >= 0) || same_place(")], [DROPS]),
     Guard("drop-stands", [("if (!stands_on(retrying, attempt))", "if (!stands_on(retrying, attempt) && false)")], [DROPS]),
     Guard(

@@ -62,6 +62,48 @@ static void what_failed_behind_an_allowed_gap_does_not_wait_for_what_is_missing(
     assert_int_equal(stage_handled(stage, "c1", "customer/c1"), 3);
 }
 
+/* Some of these wait for what is missing. Then that is not minded any more (gaps are allowed, or else any number may be
+ * the first), and perhaps one event more comes. */
+static void expect_in_order(const int64_t *versions, size_t count, int64_t more, bool allowed)
+{
+    void *state;
+    int64_t wanted[8];
+    assert_int_equal(setup(&state), 0);
+    struct stage *stage = state;
+    for (size_t i = 0; i < count; i++)
+        stage_send(stage, "customers", "c1", versions[i], "Changed", "null");
+    stage_open(stage, 0);
+    stage_run(stage);
+    assert_int_equal(stage_waiting(stage, "/early/customer/c1"), 2);
+    stage->readings[0].envelope.gaps_allowed = allowed;
+    stage->readings[0].envelope.history_partial = !allowed;
+    if (more) /* before the worker looks at its gaps, of its own */
+        stage_send(stage, "customers", "c1", more, "Changed", "null");
+    stage_run(stage);
+    assert_int_equal(stage_waiting(stage, NULL), 0);
+    size_t handled = 0;
+    for (int64_t version = 1; version <= 10; version++) {
+        bool was_sent = version == more;
+        for (size_t i = 0; i < count; i++)
+            was_sent |= versions[i] == version;
+        if (was_sent)
+            wanted[handled++] = version;
+    }
+    if (stage_chain(stage, "c1", "customer/c1") != stage_chain_of(wanted, handled))
+        fail_msg("with %lld more: not all in order", (long long)more);
+    assert_int_equal(stage_teardown(&state), 0);
+}
+
+static void what_waits_comes_first_where_its_gap_is_not_minded_any_more(void **state)
+{
+    static const int64_t behind[] = {1, 2, 3, 5, 7}, begins_late[] = {5, 6}, more[] = {0, 4, 6, 8, 10};
+    (void)state;
+    for (size_t i = 0; i < sizeof more / sizeof more[0]; i++)
+        expect_in_order(behind, 5, more[i], true);
+    expect_in_order(begins_late, 2, 0, false);
+    expect_in_order(begins_late, 2, 7, false);
+}
+
 /* Numbers that are no places in a list cannot wait for what is missing: such an event is parked, here behind what waits for a
  * link. What was missing comes as the event that says the link, and then it has a place after all. */
 static void what_had_no_place_and_has_one_now_is_the_last_one_seen(void **state)
@@ -369,6 +411,7 @@ int main(void)
         PARKING(what_shares_tables_is_not_kept_as_it_is_by_an_event_that_fails),
         PARKING(a_hole_that_is_filled_is_noted_where_its_batch_is_full),
         PARKING(what_had_no_place_and_has_one_now_is_the_last_one_seen),
+        cmocka_unit_test(what_waits_comes_first_where_its_gap_is_not_minded_any_more),
         PARKING(what_failed_behind_an_allowed_gap_does_not_wait_for_what_is_missing),
         PARKING(an_event_is_tried_as_often_as_errors_says_before_it_is_parked),
         PARKING(an_event_that_fails_for_good_is_parked_with_its_aggregate),
