@@ -264,9 +264,7 @@ static enum vf_code go_behind_early(struct vf_fold_state *run, struct vf_fold_ro
 static enum vf_code find_record(struct vf_fold_state *run, struct vf_fold_row *row, bool is_needed,
                                 struct vf_cached_aggregate **record, struct vf_error *error)
 {
-    /* GUARD aside-looked-for: with something set aside in its partition, only the record tells whether it is of this aggregate */
-    is_needed |= vf_fold_has_record(run->tools, row->route) || !row->reading || row->reading->folded.aside > 0;
-    if (!is_needed || *record)
+    if (*record || !(is_needed || vf_fold_wants_record(run->tools, row)))
         return VF_OK;
     enum vf_code code = vf_fold_need_aggregate(run, row->event.aggregate, record, error);
     return code ? code : vf_fold_find_last(run, row, *record, error);

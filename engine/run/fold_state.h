@@ -90,6 +90,8 @@ struct vf_fold_state {
 
 /* Whether a record is kept about the aggregates of this route. */
 bool vf_fold_has_record(const struct vf_fold_tools *tools, const struct vf_route *route);
+/* Whether its aggregate's record has to be read before the event is judged. */
+bool vf_fold_wants_record(const struct vf_fold_tools *tools, const struct vf_fold_row *row);
 
 /* Whether the event is of the type that says its aggregate's link. */
 bool vf_fold_is_linking(const struct vf_fold_row *row);

@@ -175,6 +175,14 @@ bool vf_fold_has_record(const struct vf_fold_tools *tools, const struct vf_route
     return route->route == VF_ROUTE_LINK || tools->projection->versions == VF_VERSIONS_RECORD;
 }
 
+bool vf_fold_wants_record(const struct vf_fold_tools *tools, const struct vf_fold_row *row)
+{
+    /* GUARD aside-looked-for: with something set aside in its partition, only the record tells whether it is of this aggregate */
+    bool here = !row->reading || row->reading->folded.aside > 0;
+    /* GUARD aside-elsewhere: a repeat, or a later event, that comes by another partition passes what is parked */
+    return here || tools->has_aside || vf_fold_has_record(tools, row->route);
+}
+
 bool vf_fold_is_linking(const struct vf_fold_row *row)
 {
     return !row->dropped && row->route->route == VF_ROUTE_LINK && vf_route_link(row->route, row->event.type) != NULL;
@@ -260,7 +268,7 @@ enum vf_code vf_fold_foresee(struct vf_fold_state *run, struct vf_error *error)
         struct vf_fold_row *row = &run->rows[i];
         if (!row->route)
             continue;
-        if (vf_fold_has_record(tools, row->route) || row->reading->folded.aside > 0)
+        if (vf_fold_wants_record(tools, row))
             want_aggregate(run, &aggregates, row->event.aggregate);
         if (row->route->route == VF_ROUTE_LINK)
             foresee_through(run, row, &aggregates);

@@ -445,7 +445,8 @@ static enum vf_code assign_positions(struct vf_worker *worker, struct vf_error *
             return VF_OK;
     }
     worker->positioned = true;
-    worker->drain_due = true; /* a list may have been left half drained by who had these partitions before */
+    worker->aside_look_at_ms = 0; /* before anything is folded */
+    worker->drain_due = true;     /* a list may have been left half drained by who had these partitions before */
     vf_worker_upkeep_reset(worker);
     if (row_count == 0)
         vf_cache_set_whole(worker->cache);

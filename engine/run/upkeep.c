@@ -375,6 +375,31 @@ static bool sweep(struct vf_worker *worker)
     return true;
 }
 
+/* --- what others have set aside -------------------------------------------------------------------------------------- */
+
+/* An aggregate's events may come by several partitions, as where partitions were added, or from two topics. */
+static bool look_for_aside(struct vf_worker *worker)
+{
+    static const enum vf_aside_state states[] = {VF_ASIDE_PARKED, VF_ASIDE_GAP, VF_ASIDE_HELD};
+    struct vf_arena *arena = vf_arena_new();
+    struct vf_error error;
+    enum vf_code code = VF_OK;
+    bool found = false;
+    worker->aside_look_at_ms = vf_worker_now_ms(worker) + UPKEEP_INTERVAL_MS;
+    for (size_t i = 0; i < 3 && !code && !found; i++) {
+        struct vf_bytes *aggregates;
+        size_t count = 0;
+        code = worker->setup.store_type->aside_aggregates(worker->store, vf_worker_view(worker), states[i],
+                                                          (struct vf_bytes){0}, 1, arena, &aggregates, &count, &error);
+        found = !code && count > 0;
+    }
+    vf_arena_free(arena);
+    worker->has_aside = found;
+    if (code)
+        vf_worker_lose_store(worker, &error, false);
+    return !code;
+}
+
 /* --- the whole ----------------------------------------------------------------------------------------------------- */
 
 bool vf_worker_upkeep(struct vf_worker *worker)
@@ -390,6 +415,8 @@ bool vf_worker_upkeep(struct vf_worker *worker)
         return true;
     if (due)
         worker->upkeep_at_ms = now_ms + UPKEEP_INTERVAL_MS;
+    if (now_ms >= worker->aside_look_at_ms && !look_for_aside(worker))
+        return true;
     if (!drain(worker))
         return true;
     if ((looks || (due && now_ms >= worker->gaps_due_ms)) && !look_at_gaps(worker))

@@ -78,7 +78,9 @@ struct vf_worker {
     char *gaps_after;    /* from behind this one on; NULL: from the first. Owned */
     int64_t gaps_begun;  /* counts.batches when the look that is under way began */
     int64_t gaps_looked; /* counts.batches when all had been looked at last, and nothing was to be done; -1: never */
-    bool drain_due;      /* some list is to be drained further at once */
+    int64_t aside_look_at_ms; /* not before this is it asked again whether anything is set aside, */
+    bool has_aside;           /* as it was then: something of the view, from whichever partition */
+    bool drain_due;           /* some list is to be drained further at once */
     int64_t
         drain_apart_until_ms; /* an event that was held has failed: till then, lists are drained in batches of their own */
     size_t stuck;             /* lists that failed in the last round */

@@ -75,7 +75,7 @@ JOINING = [
     Guard("undo", [("vf_fold_undo(run);\n    enum vf_code code", "enum vf_code code")], [PARKING]),
     Guard("parked-waits", [("vf_cached_has_own(aggregate) && !aggregate->parked &&", "vf_cached_has_own(aggregate) &&")], [PARKING]),
     Guard("behind-parked", [("if (record && !row->in_turn && vf_cached_waits(record))", "if (false)")], [PARKING]),
-    Guard("aside-looked-for", [("!row->reading || row->reading->folded.aside > 0;", "!row->reading;")], [PARKING]),
+    Guard("aside-looked-for", [("bool here = !row->reading || row->reading->folded.aside > 0;", "bool here = !row->reading;")], [PARKING]),
     Guard("fresh-before-park", [("if (failures > retries) {\n        vf_suspects_condemn", "if (failures > retries || failures > 0) {\n        vf_suspects_condemn")], ["test_parking :an_event_is_tried_as_often_as_errors_says_before_it_is_parked"]),
     Guard("sweep-behind", [("if (!reached)", "if (false)")], [JOINS]),
 ]

@@ -102,6 +102,7 @@ int stage_setup(void **state)
     stage->server = vf_memory_server_new("stage");
     stage->log = vf_memory_log_new(1);
     stage->arena = vf_arena_new();
+    stage->retry_rows_max = 100;
     vf_memory_server_observe(stage->server, on_commit, stage);
     vf_plain_flaky = 0;
     vf_plain_mended = false;
@@ -222,7 +223,7 @@ void stage_retry_as(struct stage *stage, const struct vf_fold_retry *wanted)
                               .topic_count = stage->projection.topic_count,
                               .projector_type = &vf_plain_projector_type,
                               .reader = &reader,
-                              .rows_max = 100,
+                              .rows_max = stage->retry_rows_max,
                               .choose = choose,
                               .self = &copy};
     assert_true(sim_retry_all(&retry) >= 0);

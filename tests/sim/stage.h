@@ -37,8 +37,9 @@ struct stage {
     struct vf_generation proposed;
     struct vf_worker_setup setups[STAGE_WORKERS]; /* to be changed before a worker is opened */
     struct vf_worker *workers[STAGE_WORKERS];
-    size_t conditions; /* documents in the last commit that was applied */
-    size_t taken_most; /* the most events that one commit has taken out of lists */
+    size_t conditions;     /* documents in the last commit that was applied */
+    size_t retry_rows_max; /* of a batch of stage_retry's; 100 */
+    size_t taken_most;     /* the most events that one commit has taken out of lists */
 };
 
 /* cmocka's fixture: *state is the stage. */

@@ -121,6 +121,49 @@ static void what_had_no_place_and_has_one_now_is_the_last_one_seen(void **state)
     assert_int_equal(stage_handled(stage, "c1", "order/o1"), 4);
 }
 
+/* Partitions were added, and what comes by the new one may be of an aggregate that has something set aside by another: its repeats
+ * are repeats, and what is new waits with it. */
+static void what_is_parked_is_not_passed_by_way_of_another_partition(void **state)
+{
+    struct stage *stage = *state;
+    vf_memory_log_add_topic(stage->log, "customers", 2);
+    stage_open(stage, 0);
+    stage_open(stage, 1);
+    stage_run(stage);
+    stage_send(stage, "customers", "c1", 1, "Changed", "null");
+    stage_send(stage, "customers", "c1", 2, "Broken", "null");
+    stage_send(stage, "customers", "c1", 3, "Changed", "null");
+    stage_run(stage);
+    assert_int_equal(stage_waiting(stage, "customer/c1"), 2);
+    vf_plain_mended = true;
+    for (int64_t version = 1; version <= 4; version++)
+        stage_send_to(stage, "customers", 1, "c1", version, version == 2 ? "Broken" : "Changed", "null");
+    stage_run(stage);
+    assert_int_equal(stage_waiting(stage, "customer/c1"), 3);
+    assert_int_equal(stage_handled(stage, "c1", "customer/c1"), 1);
+    stage_retry(stage);
+    stage_run(stage);
+    assert_int_equal(stage_waiting(stage, NULL), 0);
+    assert_int_equal(stage_handled(stage, "c1", "customer/c1"), 4);
+}
+
+/* Who has dropped what the list began with did not come to its end. The worker remembers the list as it was before that. */
+static void a_list_that_others_have_begun_to_drain_is_looked_at_as_it_is(void **state)
+{
+    struct stage *stage = *state;
+    stage_send(stage, "orders", "o1", 1, "Changed", "null");
+    stage_send(stage, "orders", "o1", 2, "Changed", "null");
+    stage_send(stage, "orders", "o1", 4, "Changed", "null");
+    stage_open(stage, 0);
+    stage_run(stage);
+    stage->retry_rows_max = 1;
+    stage_retry_as(stage, &(struct vf_fold_retry){.drop_first = true});
+    assert_true(stage_record(stage, "order/o1")->draining);
+    stage_run(stage);
+    assert_false(stage_record(stage, "order/o1")->draining);
+    assert_int_equal(stage_waiting(stage, NULL), 2);
+}
+
 /* What fails may have met an old document, or a slow moment. */
 static void an_event_is_tried_as_often_as_errors_says_before_it_is_parked(void **state)
 {
@@ -413,6 +456,8 @@ int main(void)
         PARKING(what_had_no_place_and_has_one_now_is_the_last_one_seen),
         cmocka_unit_test(what_waits_comes_first_where_its_gap_is_not_minded_any_more),
         PARKING(what_failed_behind_an_allowed_gap_does_not_wait_for_what_is_missing),
+        PARKING(what_is_parked_is_not_passed_by_way_of_another_partition),
+        PARKING(a_list_that_others_have_begun_to_drain_is_looked_at_as_it_is),
         PARKING(an_event_is_tried_as_often_as_errors_says_before_it_is_parked),
         PARKING(an_event_that_fails_for_good_is_parked_with_its_aggregate),
         PARKING(what_was_left_out_stays_out_when_the_view_is_built_anew),
