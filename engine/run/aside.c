@@ -323,6 +323,16 @@ bool vf_fold_may_park(struct vf_fold_state *run, const struct vf_fold_row *row, 
     return tools->parks && (tools->parks_at_once || vf_suspects_is_condemned(tools->suspects, &row->event));
 }
 
+/* Whether what fails is the repeat of an event that was set aside by another partition, of which nobody knew. */
+static bool is_repeat(const struct vf_fold_state *run, const struct vf_fold_row *row,
+                      const struct vf_cached_aggregate *record)
+{
+    struct vf_last seen = {record->has_seen, record->seen, record->seen_more};
+    /* GUARD parked-once: a repeat would be parked, too, and nobody could take it in */
+    return row->reading && !row->unreadable && seen.exists && run->tools->projection->versions != VF_VERSIONS_NONE &&
+           vf_version_order(&row->event, &seen) == VF_DUPLICATE;
+}
+
 enum vf_code vf_fold_park(struct vf_fold_state *run, struct vf_fold_row *row, struct vf_error *error)
 {
     struct vf_error why = *error;
@@ -330,6 +340,11 @@ enum vf_code vf_fold_park(struct vf_fold_state *run, struct vf_fold_row *row, st
     /* GUARD undo: a handler that fails has changed half of its document */
     vf_fold_undo(run);
     enum vf_code code = vf_fold_need_aggregate(run, name_of(run, row), &record, error);
+    if (!code && is_repeat(run, row, record)) {
+        record->head.relied_on = true;
+        run->fold->counts.duplicates++;
+        return VF_OK;
+    }
     if (!code)
         code = park(run, row, record, &why, error);
     return code ? code : vf_fold_drain(run, error);

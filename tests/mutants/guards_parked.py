@@ -27,6 +27,7 @@ PARKED = [
         ["test_parking :what_had_no_place_and_has_one_now_is_the_last_one_seen"],
     ),
     Guard("aside-elsewhere", [("return here || tools->has_aside ||", "return here ||")], ["test_parking :what_is_parked_is_not_passed_by_way_of_another_partition"]),
+    Guard("parked-once", [("return row->reading && !row->unreadable &&", "return false && row->reading && !row->unreadable &&")], ["test_parking :a_repeat_of_what_is_parked_is_not_parked"]),
     Guard("behind-early", [("if (record && vf_cached_is_behind_early(record, &row->event))", "if (record && vf_cached_is_behind_early(record, &row->event) && false)")], ["test_parking :what_waits_comes_first_where_its_gap_is_not_minded_any_more"]),
     Guard("allowed-early", [("bool is_given_up = is_allowed ||", "bool is_given_up = (is_allowed && false) ||")], ["test_parking :what_waits_comes_first_where_its_gap_is_not_minded_any_more"]),
     Guard("drop-meant", [("there && same_place(", "(there && first.offset >= 0) || same_place(")], [DROPS]),

@@ -147,6 +147,21 @@ static void what_is_parked_is_not_passed_by_way_of_another_partition(void **stat
     assert_int_equal(stage_handled(stage, "c1", "customer/c1"), 4);
 }
 
+/* In one batch, and by another partition. */
+static void a_repeat_of_what_is_parked_is_not_parked(void **state)
+{
+    struct stage *stage = *state;
+    vf_memory_log_add_topic(stage->log, "customers", 2);
+    for (int32_t partition = 0; partition < 2; partition++) {
+        stage_send_to(stage, "customers", partition, "c1", 1, "Changed", "null");
+        stage_send_to(stage, "customers", partition, "c1", 2, "Broken", "null");
+    }
+    stage_open(stage, 0);
+    stage_run(stage);
+    assert_int_equal(stage_waiting(stage, "customer/c1"), 1);
+    assert_int_equal(stage_counts(stage, 0).duplicates, 2);
+}
+
 /* Who has dropped what the list began with did not come to its end. The worker remembers the list as it was before that. */
 static void a_list_that_others_have_begun_to_drain_is_looked_at_as_it_is(void **state)
 {
@@ -457,6 +472,7 @@ int main(void)
         cmocka_unit_test(what_waits_comes_first_where_its_gap_is_not_minded_any_more),
         PARKING(what_failed_behind_an_allowed_gap_does_not_wait_for_what_is_missing),
         PARKING(what_is_parked_is_not_passed_by_way_of_another_partition),
+        PARKING(a_repeat_of_what_is_parked_is_not_parked),
         PARKING(a_list_that_others_have_begun_to_drain_is_looked_at_as_it_is),
         PARKING(an_event_is_tried_as_often_as_errors_says_before_it_is_parked),
         PARKING(an_event_that_fails_for_good_is_parked_with_its_aggregate),
