@@ -73,23 +73,49 @@ enum vf_fold_outcome vf_fold_retry(struct vf_fold *fold, const struct vf_fold_to
     return finish(&run, code);
 }
 
+/* Whether some aggregate of the document waits behind a gap: what fills it is told by the versions that would be forgotten. */
+static enum vf_code find_waiting(struct vf_fold_state *run, const struct vf_cached_document *document, bool *ret_is,
+                                 struct vf_error *error)
+{
+    enum vf_code code = VF_OK;
+    *ret_is = false;
+    for (size_t i = 0; i < document->version_count && !code && !*ret_is; i++) {
+        struct vf_cached_aggregate *record;
+        code = vf_fold_need_aggregate(run, document->versions[i].aggregate, &record, error);
+        *ret_is = !code && record->early_count > 0;
+        if (!code)
+            record->head.relied_on = true;
+    }
+    return code;
+}
+
 /* What was found due may have been written since */
-static void sweep_document(struct vf_fold_state *run, struct vf_cached_document *document, int64_t now_ms)
+static enum vf_code sweep_document(struct vf_fold_state *run, struct vf_cached_document *document, int64_t now_ms,
+                                   struct vf_error *error)
 {
     const struct vf_fold_tools *tools = run->tools;
     bool lives = document->presence == VF_PRESENT || document->presence == VF_HUSK_NEW;
+    bool is_husk = document->presence == VF_HUSK_DELETED || document->presence == VF_HUSK_EXPIRED;
+    bool is_waited_in = false;
     if (lives && document->has_expires && document->expires_ms < now_ms - SWEEP_LATE_MS) {
         vf_cached_set_husk(tools->cache, document, VF_HUSK_EXPIRED, (struct vf_bytes){0}, document->expires_ms);
-    } else if ((document->presence == VF_HUSK_DELETED || document->presence == VF_HUSK_EXPIRED) &&
-               tools->forget_ms > 0 && document->since_ms < now_ms - SWEEP_LATE_MS - tools->forget_ms) {
-        vf_cached_set_husk(tools->cache, document, VF_ABSENT, (struct vf_bytes){0}, 0);
+    } else if (is_husk && tools->forget_ms > 0 && document->since_ms < now_ms - SWEEP_LATE_MS - tools->forget_ms) {
+        enum vf_code code = find_waiting(run, document, &is_waited_in, error);
+        if (code)
+            return code;
+        /* GUARD forget-gap: what is behind the gap would be taken for the first event, and what fills it for a repeat */
+        if (is_waited_in)
+            document->since_ms = now_ms; /* it is looked at again when that much has passed once more */
+        else
+            vf_cached_set_husk(tools->cache, document, VF_ABSENT, (struct vf_bytes){0}, 0);
     } else {
         /* GUARD sweep-stale: a document as it was before its time came, in a cache, would be left alone for ever */
         run->trouble = VF_TROUBLE_STALE;
-        return;
+        return VF_OK;
     }
     document->head.changed = true;
-    run->fold->counts.swept++;
+    run->fold->counts.swept += !is_waited_in;
+    return VF_OK;
 }
 
 enum vf_fold_outcome vf_fold_sweep(struct vf_fold *fold, const struct vf_fold_tools *tools, const struct vf_bytes *ids,
@@ -101,7 +127,7 @@ enum vf_fold_outcome vf_fold_sweep(struct vf_fold *fold, const struct vf_fold_to
         struct vf_cached_document *document;
         code = vf_fold_need_document(&run, ids[i], &document, &fold->error);
         if (!code)
-            sweep_document(&run, document, now_ms);
+            code = sweep_document(&run, document, now_ms, &fold->error);
     }
     return finish(&run, code);
 }

@@ -147,6 +147,30 @@ static void what_is_parked_is_not_passed_by_way_of_another_partition(void **stat
     assert_int_equal(stage_handled(stage, "c1", "customer/c1"), 4);
 }
 
+/* A document that is gone is forgotten with the versions that it has taken in, but for those that a gap is behind. */
+static void a_gap_is_filled_though_its_document_was_to_be_forgotten(void **state)
+{
+    struct stage *stage = *state;
+    stage->setups[0].sweeps = true;
+    stage->setups[0].forget_ms = 3600000;
+    stage_send(stage, "customers", "c1", 1, "Changed", "null");
+    stage_send(stage, "customers", "c1", 2, "Deleted", "null");
+    stage_send(stage, "customers", "c1", 4, "Changed", "null");
+    stage_send(stage, "customers", "c2", 1, "Changed", "null");
+    stage_send(stage, "customers", "c2", 2, "Deleted", "null");
+    stage_open(stage, 0);
+    stage_run(stage);
+    assert_int_equal(stage_waiting(stage, "/early/customer/c1"), 1);
+    stage->clock.wall_ms += (int64_t)24 * 3600000;
+    stage_run(stage);
+    assert_int_equal(stage_presence(stage, "c1"), VF_HUSK_DELETED);
+    assert_int_equal(stage_presence(stage, "c2"), VF_ABSENT);
+    stage_send(stage, "customers", "c1", 3, "Changed", "null");
+    stage_run(stage);
+    assert_int_equal(stage_waiting(stage, NULL), 0);
+    assert_int_equal(stage_handled(stage, "c1", "customer/c1"), 2);
+}
+
 /* In one batch, and by another partition. */
 static void a_repeat_of_what_is_parked_is_not_parked(void **state)
 {
@@ -472,6 +496,7 @@ int main(void)
         cmocka_unit_test(what_waits_comes_first_where_its_gap_is_not_minded_any_more),
         PARKING(what_failed_behind_an_allowed_gap_does_not_wait_for_what_is_missing),
         PARKING(what_is_parked_is_not_passed_by_way_of_another_partition),
+        PARKING(a_gap_is_filled_though_its_document_was_to_be_forgotten),
         PARKING(a_repeat_of_what_is_parked_is_not_parked),
         PARKING(a_list_that_others_have_begun_to_drain_is_looked_at_as_it_is),
         PARKING(an_event_is_tried_as_often_as_errors_says_before_it_is_parked),
