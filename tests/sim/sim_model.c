@@ -782,7 +782,7 @@ enum vf_code sim_model_step(struct sim_model *model, const struct sim_log *log, 
         free(step.aside);
         return code;
     }
-    if (commit->progress_count == 0 && commit->aggregate_count == 0) {
+    if (sim_is_sweep(commit)) {
         code = sim_model_sweep(model, log, commit, error);
     } else {
         deal_with_records(&step);

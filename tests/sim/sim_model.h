@@ -164,8 +164,9 @@ struct sim_log {
 VF_MUSTCHECK enum vf_code sim_model_step(struct sim_model *model, const struct sim_log *log,
                                          const struct vf_commit *commit, struct vf_error *error);
 
-/* --- sim_sweep.c: a commit without progress and records, and what it wants of the model ---------------------------- */
+/* --- sim_sweep.c: a commit that writes no progress and no records, and what it wants of the model ------------------ */
 
+bool sim_is_sweep(const struct vf_commit *commit);
 VF_MUSTCHECK enum vf_code sim_model_sweep(struct sim_model *model, const struct sim_log *log,
                                           const struct vf_commit *commit, struct vf_error *error);
 struct sim_document *sim_model_document(struct sim_model *model, const char *id);

@@ -2,6 +2,7 @@
 #include "sim/sim_model.h"
 
 #include <stdio.h>
+#include <string.h>
 
 #define STRANGE(...)   return vf_fail(error, VF_E_DATA, __VA_ARGS__)
 #define SWEEP_GRACE_MS 3600000
@@ -15,6 +16,26 @@ static int64_t dealt_until(const struct sim_model *model, const struct sim_log *
             log->events[i].record_ms < until_ms)
             until_ms = log->events[i].record_ms;
     return until_ms;
+}
+
+bool sim_is_sweep(const struct vf_commit *commit)
+{
+    size_t records = 0;
+    for (size_t i = 0; i < commit->aggregate_count; i++)
+        records += commit->aggregates[i].intent == VF_WRITE;
+    return commit->progress_count == 0 && records == 0;
+}
+
+/* Whether an aggregate whose document this is waits behind a gap. */
+static bool is_waited_in(const struct sim_model *model, const struct sim_document *document)
+{
+    for (int i = 0; i < model->aggregate_count; i++) {
+        const struct sim_aggregate *aggregate = &model->aggregates[i];
+        const char *id = aggregate->linked ? aggregate->link : strchr(aggregate->name, '/') + 1;
+        if (aggregate->early > 0 && strcmp(id, document->id) == 0)
+            return true;
+    }
+    return false;
 }
 
 enum vf_code sim_model_sweep(struct sim_model *model, const struct sim_log *log, const struct vf_commit *commit,
@@ -38,6 +59,10 @@ enum vf_code sim_model_sweep(struct sim_model *model, const struct sim_log *log,
             *document = (struct sim_document){.presence = VF_ABSENT};
             memcpy(document->id, id, sizeof id);
             model->situations.forgotten++;
+        } else if (presence == change->next.presence) {
+            if (!is_waited_in(model, document))
+                STRANGE("document %s (presence %d) was to be forgotten, and was not", id, (int)presence);
+            document->since_ms = change->next.since_ms;
         } else {
             if ((presence != VF_PRESENT && presence != VF_HUSK_NEW) || !document->has_expires ||
                 document->expires_ms + SWEEP_GRACE_MS > until_ms)
