@@ -291,6 +291,7 @@ static const struct refusal refusals[] = {
     {"log: *x\n", "4:6: YAML aliases are not taken in this file"},
     {"log: {<<: 1}\n", "4:7: YAML merge keys are not taken in this file"},
     {"log: !!map {level: info}\n", "4:6: YAML tags are not taken in this file"},
+    {"log: {\"\": info}\n", "4:7: a key is empty"},
     {"log: {level: info, level: warn}\n", "4:20: the key level stands here twice, first in line 4"},
     {"log: {level: info}\n---\nlog: {}\n", "5:1: one YAML document is taken, a second begins here"},
     {"log: {\"${env:HOME}\": 1}\n", "4:7: ${...} is taken in values only, not in keys"},
