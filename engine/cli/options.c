@@ -46,7 +46,7 @@ static const struct vf_flag get_flags[] = {
 
 static const struct vf_flag status_flags[] = {
     {.name = "check", .type = VF_FLAG_SWITCH,
-     .help = "exit 1 if something lags (see --max-lag), has stopped or is degraded, or runs nowhere"},
+     .help = "exit 1 if something lags (see --max-lag), is parked, waits too long behind a gap, has stopped or is degraded, or runs nowhere"},
     {.name = "watch", .type = VF_FLAG_SWITCH, .help = "again each second, until interrupted"},
     {.name = "max-lag", .type = VF_FLAG_INT, .argument = "N", .min = 0, .max = INT64_MAX,
      .help = "records that a partition may lag before --check minds; default 0"},

@@ -292,12 +292,12 @@ static const char *why_held(const struct look *look, size_t index)
     const struct vf_token *token = &look->tokens[index];
     struct vf_last seen = {true, record->seen, record->seen_more};
     struct vf_error ignored;
+    if (record->exists && record->parked) /* also of what has not come yet: it goes behind */
+        return why_parked(look->arena, token->aggregate, record);
     /* GUARD fresh-held: a reader is told to wait for what is there already, and waits for a link */
     if (!record->exists || !record->has_seen || check_form(&seen, token, &ignored) || !is_reached(&seen, token))
         return NULL;
     struct vf_bytes awaited = record->waits_for.size ? record->waits_for : token->aggregate;
-    if (record->parked)
-        return why_parked(look->arena, token->aggregate, record);
     if (record->draining)
         return vf_arena_printf(look->arena,
                                "%.*s is held: what it waited for has come, and its events are not all taken in yet",

@@ -519,6 +519,17 @@ static void a_stopped_partition_ends_the_wait_with_why(void **state)
     assert_int_equal(scene_run(scene, "get customer_orders 4b --min v:order/63-0@2"), 0);
 }
 
+static void a_token_for_what_comes_behind_what_is_parked_is_stopped(void **state)
+{
+    struct scene *scene = furnish(state);
+    scene_park(scene, scene->redis, "order/42", 9, "p.lua:9: boom");
+    static const char *const cases[][3] = {
+        {"v:order/42@7", "1", "stopped v:order/42@7: order/42 is parked: p.lua:9: boom"},
+        {"v:order/42@8", "1", "stopped v:order/42@8: order/42 is parked: p.lua:9: boom"},
+    };
+    expect_each(scene, "4b", cases, sizeof cases / sizeof cases[0]);
+}
+
 static void a_token_for_what_is_behind_a_gap_says_so(void **state)
 {
     struct scene *scene = furnish(state);
@@ -580,6 +591,7 @@ int main(void)
         SCENE_TEST(a_wait_outlasts_a_rebuild),
         SCENE_TEST(what_is_held_while_it_is_rebuilt_is_said_with_both),
         SCENE_TEST(a_stopped_partition_ends_the_wait_with_why),
+        SCENE_TEST(a_token_for_what_comes_behind_what_is_parked_is_stopped),
         SCENE_TEST(a_token_for_what_is_behind_a_gap_says_so),
         SCENE_TEST(version_tokens_of_a_view_without_versions_are_refused),
     };

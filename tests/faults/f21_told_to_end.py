@@ -22,6 +22,7 @@ def who_is_told_to_end_under_load_settles_and_ends_with_0(scene):
         harness.pause(scene.chance.uniform(0.0, 0.3))
         scene.produce(scene.records(100))
         process = scene.chance.choice(scene.fleet.living())
+        harness.wait_until("it does not begin", HANGS_SECONDS, lambda p=process: p.lines("msg=\"running "))  # till then there is nothing to end well
         process.signal(scene.chance.choice((signal.SIGTERM, signal.SIGINT)))
         status = process.ended(HANGS_SECONDS)
         harness.check(status == 0, f"a process that was told to end ended with {status}: {process.tail()}")
