@@ -221,21 +221,26 @@ static enum vf_code wait_fresh(struct get *get, const struct vf_config *config, 
     for (;;) {
         vf_arena_reset(get->look_arena);
         /* The pointer is read anew each time: after a switch the next generation answers. */
-        enum vf_code code = vf_open_view_generation(&get->opened, get->generation, get->look_arena, ret_view, error);
+        enum vf_code code = get->opened.store ? VF_OK : vf_open_view_again(&get->opened, error);
+        if (code == VF_OK) {
+            code = vf_open_view_generation(&get->opened, get->generation, get->look_arena, ret_view, error);
+        }
         if (code == VF_OK) {
             code = vf_fresh_look(get->opened.type, get->opened.store, *ret_view, &question, get->look_arena, ret_look,
                                  error);
         }
-        if (code != VF_OK || !may_come(ret_look->freshness)) {
-            return code;
-        }
         int64_t left_ms = end_ms - clock->monotonic_ms(clock->self);
-        if (left_ms <= 0) {
+        if (code == VF_OK && !may_come(ret_look->freshness)) {
             return VF_OK;
         }
-        code = check_tokens(get, config, *ret_view, error);
-        if (code != VF_OK) {
+        if (code == VF_OK && left_ms > 0) {
+            code = check_tokens(get, config, *ret_view, error);
+        }
+        if ((code != VF_OK && code != VF_E_UNAVAILABLE) || left_ms <= 0) {
             return code;
+        }
+        if (code != VF_OK) { /* the store was lost, and may be there again before the time is up */
+            vf_open_view_close(&get->opened);
         }
         clock->sleep_ms(clock->self, pause_ms < left_ms ? pause_ms : left_ms);
         pause_ms = pause_ms * 3 / 2 < POLL_MAX_MS ? pause_ms * 3 / 2 : POLL_MAX_MS;

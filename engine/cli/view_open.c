@@ -85,7 +85,17 @@ enum vf_code vf_open_view(struct vf_cli *cli, const struct vf_config *config, co
 {
     *ret_view = (struct vf_open_view){.cli = cli, .name = name};
     enum vf_code code = choose_store(ret_view, config, error);
-    return code ? code : vf_cli_open_store(cli, ret_view->entry, &ret_view->type, &ret_view->store, error);
+    return code ? code : vf_open_view_again(ret_view, error);
+}
+
+enum vf_code vf_open_view_again(struct vf_open_view *view, struct vf_error *error)
+{
+    vf_open_view_close(view);
+    enum vf_code code = vf_cli_open_store(view->cli, view->entry, &view->type, &view->store, error);
+    if (code) {
+        view->store = NULL;
+    }
+    return code;
 }
 
 void vf_open_view_close(struct vf_open_view *view)
@@ -123,7 +133,7 @@ void vf_open_view_say_rebuilding(const struct vf_open_view *view, const struct v
     }
     vf_buffer_init(&text);
     vf_rebuilding_print(rebuilding, &text);
-    vf_cli_note(view->cli, "viewfold: %s in %s %s: until then documents may be missing, or old", view->name, view->entry->name,
-                text.data);
+    vf_cli_note(view->cli, "viewfold: %s in %s %s: until then documents may be missing, or old", view->name,
+                view->entry->name, text.data);
     vf_buffer_done(&text);
 }

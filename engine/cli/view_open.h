@@ -20,6 +20,8 @@ struct vf_open_view {
  * as the connector's open. To be closed in any case. */
 VF_MUSTCHECK enum vf_code vf_open_view(struct vf_cli *cli, const struct vf_config *config, const char *name,
                                        struct vf_open_view *ret_view, struct vf_error *error);
+/* Opens its store anew, after it was lost or closed. */
+VF_MUSTCHECK enum vf_code vf_open_view_again(struct vf_open_view *view, struct vf_error *error);
 void vf_open_view_close(struct vf_open_view *view);
 
 /* The generation that is meant: `wanted`, or with 0 the one that readers see now. VF_E_NOT_FOUND. */

@@ -460,6 +460,30 @@ static void take_in_what_was_lost(struct scene *scene)
     }
 }
 
+/* The store is away at the second look, and there again at the fourth. */
+static void be_away(struct scene *scene)
+{
+    vf_memory_server_set_down(scene->redis, scene->sleeps < 3);
+    take_in_the_third(scene);
+}
+
+static void go_away(struct scene *scene)
+{
+    vf_memory_server_set_down(scene->redis, true);
+}
+
+static void a_wait_outlasts_a_store_that_is_away(void **state)
+{
+    struct scene *scene = furnish(state);
+    scene->on_sleep = be_away;
+    assert_int_equal(scene_run(scene, "get customer_orders 4b --min v:order/63-0@3 --wait 2s --json"), 0);
+    assert_int_equal(scene->sleeps, 3);
+    assert_string_equal(scene->err, "");
+    scene->on_sleep = go_away;
+    assert_int_equal(scene_run(scene, "get customer_orders 4b --min v:order/63-0@9 --wait 2s"), 69);
+    assert_true(scene->sleeps > 1);
+}
+
 static void a_wait_outlasts_a_rebuild(void **state)
 {
     struct scene *scene = furnish(state);
@@ -589,6 +613,7 @@ int main(void)
         SCENE_TEST(what_is_being_rebuilt_says_so),
         SCENE_TEST(a_kind_of_another_topic_is_pending_only),
         SCENE_TEST(a_wait_outlasts_a_rebuild),
+        SCENE_TEST(a_wait_outlasts_a_store_that_is_away),
         SCENE_TEST(what_is_held_while_it_is_rebuilt_is_said_with_both),
         SCENE_TEST(a_stopped_partition_ends_the_wait_with_why),
         SCENE_TEST(a_token_for_what_comes_behind_what_is_parked_is_stopped),
