@@ -427,6 +427,7 @@ struct vf_fold_tools vf_worker_tools(struct vf_worker *worker)
         .topic_count = worker->setup.topic_count,
         .in_flight = worker->in_flight != NULL,
         .has_aside = worker->has_aside,
+        .at_ends = vf_worker_is_at_ends(worker),
         .parks = worker->setup.errors.then == VF_THEN_PARK,
         .suspects = worker->suspects,
         .drops = worker->drops,

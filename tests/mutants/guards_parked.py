@@ -30,6 +30,7 @@ PARKED = [
     Guard("parked-once", [("return row->reading && !row->unreadable &&", "return false && row->reading && !row->unreadable &&")], ["test_parking :a_repeat_of_what_is_parked_is_not_parked"]),
     Guard("forget-gap", [("        if (is_waited_in)\n", "        if (is_waited_in && false)\n")], ["test_parking :a_gap_is_filled_though_its_document_was_to_be_forgotten"]),
     Guard("behind-early", [("if (record && vf_cached_is_behind_early(record, &row->event))", "if (record && vf_cached_is_behind_early(record, &row->event) && false)")], ["test_parking :what_waits_comes_first_where_its_gap_is_not_minded_any_more"]),
+    Guard("allowed-late", [("gaps_allowed && (run->rows || run->tools->at_ends);", "gaps_allowed;")], ["test_parking :what_waits_comes_first_where_its_gap_is_not_minded_any_more"]),
     Guard("allowed-early", [("bool is_given_up = is_allowed ||", "bool is_given_up = (is_allowed && false) ||")], ["test_parking :what_waits_comes_first_where_its_gap_is_not_minded_any_more"]),
     Guard("drop-meant", [("there && same_place(", "(there && first.offset >= 0) || same_place(")], [DROPS]),
     Guard("drop-stands", [("if (!stands_on(retrying, attempt))", "if (!stands_on(retrying, attempt) && false)")], [DROPS]),

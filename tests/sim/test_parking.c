@@ -64,7 +64,7 @@ static void what_failed_behind_an_allowed_gap_does_not_wait_for_what_is_missing(
 
 /* Some of these wait for what is missing. Then that is not minded any more (gaps are allowed, or else any number may be
  * the first), and perhaps one event more comes. */
-static void expect_in_order(const int64_t *versions, size_t count, int64_t more, bool allowed)
+static void expect_in_order(const int64_t *versions, size_t count, int64_t more, bool allowed, bool restarts)
 {
     void *state;
     int64_t wanted[8];
@@ -75,10 +75,14 @@ static void expect_in_order(const int64_t *versions, size_t count, int64_t more,
     stage_open(stage, 0);
     stage_run(stage);
     assert_int_equal(stage_waiting(stage, "/early/customer/c1"), 2);
+    if (restarts)
+        stage_close(stage, 0);
     stage->readings[0].envelope.gaps_allowed = allowed;
     stage->readings[0].envelope.history_partial = !allowed;
     if (more) /* before the worker looks at its gaps, of its own */
         stage_send(stage, "customers", "c1", more, "Changed", "null");
+    if (restarts)
+        stage_open(stage, 0);
     stage_run(stage);
     assert_int_equal(stage_waiting(stage, NULL), 0);
     size_t handled = 0;
@@ -99,9 +103,10 @@ static void what_waits_comes_first_where_its_gap_is_not_minded_any_more(void **s
     static const int64_t behind[] = {1, 2, 3, 5, 7}, begins_late[] = {5, 6}, more[] = {0, 4, 6, 8, 10};
     (void)state;
     for (size_t i = 0; i < sizeof more / sizeof more[0]; i++)
-        expect_in_order(behind, 5, more[i], true);
-    expect_in_order(begins_late, 2, 0, false);
-    expect_in_order(begins_late, 2, 7, false);
+        for (int restarts = 0; restarts < 2; restarts++)
+            expect_in_order(behind, 5, more[i], true, restarts);
+    expect_in_order(begins_late, 2, 0, false, false);
+    expect_in_order(begins_late, 2, 7, false, false);
 }
 
 /* Numbers that are no places in a list cannot wait for what is missing: such an event is parked, here behind what waits for a
