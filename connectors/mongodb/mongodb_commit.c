@@ -341,8 +341,10 @@ static bool check_sizes(struct vf_mongodb_transaction *transaction)
         size_t size = vf_mongodb_aside_bytes(&commit->asides[i]);
 
         if (size > VF_MONGODB_COMMAND_BYTES_MAX)
-            return vf_mongodb_refused(transaction, VF_E_LIMIT, false,
-                                      "an event that is to be set aside is larger than MongoDB's 16 MiB");
+            return vf_mongodb_refused(
+                transaction, VF_E_LIMIT, false,
+                "an event that is to be set aside is larger than MongoDB's 16 MiB, and can only be "
+                "taken in: mend the projection and adopt it, or let what is missing before it come");
         total += size;
     }
     for (i = 0; i < commit->dropped_count; i++)

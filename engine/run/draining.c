@@ -133,8 +133,11 @@ static enum vf_code read_aside(struct vf_fold_state *run, const struct vf_aside 
         return code;
     *row = (struct vf_fold_row){.record = record, .envelope = vf_fold_find_envelope(run->tools, record->topic)};
     if (!row->envelope)
-        return vf_fail(error, VF_E_CONFIG, "it is of the topic %s, which the projection does not read any more",
-                       record->topic);
+        return vf_fail(
+            error, VF_E_CONFIG,
+            "it is of the topic %s, which the projection does not read any more: let it read that topic again, "
+            "or build the view anew",
+            record->topic);
     vf_fold_read_event(run, row);
     if (row->unreadable || vf_is_nobodys(aside->aggregate))
         return VF_OK;
