@@ -209,7 +209,7 @@ static bool check_key(struct reading *reading, const struct vf_node *map, struct
         vf_findings_add(reading->findings, key->place, "a key must be plain text");
         return false;
     }
-    if (key->text[0] == '\0') {
+    if (reading->folder && key->text[0] == '\0') {
         vf_findings_add(reading->findings, key->place, "a key is empty");
         return false;
     }
