@@ -76,31 +76,42 @@ static unsigned char escaped(struct compiler *c)
     return (unsigned char)*c->at++;
 }
 
-/* A [set], whose bracket has been read. */
+/* The bracket that ends the set which begins here: not the first byte, nor an escaped one. */
+static const char *find_set_end(const struct compiler *c)
+{
+    const char *at = c->at;
+    do {
+        if (at == c->end)
+            luaL_error(c->L, "malformed pattern (missing ']')");
+        if (*at++ == '%' && at < c->end)
+            at++;
+    } while (at == c->end || *at != ']');
+    return at;
+}
+
+/* A [set], whose bracket has been read. Where it ends is looked for first, as in the language's own library: a range may end with
+ * the '%' of an escape, and what that escaped counts for itself. */
 static void compile_bracket(struct compiler *c, uint64_t set[4])
 {
     uint64_t inside[4] = {0, 0, 0, 0};
     bool complement = c->at < c->end && *c->at == '^';
     if (complement)
         c->at++;
-    for (bool first = true;; first = false) {
-        if (c->at == c->end)
-            luaL_error(c->L, "malformed pattern (missing ']')");
+    const char *end = find_set_end(c);
+    while (c->at < end) {
         unsigned char low = (unsigned char)*c->at++;
-        if (low == ']' && !first)
-            break;
         if (low == '%') {
             add_class(inside, escaped(c));
             continue;
         }
-        bool range = c->end - c->at >= 2 && c->at[0] == '-' && c->at[1] != ']';
         unsigned char high = low;
-        if (range) {
+        if (end - c->at >= 2 && c->at[0] == '-') {
             high = (unsigned char)c->at[1];
             c->at += 2;
         }
         add_range(inside, low, high);
     }
+    c->at = end + 1;
     for (int i = 0; i < 4; i++)
         set[i] |= complement ? ~inside[i] : inside[i];
 }
