@@ -155,14 +155,14 @@ def reached(target):
     return {module: (len(lines), sorted(n for n, count in lines.items() if count == 0)) for module, lines in result.items()}
 
 
-def fuzz(target, seconds):
+def fuzz(target, seconds, seed):
     """Executions."""
     folder = os.path.join(STATE, target, "corpus")
     os.makedirs(folder, exist_ok=True)
     dictionary = os.path.join(ROOT, "tests", "fuzz", f"{target}.dict")
     # Looking for leaks after each input takes nearly all the time of targets that keep a Lua state. What is lost is told at the
     # end, and of the seeds one by one.
-    arguments = [f"-max_total_time={seconds}", "-print_final_stats=1", f"-max_len={TARGETS[target][1]}", "-detect_leaks=0"]
+    arguments = [f"-max_total_time={seconds}", f"-seed={seed}", "-print_final_stats=1", f"-max_len={TARGETS[target][1]}", "-detect_leaks=0"]
     if os.path.exists(dictionary):
         arguments.append(f"-dict={dictionary}")
     output = run(target, arguments + [folder, os.path.join(SEEDS, target)])
@@ -179,7 +179,7 @@ def keep(target):
 
 def one(target, options):
     os.makedirs(os.path.join(STATE, target), exist_ok=True)
-    executions = fuzz(target, options.seconds) if options.seconds > 0 else 0
+    executions = fuzz(target, options.seconds, options.seed) if options.seconds > 0 else 0
     if options.keep:
         keep(target)
     return executions, reached(target)
@@ -205,6 +205,7 @@ def main():
     parser = argparse.ArgumentParser(prog="./dev fuzz", description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("targets", metavar="TARGET", nargs="*", help=", ".join(TARGETS))
     parser.add_argument("--seconds", type=int, default=60, help="how long each one runs (60); 0: only the seeds")
+    parser.add_argument("--seed", type=int, default=0, help="of the random inputs: with the same one, about the same are tried; 0: another one each time")
     parser.add_argument("--jobs", type=int, default=os.cpu_count() or 1, help="how many run at once (one a core)")
     parser.add_argument("--keep", action="store_true", help="take what reaches more into the seeds")
     parser.add_argument("--lines", action="store_true", help="name the lines that are not reached, of every module")
