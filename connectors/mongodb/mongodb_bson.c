@@ -224,7 +224,7 @@ static bool iter_int(const bson_iter_t *iter, int64_t *ret_number)
     return true;
 }
 
-static bool iter_stamp(const bson_iter_t *iter, uint64_t *ret_stamp)
+bool vf_mongodb_iter_stamp(const bson_iter_t *iter, uint64_t *ret_stamp)
 {
     struct vf_bytes text;
 
@@ -409,7 +409,7 @@ static const char *read_view(const bson_iter_t *value, struct vf_arena *arena, s
 
         has_since = has_since || strcmp(key, "since") == 0;
         if (strcmp(key, "stamp") == 0)
-            has_stamp = iter_stamp(&iter, &document->stamp);
+            has_stamp = vf_mongodb_iter_stamp(&iter, &document->stamp);
         else if (strcmp(key, "rev") == 0)
             has_revision = iter_int(&iter, &document->revision);
         else
@@ -613,7 +613,7 @@ enum vf_code vf_mongodb_read_aggregate(const bson_t *bson, struct vf_arena *aren
         if (strcmp(key, "_id") == 0)
             has_id = iter_text(&iter, &aggregate.aggregate);
         else if (strcmp(key, "stamp") == 0)
-            has_stamp = iter_stamp(&iter, &aggregate.stamp);
+            has_stamp = vf_mongodb_iter_stamp(&iter, &aggregate.stamp);
         else if (!take_version_field(&iter, "version", &version))
             readable = take_aggregate_field(&iter, arena, &aggregate) && readable;
     }
@@ -637,7 +637,7 @@ static bool read_last(const bson_iter_t *value, struct vf_progress *progress)
     return BSON_ITER_HOLDS_ARRAY(value) && bson_iter_recurse(value, &iter) &&        /* */
            bson_iter_next(&iter) && iter_int(&iter, &progress->last_offset) &&       /* */
            bson_iter_next(&iter) && iter_int(&iter, &progress->last_timestamp_ms) && /* */
-           bson_iter_next(&iter) && iter_stamp(&iter, &progress->last_hash);
+           bson_iter_next(&iter) && vf_mongodb_iter_stamp(&iter, &progress->last_hash);
 }
 
 bool vf_mongodb_read_partition(struct vf_bytes text, struct vf_arena *arena, struct vf_partition *ret_partition)
@@ -702,7 +702,7 @@ enum vf_code vf_mongodb_read_progress(const bson_t *bson, const struct vf_mongod
         } else if (strcmp(key, "had") == 0) {
             readable = readable && iter_int(&iter, &row.progress.had) && row.progress.had > 0; /* else it is left out */
         } else if (strcmp(key, "stamp") == 0) {
-            has_stamp = iter_stamp(&iter, &row.progress.stamp);
+            has_stamp = vf_mongodb_iter_stamp(&iter, &row.progress.stamp);
         } else if (strcmp(key, "stopped") == 0) {
             readable = readable && iter_text(&iter, &text);
             if (readable)

@@ -55,6 +55,8 @@ static void append_entry(bson_t *entry, int64_t number, const struct vf_dropped 
         vf_mongodb_append_partition(entry, dropped->partition);
         BSON_APPEND_INT64(entry, "offset", dropped->offset);
         BSON_APPEND_INT64(entry, "timestamp", dropped->timestamp_ms);
+        if (dropped->identity)
+            vf_mongodb_append_stamp(entry, "identity", dropped->identity);
     } else {
         BSON_APPEND_ARRAY_BEGIN(entry, "missing", &missing);
         BSON_APPEND_INT64(&missing, "0", dropped->missing_from);
@@ -115,6 +117,8 @@ static bool take_field(const bson_iter_t *field, struct vf_arena *arena, struct 
         dropped->missing_to = bson_iter_as_int64(&list);
         return dropped->missing_from < dropped->missing_to;
     }
+    if (strcmp(key, "identity") == 0)
+        return vf_mongodb_iter_stamp(field, &dropped->identity);
     if (strcmp(key, "at") == 0) {
         dropped->dropped_ms = BSON_ITER_HOLDS_DATE_TIME(field) ? bson_iter_date_time(field) : 0;
         return BSON_ITER_HOLDS_DATE_TIME(field);

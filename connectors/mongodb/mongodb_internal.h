@@ -133,6 +133,9 @@ void vf_mongodb_append_stamp(bson_t *into, const char *key, uint64_t stamp);
 const char *vf_mongodb_state_name(enum vf_aside_state state);
 enum vf_aside_state vf_mongodb_state_named(struct vf_bytes name);
 
+/* False: no stamp. */
+bool vf_mongodb_iter_stamp(const bson_iter_t *iter, uint64_t *ret_stamp);
+
 /* These read what a server sent; strings are copied to the arena. VF_E_CONFIG, naming the _id, where it is not ours. */
 VF_MUSTCHECK enum vf_code vf_mongodb_read_document(const bson_t *bson, struct vf_arena *arena,
                                                    struct vf_document *ret_document, struct vf_error *error);

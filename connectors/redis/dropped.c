@@ -20,6 +20,11 @@ struct vf_bytes vf_redis_dropped_text(const struct vf_dropped *dropped, struct v
         vf_buffer_add_text(&text, ",\"error\":");
         vf_json_print_string(&text, dropped->error);
     }
+    if (dropped->identity) {
+        char identity[VF_STAMP_TEXT_BYTES];
+        vf_stamp_print(identity, dropped->identity);
+        vf_buffer_printf(&text, ",\"identity\":\"%s\"", identity);
+    }
     if (dropped->partition.topic)
         vf_buffer_printf(&text, ",\"offset\":%" PRId64 ",\"partition\":\"%s/%d\",\"timestamp\":%" PRId64 "}",
                          dropped->offset, dropped->partition.topic, (int)dropped->partition.partition,
@@ -37,7 +42,7 @@ static bool read_dropped(struct vf_store *store, struct vf_bytes text, struct vf
 {
     struct vf_json json;
     struct vf_error ignored;
-    struct vf_bytes partition;
+    struct vf_bytes partition, identity;
     if (vf_json_parse(store->parser, text, &json, &ignored) != VF_OK ||
         !vf_redis_member_text(json, "aggregate", arena, &dropped->aggregate) ||
         !vf_redis_member_int(json, "at", &dropped->dropped_ms))
@@ -46,6 +51,8 @@ static bool read_dropped(struct vf_store *store, struct vf_bytes text, struct vf
     if (!vf_redis_member_text(json, "partition", arena, &partition))
         return vf_redis_member_int(json, "missing_from", &dropped->missing_from) &&
                vf_redis_member_int(json, "missing_to", &dropped->missing_to);
+    if (vf_redis_member_text(json, "identity", arena, &identity) && !vf_stamp_parse(identity, &dropped->identity))
+        return false;
     return vf_redis_read_partition(partition, arena, &dropped->partition) &&
            vf_redis_member_int(json, "offset", &dropped->offset) &&
            vf_redis_member_int(json, "timestamp", &dropped->timestamp_ms);

@@ -131,6 +131,7 @@ struct vf_dropped {
     struct vf_partition partition; /* topic NUL-terminated, or NULL */
     int64_t offset;
     int64_t timestamp_ms; /* the record's: another record at this offset, of a topic that was made anew, is not meant */
+    uint64_t identity;    /* vf_event_identity: the event's copies elsewhere in the log are meant, too. 0: it has none */
     int64_t missing_from, missing_to; /* with topic NULL: [from, to) */
     int64_t dropped_ms;               /* Unix milliseconds */
     struct vf_bytes error;            /* what the event had failed with; size 0: it had not */

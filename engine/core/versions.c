@@ -1,5 +1,8 @@
 #include "core/versions.h"
 
+#define XXH_INLINE_ALL
+#include <xxhash.h>
+
 /* --- the rule ----------------------------------------------------------------------------------------------------- */
 
 static bool has_text(const struct vf_last *last)
@@ -129,6 +132,33 @@ bool vf_version_is_last(const struct vf_event *event, const struct vf_last *last
     if (event->version_text.size > 0)
         return has_text(last) && vf_bytes_equal(event->version_text, last->more->text);
     return last->exists && event->version == last->version;
+}
+
+static void hash_bytes(XXH64_state_t *state, struct vf_bytes bytes)
+{
+    uint64_t size = bytes.size;
+    XXH64_update(state, &size, sizeof size);
+    if (bytes.size > 0)
+        XXH64_update(state, bytes.data, bytes.size);
+}
+
+uint64_t vf_event_identity(const struct vf_event *event)
+{
+    bool is_place = event->numbers == VF_NUMBERS_OFFSET;
+    int64_t version = is_place ? 0 : event->version;
+    struct vf_bytes id = is_place ? repeat_id(event) : event->event_id;
+    if (is_place && (event->repeats == 0 || id.size == 0))
+        return 0;
+    XXH64_state_t state;
+    XXH64_reset(&state, 0);
+    hash_bytes(&state, event->aggregate);
+    XXH64_update(&state, &version, sizeof version);
+    hash_bytes(&state, is_place ? (struct vf_bytes){0} : event->version_text);
+    hash_bytes(&state, id);
+    if (id.size == 0)
+        hash_bytes(&state, event->record->value);
+    uint64_t identity = XXH64_digest(&state);
+    return identity ? identity : 1;
 }
 
 /* --- what is remembered ------------------------------------------------------------------------------------------- */

@@ -165,6 +165,7 @@ static void drop_event(struct vf_fold_state *run, struct vf_fold_row *row, const
                                   .partition = aside->partition,
                                   .offset = aside->offset,
                                   .timestamp_ms = row->record->timestamp_ms,
+                                  .identity = row->unreadable ? 0 : vf_event_identity(&row->event),
                                   .error = vf_arena_copy(run->fold->arena, run->dropped_error)});
 }
 

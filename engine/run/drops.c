@@ -1,5 +1,7 @@
 #include "run/drops.h"
 
+#include "core/versions.h"
+
 #include <stdlib.h>
 #include <string.h>
 #define XXH_INLINE_ALL
@@ -26,8 +28,9 @@ struct vf_drops {
     struct vf_arena *arena;
     const char **topics;     /* in the arena */
     struct event *events;    /* by topic, partition and offset */
+    uint64_t *identities;    /* of the events that have one, sorted */
     struct missing *missing; /* by aggregate and first number */
-    size_t topic_count, event_count, missing_count;
+    size_t topic_count, event_count, identity_count, missing_count;
 };
 
 struct vf_drops *vf_drops_new(void)
@@ -41,6 +44,7 @@ static void clear(struct vf_drops *drops)
 {
     free(drops->topics);
     free(drops->events);
+    free(drops->identities);
     free(drops->missing);
     vf_arena_reset(drops->arena);
     *drops = (struct vf_drops){.arena = drops->arena};
@@ -69,6 +73,12 @@ static int compare_events(const void *a_entry, const void *b_entry)
     return order ? order : compare_numbers(a->offset, b->offset);
 }
 
+static int compare_identities(const void *a_entry, const void *b_entry)
+{
+    uint64_t a = *(const uint64_t *)a_entry, b = *(const uint64_t *)b_entry;
+    return (a > b) - (a < b);
+}
+
 static int compare_missing(const void *a_entry, const void *b_entry)
 {
     const struct missing *a = a_entry, *b = b_entry;
@@ -93,18 +103,22 @@ static uint64_t hash_of(struct vf_bytes aggregate)
 static void add(struct vf_drops *drops, const struct vf_dropped *list, size_t count)
 {
     drops->events = vf_realloc(drops->events, (drops->event_count + count + 1) * sizeof *drops->events);
+    drops->identities = vf_realloc(drops->identities, (drops->identity_count + count + 1) * sizeof *drops->identities);
     drops->missing = vf_realloc(drops->missing, (drops->missing_count + count + 1) * sizeof *drops->missing);
     for (size_t i = 0; i < count; i++) {
         const struct vf_dropped *dropped = &list[i];
-        if (dropped->partition.topic)
-            drops->events[drops->event_count++] = (struct event){.topic = keep_topic(drops, dropped->partition.topic),
-                                                                 .offset = dropped->offset,
-                                                                 .timestamp_ms = dropped->timestamp_ms,
-                                                                 .aggregate = hash_of(dropped->aggregate),
-                                                                 .partition = dropped->partition.partition};
-        else
+        if (!dropped->partition.topic) {
             drops->missing[drops->missing_count++] = (struct missing){vf_arena_copy(drops->arena, dropped->aggregate),
                                                                       dropped->missing_from, dropped->missing_to};
+            continue;
+        }
+        drops->events[drops->event_count++] = (struct event){.topic = keep_topic(drops, dropped->partition.topic),
+                                                             .offset = dropped->offset,
+                                                             .timestamp_ms = dropped->timestamp_ms,
+                                                             .aggregate = hash_of(dropped->aggregate),
+                                                             .partition = dropped->partition.partition};
+        if (dropped->identity)
+            drops->identities[drops->identity_count++] = dropped->identity;
     }
 }
 
@@ -136,6 +150,8 @@ enum vf_code vf_drops_load(struct vf_drops *drops, const struct vf_store_type *t
         clear(drops);
     if (drops->event_count > 0)
         qsort(drops->events, drops->event_count, sizeof *drops->events, compare_events);
+    if (drops->identity_count > 0)
+        qsort(drops->identities, drops->identity_count, sizeof *drops->identities, compare_identities);
     if (drops->missing_count > 0)
         qsort(drops->missing, drops->missing_count, sizeof *drops->missing, compare_missing);
     return code;
@@ -150,6 +166,15 @@ bool vf_drops_has(const struct vf_drops *drops, const struct vf_record *record, 
     /* GUARD dropped-record: of a topic that was made anew, another event stands at this offset */
     return found && found->timestamp_ms == record->timestamp_ms &&
            (found->aggregate == 0 || found->aggregate == hash_of(aggregate));
+}
+
+bool vf_drops_has_copy(const struct vf_drops *drops, const struct vf_event *event)
+{
+    if (!drops || drops->identity_count == 0)
+        return false;
+    uint64_t identity = vf_event_identity(event);
+    return identity &&
+           bsearch(&identity, drops->identities, drops->identity_count, sizeof identity, compare_identities);
 }
 
 int64_t vf_drops_pass(const struct vf_drops *drops, struct vf_bytes aggregate, int64_t number)

@@ -21,6 +21,9 @@ VF_MUSTCHECK enum vf_code vf_drops_load(struct vf_drops *drops, const struct vf_
 /* Whether this record is left out. `aggregate`: of its event; size 0 where that cannot be read. NULL: none is. */
 bool vf_drops_has(const struct vf_drops *drops, const struct vf_record *record, struct vf_bytes aggregate);
 
+/* Whether this event is left out where it lay elsewhere in the log: a producer or a copied topic repeats it. */
+bool vf_drops_has_copy(const struct vf_drops *drops, const struct vf_event *event);
+
 /* The first number from `number` on that is waited for. */
 int64_t vf_drops_pass(const struct vf_drops *drops, struct vf_bytes aggregate, int64_t number);
 

@@ -72,7 +72,11 @@ static void read_event(struct vf_fold_state *run, struct vf_fold_row *row)
 void vf_fold_read_event(struct vf_fold_state *run, struct vf_fold_row *row)
 {
     read_event(run, row);
-    row->dropped = vf_drops_has(run->tools->drops, row->record, row->event.aggregate);
+    const struct vf_drops *drops = run->tools->drops;
+    row->dropped = vf_drops_has(drops, row->record, row->event.aggregate);
+    /* GUARD dropped-copy: a rebuild that meets the event's copy in another partition first would take in what was left out */
+    if (!row->unreadable && run->tools->projection->versions != VF_VERSIONS_NONE)
+        row->dropped |= vf_drops_has_copy(drops, &row->event);
 }
 
 static void read_rows(struct vf_fold_state *run, const struct vf_record *records, size_t count)

@@ -295,6 +295,7 @@ static void what_is_dropped_counts_and_changes_nothing_and_is_kept(void **state)
     assert_true(vf_bytes_is(dropped[0].aggregate, "order/42"));
     assert_string_equal(dropped[0].partition.topic, "orders");
     assert_int_equal(dropped[0].offset, 41);
+    assert_true(dropped[0].identity != 0);
     assert_true(vf_bytes_is(dropped[0].error, "p.lua:2: boom at 5"));
 }
 

@@ -448,6 +448,7 @@ static void decisions_come_back_in_order(void **state)
                                    .partition = {i % 2 ? "orders" : "orders.v2", (int32_t)i},
                                    .offset = i ? (int64_t)i * 1000 : INT64_MAX - 1,
                                    .timestamp_ms = i ? 1772359200000 - (int64_t)i : -1,
+                                   .identity = i == 1 ? UINT64_MAX : i % 4, /* 0: none */
                                    .dropped_ms = 1772359200000 + (int64_t)i,
                                    .error = vf_bytes_from(i % 3 ? names[i] : "")};
         struct vf_dropped numbers = {.aggregate = aggregate,

@@ -270,6 +270,7 @@ void assert_same_dropped(const struct vf_dropped *a, const struct vf_dropped *b)
     }
     assert_int_equal(a->dropped_ms, b->dropped_ms);
     assert_int_equal(a->timestamp_ms, b->timestamp_ms);
+    assert_true(a->identity == b->identity);
     assert_true(vf_bytes_equal(a->error, b->error));
 }
 

@@ -410,6 +410,42 @@ static void every_sibling_is_taken_in_once(void **state)
     forget();
 }
 
+/* Each of these is another event, and a copy of it at another place of the log is not. */
+static void an_event_has_one_identity_wherever_it_lies(void **state)
+{
+    (void)state;
+    struct vf_record here = {.offset = 5, .timestamp_ms = 7, .value = VF_LITERAL("{}")};
+    struct vf_record there = {.partition = 3, .offset = 6, .timestamp_ms = 8, .value = VF_LITERAL("{}")};
+    struct vf_record other = {.value = VF_LITERAL("[]")};
+    struct vf_bytes a = VF_LITERAL("order/1"), b = VF_LITERAL("order/11"), id = VF_LITERAL("1"), none = {0};
+    struct vf_event events[] = {
+        {.record = &here, .aggregate = a, .version = 1},
+        {.record = &here, .aggregate = b, .version = 1},
+        {.record = &here, .aggregate = a, .version = 2},
+        {.record = &other, .aggregate = a, .version = 1},
+        {.record = &here, .aggregate = a, .version = 1, .event_id = id},
+        {.record = &here, .numbers = ORDERED, .aggregate = a, .version_text = id},
+        {.record = &here, .numbers = ORDERED, .aggregate = a, .version_text = id, .event_id = id},
+        {.record = &here, .numbers = OFFSET, .aggregate = a, .repeats = 3, .event_id = id},
+        {.record = &here, .numbers = OFFSET, .aggregate = a, .repeats = 3, .event_id = id, .repeat_id = b},
+    };
+    size_t count = sizeof events / sizeof events[0];
+    for (size_t i = 0; i < count; i++) {
+        struct vf_event copy = events[i];
+        copy.record = events[i].record == &here ? &there : &other;
+        copy.version += events[i].numbers == OFFSET;
+        assert_true(vf_event_identity(&events[i]) != 0);
+        assert_true(vf_event_identity(&copy) == vf_event_identity(&events[i]));
+        for (size_t n = 0; n < i; n++)
+            assert_true(vf_event_identity(&events[i]) != vf_event_identity(&events[n]));
+    }
+    struct vf_event place = {.record = &here, .numbers = OFFSET, .aggregate = a, .version = 1, .event_id = id};
+    assert_true(vf_event_identity(&place) == 0); /* nothing is remembered by which a repeat would be known */
+    place.repeats = 3;
+    place.event_id = none;
+    assert_true(vf_event_identity(&place) == 0);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -426,6 +462,7 @@ int main(void)
         cmocka_unit_test(an_offset_that_is_not_behind_the_last_one_is_refused_with_both),
         cmocka_unit_test(a_change_of_mapping_does_not_mix_up_ids),
         cmocka_unit_test(every_sibling_is_taken_in_once),
+        cmocka_unit_test(an_event_has_one_identity_wherever_it_lies),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

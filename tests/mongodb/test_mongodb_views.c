@@ -478,6 +478,7 @@ static void what_is_dropped_is_what_format_md_says(void **state)
         {.aggregate = VF_LITERAL("order/42"),
          .partition = {"orders", 3},
          .offset = 1042,
+         .identity = 0x9f2c,
          .dropped_ms = SECONDS(7),
          .error = VF_LITERAL("no such customer")},
         {.aggregate = VF_LITERAL("order/43"), .missing_from = 4, .missing_to = 6, .dropped_ms = SECONDS(8)}};
@@ -489,11 +490,12 @@ static void what_is_dropped_is_what_format_md_says(void **state)
         assert_int_equal(outcome_of(scene, commit), VF_COMMITTED);
     }
     assert_lies(scene, ".g1.drops",
-                "{\"_id\": 0, \"of\": \"order/42\", \"tp\": \"orders/3\", \"offset\": 1042, \"at\": {\"$date\": "
+                "{\"_id\": 0, \"of\": \"order/42\", \"tp\": \"orders/3\", \"offset\": 1042, "
+                "\"identity\": \"0000000000009f2c\", \"at\": {\"$date\": "
                 "\"1970-01-01T00:00:07Z\"}, \"error\": \"no such customer\", \"missing\": " ABSENT "}");
     assert_lies(scene, ".g1.drops",
                 "{\"_id\": 1, \"of\": \"order/43\", \"missing\": [4, 6], \"at\": {\"$date\": "
-                "\"1970-01-01T00:00:08Z\"}, \"tp\": " ABSENT ", \"offset\": " ABSENT ", \"error\": " ABSENT "}");
+                "\"1970-01-01T00:00:08Z\"}, \"tp\": " ABSENT ", \"offset\": " ABSENT ", \"identity\": " ABSENT ", \"error\": " ABSENT "}");
 }
 
 static void more_set_aside_than_a_commit_takes_is_refused_before_it_is_sent(void **state)

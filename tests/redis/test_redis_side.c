@@ -327,6 +327,7 @@ static void what_was_dropped_lies_there_as_FORMAT_shows(void **state)
                                            .partition = {"shop.orders", 3},
                                            .offset = 1042,
                                            .timestamp_ms = 1772359199000,
+                                           .identity = 0x09f2c,
                                            .dropped_ms = 1772359200000,
                                            .error = VF_LITERAL("no\n")};
     draft.dropped[1] = (struct vf_dropped){
@@ -338,7 +339,7 @@ static void what_was_dropped_lies_there_as_FORMAT_shows(void **state)
     assert_int_equal(reply->elements, 2);
     assert_string_equal(reply->element[0]->str,
                         "{\"aggregate\":\"order/\\\"o1\\\"\",\"at\":1772359200000,\"error\":\"no\\n\","
-                        "\"offset\":1042,\"partition\":\"shop.orders/3\",\"timestamp\":1772359199000}");
+                        "\"identity\":\"0000000000009f2c\",\"offset\":1042,\"partition\":\"shop.orders/3\",\"timestamp\":1772359199000}");
     assert_string_equal(reply->element[1]->str,
                         "{\"aggregate\":\"order/o2\",\"at\":1772359200001,\"missing_from\":3,\"missing_to\":5}");
     draft_done(&draft);

@@ -1,4 +1,5 @@
 /* The decisions that a worker holds: found again among many, in little memory. */
+#include "core/versions.h"
 #include "run/drops.h"
 
 #include <malloc.h>
@@ -10,6 +11,11 @@
 
 #define COUNT       30000
 #define ERROR_BYTES 2000
+
+static struct vf_event event_of(struct vf_bytes aggregate, size_t number)
+{
+    return (struct vf_event){.aggregate = aggregate, .event_id = VF_LITERAL("e"), .version = (int64_t)number};
+}
 
 /* Every third decision gives up numbers, the others leave an event out, of two topics. */
 static struct vf_dropped decision(size_t number, struct vf_arena *arena)
@@ -25,6 +31,10 @@ static struct vf_dropped decision(size_t number, struct vf_arena *arena)
         dropped.partition = (struct vf_partition){number % 3 == 1 ? "orders" : "cards", (int32_t)(number % 7)};
         dropped.offset = (int64_t)(COUNT - number);
         dropped.timestamp_ms = (int64_t)number;
+        if (number % 3 == 1) {
+            struct vf_event event = event_of(dropped.aggregate, number);
+            dropped.identity = vf_event_identity(&event);
+        }
     }
     return dropped;
 }
@@ -71,6 +81,10 @@ static void decisions_are_found_and_take_little_memory(void **state)
         assert_false(vf_drops_has(drops, &record, (struct vf_bytes){0}));
         record.timestamp_ms++; /* of a log made anew */
         assert_false(vf_drops_has(drops, &record, dropped.aggregate));
+        struct vf_event copy = event_of(dropped.aggregate, i);
+        assert_int_equal(vf_drops_has_copy(drops, &copy), i % 3 == 1); /* the others have none */
+        copy.version++;
+        assert_false(vf_drops_has_copy(drops, &copy));
         vf_arena_reset(arena);
     }
     vf_arena_free(arena);
