@@ -68,15 +68,25 @@ static void read_event(struct vf_fold_state *run, struct vf_fold_row *row)
         row->not_upcast = keep_error(run, &error);
 }
 
+/* Whether this fold itself has dropped the event, at another place. */
+static bool is_copy_of_dropped(const struct vf_fold_state *run, const struct vf_event *event)
+{
+    uint64_t identity = run->dropped.count > 0 ? vf_event_identity(event) : 0;
+    for (size_t i = 0; identity && i < run->dropped.count; i++)
+        /* GUARD dropped-twice: of what is dropped a copy that waits behind it would be parked in its place */
+        if (((const struct vf_dropped *)run->dropped.items[i])->identity == identity)
+            return true;
+    return false;
+}
+
 /* Reads the event of a row, as far as it can be read, and whether somebody has decided to leave it out. */
 void vf_fold_read_event(struct vf_fold_state *run, struct vf_fold_row *row)
 {
     read_event(run, row);
-    const struct vf_drops *drops = run->tools->drops;
-    row->dropped = vf_drops_has(drops, row->record, row->event.aggregate);
+    row->dropped = vf_drops_has(run->tools->drops, row->record, row->event.aggregate);
     /* GUARD dropped-copy: a rebuild that meets the event's copy in another partition first would take in what was left out */
     if (!row->unreadable && run->tools->projection->versions != VF_VERSIONS_NONE)
-        row->dropped |= vf_drops_has_copy(drops, &row->event);
+        row->dropped |= vf_drops_has_copy(run->tools->drops, &row->event) || is_copy_of_dropped(run, &row->event);
 }
 
 static void read_rows(struct vf_fold_state *run, const struct vf_record *records, size_t count)

@@ -121,16 +121,20 @@ bool sim_model_has_given_up(const struct sim_model *model, const struct sim_log 
     return false;
 }
 
-/* Whether somebody has decided to leave this event out, now or before the view was built anew: in whichever of its records that
- * was, unless each of them is an event of its own. */
-bool sim_model_is_left_out(const struct sim_model *model, const struct sim_log *log, size_t index)
+bool sim_model_is_meant(const struct sim_model *model, const struct sim_log *log, size_t index)
 {
-    bool all = model->versions != VF_VERSIONS_NONE;
     for (int i = 0; i < model->dropped_count; i++) {
         const struct sim_decision *decision = &log->decisions->all[model->dropped[i]];
-        if (!decision->missing &&
-            (decision->event == index || (all && log->events[decision->event].original == log->events[index].original)))
+        if (!decision->missing && decision->event == index)
             return true;
     }
     return false;
+}
+
+bool sim_model_is_left_out(const struct sim_model *model, const struct sim_log *log, size_t index)
+{
+    for (size_t i = 0; i < log->count && model->versions != VF_VERSIONS_NONE; i++)
+        if (log->events[i].original == log->events[index].original && sim_model_is_meant(model, log, i))
+            return true;
+    return sim_model_is_meant(model, log, index);
 }

@@ -1,4 +1,4 @@
-/* Which handlers have failed that fail only now and then (sim_step.h). */
+/* What fails: which handlers have that fail only now and then, and what cannot be told (sim_step.h). */
 #include "sim/sim_step.h"
 
 static bool is_first_of(const struct vf_aggregate *next, const struct sim_event *event, const struct vf_aside *aside)
@@ -47,5 +47,32 @@ bool sim_model_has_flaked(const struct sim_model *model, const struct sim_event 
     for (int i = 0; i < model->flaked_count; i++)
         if (model->flaked[i] == event)
             return true;
+    return false;
+}
+
+/* An event that cannot be read, or of which nobody can tell what it would be next to; of a sequence only what is before its
+ * beginning, as holes may be filled. */
+bool sim_model_is_misfit(const struct sim_model *model, const struct sim_event *event, const struct sim_version *last)
+{
+    bool counts = model->versions != VF_VERSIONS_NONE;
+    if (!model->parks)
+        return false;
+    if (event->misnumbered && event->numbers.numbers != VF_NUMBERS_SEQUENCE)
+        return true;
+    bool has_gap = sim_version_has_gap(last, event) && !event->numbers.allowed;
+    if (event->numbers.numbers == VF_NUMBERS_REVISION && counts)
+        return has_gap;
+    bool may_be_filled = event->version >= 0 && (last->exists || event->version > event->numbers.first);
+    return event->numbers.numbers == VF_NUMBERS_SEQUENCE && counts && has_gap && !may_be_filled;
+}
+
+bool sim_step_says_parked(const struct sim_step *step, int list)
+{
+    const struct sim_aggregate *aggregate = &step->model->aggregates[list];
+    for (size_t i = 0; i < step->commit->aggregate_count && !aggregate->parked; i++) {
+        const struct vf_aggregate_change *change = &step->commit->aggregates[i];
+        if (change->intent == VF_WRITE && vf_bytes_is(change->next.aggregate, aggregate->name) && change->next.parked)
+            return true;
+    }
     return false;
 }

@@ -463,22 +463,6 @@ static bool notes_fail(struct sim_step *step, int owner, const struct sim_event 
     return fails(model, event, owner, link[0] ? sim_model_document(model, link) : NULL, from);
 }
 
-/* An event that cannot be read, or of which nobody can tell what it would be next to; of a sequence only what is before its
- * beginning, as holes may be filled. */
-bool sim_model_is_misfit(const struct sim_model *model, const struct sim_event *event, const struct sim_version *last)
-{
-    bool counts = model->versions != VF_VERSIONS_NONE;
-    if (!model->parks)
-        return false;
-    if (event->misnumbered && event->numbers.numbers != VF_NUMBERS_SEQUENCE)
-        return true;
-    bool has_gap = sim_version_has_gap(last, event) && !event->numbers.allowed;
-    if (event->numbers.numbers == VF_NUMBERS_REVISION && counts)
-        return has_gap;
-    bool may_be_filled = event->version >= 0 && (last->exists || event->version > event->numbers.first);
-    return event->numbers.numbers == VF_NUMBERS_SEQUENCE && counts && has_gap && !may_be_filled;
-}
-
 /* The first event of its aggregate's own list fails once more, and stays where it is; if the commit came as far as that. */
 static bool fails_first(struct sim_step *step, int list)
 {
@@ -486,7 +470,12 @@ static bool fails_first(struct sim_step *step, int list)
     const struct sim_waiting *first = sim_model_first(model, list, VF_LIST_OWN);
     const struct sim_event *event = &step->log->events[first->event];
     struct sim_document *document = linked_document(model, list);
-    if (sim_model_is_left_out(model, step->log, first->event))
+    bool parks = sim_step_says_parked(step, list);
+    bool stays = first->fresh ? sim_step_find(step, step->commit->asides, step->commit->aside_count, first) >= 0
+                              : sim_step_find(step, step->commit->taken, step->commit->taken_count, first) < 0;
+    /* That another record's decision means this one, too, a worker learns only when it reads the decisions. */
+    if (sim_model_is_left_out(model, step->log, first->event) &&
+        (!parks || !stays || sim_model_is_meant(model, step->log, first->event)))
         return false;
     /* What was missing before it may have come meanwhile, as the event that all wait for. */
     bool failing = first->misfit && sim_model_is_misfit(model, event, &model->aggregates[list].taken);
@@ -496,17 +485,13 @@ static bool fails_first(struct sim_step *step, int list)
         failing |= notes_fail(step, list, event);
     for (int i = 0; !event->linked && i < event->target_count; i++)
         failing |= fails(model, event, list, sim_model_document(model, event->targets[i]), NULL);
-    for (size_t i = 0; failing && i < step->commit->aggregate_count; i++) {
-        const struct vf_aggregate_change *change = &step->commit->aggregates[i];
-        if (change->intent == VF_WRITE && vf_bytes_is(change->next.aggregate, model->aggregates[list].name) &&
-            change->next.parked && !model->aggregates[list].parked) {
-            model->aggregates[list].parked = true;
-            model->aggregates[list].seeks = false;
-            model->situations.parked++;
-            model->situations.flaked += sim_model_has_flaked(model, event);
-            count_seen(model, list, event,
-                       first->misfit && !sim_model_is_misfit(model, event, &model->aggregates[list].taken));
-        }
+    if (failing && parks) {
+        model->aggregates[list].parked = true;
+        model->aggregates[list].seeks = false;
+        model->situations.parked++;
+        model->situations.flaked += sim_model_has_flaked(model, event);
+        count_seen(model, list, event,
+                   first->misfit && !sim_model_is_misfit(model, event, &model->aggregates[list].taken));
     }
     return failing;
 }
@@ -539,15 +524,24 @@ static void drain(struct sim_step *step, int list)
     size_t index;
     enum vf_list which;
     while (sim_model_is_draining(model, step->log, list, &which)) {
-        if (which == VF_LIST_OWN && fails_first(step, list))
-            break;
+        if (which == VF_LIST_OWN && fails_first(step, list)) {
+            if (!model->aggregates[list].parked)
+                break;
+            continue; /* what came early comes behind it now */
+        }
         if (which == VF_LIST_OWN && sim_step_stays_first(step, list)) {
             if (!sim_step_seek(step, list))
                 break;
             continue;
         }
+        /* Of what is left out and is next to nothing, nothing becomes. */
+        const struct sim_waiting *first = sim_model_first(model, list, which);
+        bool is_nothing = first && first->misfit && sim_model_is_left_out(model, step->log, first->event) &&
+                          sim_model_is_misfit(model, &step->log->events[first->event], &model->aggregates[list].taken);
         if (!sim_step_take_out(step, list, which, &index))
             break;
+        if (is_nothing)
+            continue;
         int owner = sim_model_owner(model, &step->log->events[index]);
         if (which == VF_LIST_OWN) {
             act(step, owner, index);

@@ -47,11 +47,16 @@ VF_MUSTCHECK enum vf_code sim_step_carry_out(struct sim_step *step, struct vf_er
 
 /* sim_flaky.c: a handler that fails now and then has failed where its event stands first in its list, and the record is parked. */
 void sim_step_find_flaked(struct sim_step *step);
+/* Whether the commit says that the first event in this list, which had not failed, has. */
+bool sim_step_says_parked(const struct sim_step *step, int list);
 
 bool sim_model_is_misfit(const struct sim_model *model, const struct sim_event *event, const struct sim_version *last);
 bool sim_model_has_flaked(const struct sim_model *model, const struct sim_event *event);
 
 bool sim_model_has_given_up(const struct sim_model *model, const struct sim_log *log, int owner);
+/* Whether somebody has decided to leave this record out, now or before the view was built anew; or this event, in whichever
+ * record, where its repeats are told from it. */
+bool sim_model_is_meant(const struct sim_model *model, const struct sim_log *log, size_t index);
 bool sim_model_is_left_out(const struct sim_model *model, const struct sim_log *log, size_t index);
 
 #endif
