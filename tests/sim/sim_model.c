@@ -530,8 +530,12 @@ static void drain(struct sim_step *step, int list)
             continue; /* what came early comes behind it now */
         }
         if (which == VF_LIST_OWN && sim_step_stays_first(step, list)) {
-            if (!sim_step_seek(step, list))
+            const struct sim_waiting looked_at = *sim_model_first(model, list, which);
+            const struct sim_event *event = &step->log->events[looked_at.event];
+            if (!sim_step_seek(step, list) && model->aggregates[list].seeks)
                 break;
+            count_seen(model, list, event,
+                       looked_at.misfit && !sim_model_is_misfit(model, event, &model->aggregates[list].taken));
             continue;
         }
         /* Of what is left out and is next to nothing, nothing becomes. */
