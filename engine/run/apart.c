@@ -36,7 +36,7 @@ enum vf_fold_outcome vf_fold_drain_list(struct vf_fold *fold, const struct vf_fo
         vf_fold_list_add(&run, &run.drains, record);
         code = vf_fold_drain(&run, &fold->error);
     } else if (!code && record->early_count == 0) {
-        /* GUARD drain-stale: a record as it was before it began to drain, in a cache, would be left alone for ever */
+        /* GUARD drain-stale: a record as it was before anything was set aside, which a whole cache presumes, would stay there */
         run.trouble = VF_TROUBLE_STALE;
     }
     return finish(&run, code);

@@ -476,7 +476,7 @@ static enum vf_code release_early(struct vf_fold_state *run, struct page *page, 
     enum vf_order order = row->unreadable ? VF_NEXT : vf_version_order(&row->event, &row->last);
     /* GUARD allowed-early: what came early waits on when gaps are allowed now */
     /* GUARD allowed-late: what fills the gap lies in the log, and is passed by who has not read so far */
-    bool is_allowed = order == VF_GAP && row->envelope->gaps_allowed && (run->rows || run->tools->at_ends);
+    bool is_allowed = order == VF_GAP && row->envelope->gaps_allowed && (run->rows || run->tools->has_read_all);
     bool is_given_up = is_allowed || (order == VF_GAP && vf_fold_is_given_up(run, &row->event, &row->last));
     run->fold->counts.gaps += is_allowed;
     if (order == VF_GAP && !is_given_up && !run->gives_up_missing) {

@@ -42,7 +42,7 @@ struct vf_fold_tools {
     size_t topic_count;
     bool in_flight;                     /* a commit is under way */
     bool has_aside;                     /* something of the view is set aside, perhaps by another partition */
-    bool at_ends;                       /* everything that the log holds has been read */
+    bool has_read_all;                  /* of the log, what it held when reading began */
     bool drain_apart;                   /* lists are not drained beside rows */
     bool parks;                         /* what fails for good is parked; else it stops its partition */
     bool parks_at_once;                 /* whatever fails, without further tries */

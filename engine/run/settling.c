@@ -427,7 +427,8 @@ struct vf_fold_tools vf_worker_tools(struct vf_worker *worker)
         .topic_count = worker->setup.topic_count,
         .in_flight = worker->in_flight != NULL,
         .has_aside = worker->has_aside,
-        .at_ends = vf_worker_is_at_ends(worker),
+        /* GUARD read-all: what waits behind gaps that are allowed now would wait on where there is always more to do */
+        .has_read_all = vf_worker_has_read_all(worker),
         .parks = worker->setup.errors.then == VF_THEN_PARK,
         .suspects = worker->suspects,
         .drops = worker->drops,

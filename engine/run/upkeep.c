@@ -241,7 +241,9 @@ static bool look_at_gaps(struct vf_worker *worker)
     /* Of several pages, each is the same look: whatever is done meanwhile begins another one. */
     if (is_whole || worker->counts.batches != worker->gaps_begun)
         worker->gaps_begun = batches;
-    if (go_on && !worker->gaps_after && worker->counts.batches == worker->gaps_begun)
+    /* GUARD gaps-again: what was next would be left, as what was known of it was old (where the cache was whole, nothing) */
+    bool is_looked_at = !worker->drain_due;
+    if (go_on && is_looked_at && !worker->gaps_after && worker->counts.batches == worker->gaps_begun)
         worker->gaps_looked = worker->gaps_begun;
     vf_arena_free(arena);
     return go_on;
@@ -386,7 +388,7 @@ static bool look_for_aside(struct vf_worker *worker)
     enum vf_code code = VF_OK;
     bool found = false;
     worker->aside_look_at_ms = vf_worker_now_ms(worker) + UPKEEP_INTERVAL_MS;
-    for (size_t i = 0; i < 3 && !code && !found; i++) {
+    for (size_t i = 0; i < sizeof states / sizeof states[0] && !code && !found; i++) {
         struct vf_bytes *aggregates;
         size_t count = 0;
         code = worker->setup.store_type->aside_aggregates(worker->store, vf_worker_view(worker), states[i],

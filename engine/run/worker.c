@@ -334,11 +334,8 @@ void vf_worker_close(struct vf_worker *worker)
     free(worker);
 }
 
-bool vf_worker_is_at_ends(const struct vf_worker *worker)
+bool vf_worker_has_read_all(const struct vf_worker *worker)
 {
-    if (!worker->assigned || !worker->store || !worker->positioned || worker->in_flight || worker->chunks ||
-        worker->drain_due)
-        return false;
     for (size_t i = 0; i < worker->readings.count; i++) {
         const struct vf_reading *reading = &worker->readings.all[i];
         bool at_end = reading->folded_end && vf_progress_equal(&reading->folded, &reading->stored);
@@ -348,6 +345,12 @@ bool vf_worker_is_at_ends(const struct vf_worker *worker)
             return false;
     }
     return true;
+}
+
+bool vf_worker_is_at_ends(const struct vf_worker *worker)
+{
+    return worker->assigned && worker->store && worker->positioned && !worker->in_flight && !worker->chunks &&
+           !worker->drain_due && vf_worker_has_read_all(worker);
 }
 
 void vf_worker_report(const struct vf_worker *worker, struct vf_worker_report *ret_report)

@@ -48,7 +48,7 @@ JOINING = [
     Guard(
         "drain-stale",
         [("run.trouble = VF_TROUBLE_STALE;", ";")],
-        ["test_joins :a_list_that_was_left_half_drained_is_drained_by_another"],
+        ["test_parking :who_has_caught_up_leaves_nothing_early_that_is_next"],
     ),
     Guard("sweep-stale", [("run->trouble = VF_TROUBLE_STALE;", ";")], ["test_joins :what_another_has_deleted_is_forgotten_in_time"]),
     Guard("find-once", [("if (is_printed(find, ids[i]) ||", "if ((is_printed(find, ids[i]) && !find->cli) ||")], ["test_cli_find :what_moves_along_an_index_is_not_printed_twice"]),
@@ -62,6 +62,7 @@ JOINING = [
     Guard("link-sought", [("(was_parked || run.drops_first) && record->by_link", "!record->exists && record->by_link")], ["test_parking :a_link_far_behind_what_was_left_out_is_found"]),
     Guard("dropped-unfit", [("    if (row->dropped) {\n        run->fold->counts.not_for_view++;", "    if (row->dropped && false) {\n        run->fold->counts.not_for_view++;")], ["test_parking :what_has_no_place_stays_out_when_the_view_is_built_anew"]),
     Guard("dropped-copy", [("row->dropped |= vf_drops_has_copy(drops, &row->event);", "(void)vf_drops_has_copy;")], ["test_parking :a_copy_of_what_was_left_out_stays_out_when_the_view_is_built_anew", "test_property 300 1 drops"]),
+    Guard("dropped-twice", [("->identity == identity)", "->identity == identity && false)")], ["test_parking :a_copy_behind_what_is_dropped_is_dropped_with_it"]),
     Guard("drain-known", [("if (is_draining && outcome == VF_FOLDED && fold->empty)", "if (false && is_draining)")], ["test_parking :what_a_retry_has_left_is_taken_in_by_who_remembers_it_parked"]),
     Guard("sought-placed", [("if (!has_place(run, &row, page->record))\n            continue;", "(void)has_place;")], ["test_parking :a_link_without_a_place_is_not_brought_forward"]),
     Guard("early-link", [("row->in_turn = page->list != VF_LIST_EARLY || !vf_cached_waits(record);", "row->in_turn = true;")], ["test_parking :a_link_among_what_came_early_is_followed", PARKING]),

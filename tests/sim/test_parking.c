@@ -4,6 +4,8 @@
 
 #include "core/versions.h"
 
+#include <stdio.h>
+
 static int setup(void **state)
 {
     int result = stage_setup(state);
@@ -109,6 +111,32 @@ static void what_waits_comes_first_where_its_gap_is_not_minded_any_more(void **s
             expect_in_order(behind, 5, more[i], true, restarts);
     expect_in_order(begins_late, 2, 0, false, false);
     expect_in_order(begins_late, 2, 7, false, false);
+}
+
+/* Of what is polled most is in hand still when the worker looks at its gaps. */
+static void what_waits_comes_while_others_keep_the_worker_busy(void **state)
+{
+    struct stage *stage = *state;
+    char id[8];
+    int64_t sent = 2;
+    stage->setups[0].batch.written_bytes_max = 1; /* one document and another */
+    stage_send(stage, "customers", "c1", 1, "Changed", "null");
+    stage_send(stage, "customers", "c1", 3, "Changed", "null");
+    stage_open(stage, 0);
+    stage_run(stage);
+    assert_int_equal(stage_waiting(stage, "/early/customer/c1"), 1);
+    stage->readings[0].envelope.gaps_allowed = true;
+    for (int turn = 0; turn < 600; turn++) {
+        for (int i = 0; i < 3; i++, sent++) {
+            snprintf(id, sizeof id, "d%d", (int)(sent % 9));
+            stage_send(stage, "customers", id, 1 + (sent - 2) / 9, "Changed", "null");
+        }
+        stage_turn(stage, 0);
+        vf_sim_clock_advance(&stage->clock, 50);
+    }
+    assert_true(stage_next(stage, "customers") < sent);
+    assert_int_equal(stage_waiting(stage, NULL), 0);
+    assert_int_equal(stage_handled(stage, "c1", "customer/c1"), 2);
 }
 
 /* Numbers that are no places in a list cannot wait for what is missing: such an event is parked, here behind what waits for a
@@ -374,29 +402,42 @@ static void a_link_without_a_place_is_not_brought_forward(void **state)
     assert_int_equal(stage_waiting(stage, "order/o1"), 2);
 }
 
-/* Events come early by one partition; what was missing comes by another, whose worker has never set anything aside, and need not
- * look. Who ends when all is taken in does. */
+/* Turns of both workers in which no time passes, until they have read so far and call themselves done. */
+static void catch_up(struct stage *stage, int64_t next)
+{
+    bool done = false;
+    for (int turn = 0; turn < 400 && !done; turn++) {
+        done = stage_next(stage, "customers") == next;
+        for (size_t i = 0; i < STAGE_WORKERS; i++) {
+            struct vf_worker_report report = {0};
+            stage_turn(stage, i);
+            vf_worker_report(stage->workers[i], &report);
+            done &= report.caught_up;
+        }
+    }
+    assert_true(done);
+}
+
+/* Events come early by one partition; what was missing comes by another, whose worker has looked before, and knows of nothing that
+ * is set aside. Who ends when all is taken in looks once more. */
 static void who_has_caught_up_leaves_nothing_early_that_is_next(void **state)
 {
     struct stage *stage = *state;
-    struct vf_worker_report report = {0};
     vf_memory_log_add_topic(stage->log, "customers", 2);
-    stage->setups[0].once = true;
-    stage_open(stage, 0);
+    for (size_t i = 0; i < STAGE_WORKERS; i++) {
+        stage->setups[i].once = true;
+        stage_open(stage, i);
+    }
+    stage_send(stage, "customers", "c2", 1, "Created", "null");
     stage_run(stage);
+    catch_up(stage, 1);
     stage_send_to(stage, "customers", 1, "c1", 4, "Changed", "null");
     stage_send_to(stage, "customers", 1, "c1", 3, "Changed", "null");
-    stage_run(stage);
-    assert_int_equal(stage_waiting(stage, "/early/customer/c1"), 2);
+    while (stage_waiting(stage, "/early/customer/c1") < 2)
+        catch_up(stage, 1);
     stage_send(stage, "customers", "c1", 1, "Created", "null");
     stage_send(stage, "customers", "c1", 2, "Changed", "null");
-    stage_close(stage, 0);
-    stage_open(stage, 0);
-    for (int turn = 0; turn < 400 && !report.caught_up; turn++) { /* no time passes in which it would look anyway */
-        stage_turn(stage, 0);
-        vf_worker_report(stage->workers[0], &report);
-    }
-    assert_true(report.caught_up);
+    catch_up(stage, 3);
     assert_int_equal(stage_waiting(stage, NULL), 0);
     assert_int_equal(stage_chain(stage, "c1", "customer/c1"), stage_chain_of((const int64_t[]){1, 2, 3, 4}, 4));
 }
@@ -470,6 +511,21 @@ static void a_copy_of_what_was_left_out_stays_out_when_the_view_is_built_anew(vo
     assert_int_equal(stage_chain(stage, "c1", "order/o1"), stage_chain_of((const int64_t[]){1, 3}, 2));
 }
 
+/* Nobody can tell what it repeats before it is next to something. */
+static void a_copy_behind_what_is_dropped_is_dropped_with_it(void **state)
+{
+    struct stage *stage = *state;
+    for (int i = 0; i < 3; i++)
+        stage_send(stage, "orders", "o1", 0, "Changed", "null"); /* numbers begin at 1 */
+    stage_send(stage, "orders", "o1", 1, "Created", "\"c1\"");
+    stage_open(stage, 0);
+    stage_run(stage);
+    assert_int_equal(stage_waiting(stage, "order/o1"), 4);
+    stage_retry_as(stage, &(struct vf_fold_retry){.drop_first = true});
+    assert_int_equal(stage_waiting(stage, NULL), 0);
+    assert_int_equal(stage_handled(stage, "c1", "order/o1"), 1);
+}
+
 /* It is not next, so that nothing becomes of it: of one that can be read no more than of one that cannot. */
 static void what_has_no_place_stays_out_when_the_view_is_built_anew(void **state)
 {
@@ -525,6 +581,7 @@ int main(void)
         PARKING(a_hole_that_is_filled_is_noted_where_its_batch_is_full),
         PARKING(what_had_no_place_and_has_one_now_is_the_last_one_seen),
         cmocka_unit_test(what_waits_comes_first_where_its_gap_is_not_minded_any_more),
+        PARKING(what_waits_comes_while_others_keep_the_worker_busy),
         PARKING(what_failed_behind_an_allowed_gap_does_not_wait_for_what_is_missing),
         PARKING(what_is_parked_is_not_passed_by_way_of_another_partition),
         PARKING(a_gap_is_filled_though_its_document_was_to_be_forgotten),
@@ -534,6 +591,7 @@ int main(void)
         PARKING(an_event_that_fails_for_good_is_parked_with_its_aggregate),
         PARKING(what_was_left_out_stays_out_when_the_view_is_built_anew),
         PARKING(what_has_no_place_stays_out_when_the_view_is_built_anew),
+        PARKING(a_copy_behind_what_is_dropped_is_dropped_with_it),
         PARKING(a_copy_of_what_was_left_out_stays_out_when_the_view_is_built_anew),
         PARKING(what_is_not_waited_for_is_not_when_the_view_is_built_anew),
         PARKING(only_what_was_left_out_is),
