@@ -1,6 +1,8 @@
 /* Batches without rows: lists that are drained in parts, and the sweep (fold.h). */
 #include "run/fold_state.h"
 
+#include <stdlib.h>
+
 /* A document is let go of so long after its time: an event may be produced that much later than it happened, and still find
  * it (docs/protocol.md). */
 #define SWEEP_LATE_MS ((int64_t)60 * 60 * 1000)
@@ -73,6 +75,15 @@ enum vf_fold_outcome vf_fold_retry(struct vf_fold *fold, const struct vf_fold_to
     return finish(&run, code);
 }
 
+/* It has been gone for as long as it is to be remembered. */
+static bool is_to_be_forgotten(const struct vf_fold_state *run, const struct vf_cached_document *document,
+                               int64_t now_ms)
+{
+    bool is_husk = document->presence == VF_HUSK_DELETED || document->presence == VF_HUSK_EXPIRED;
+    int64_t forget_ms = run->tools->forget_ms;
+    return is_husk && forget_ms > 0 && document->since_ms < now_ms - SWEEP_LATE_MS - forget_ms;
+}
+
 /* Whether some aggregate of the document waits behind a gap: what fills it is told by the versions that would be forgotten. */
 static enum vf_code find_waiting(struct vf_fold_state *run, const struct vf_cached_document *document, bool *ret_is,
                                  struct vf_error *error)
@@ -95,11 +106,10 @@ static enum vf_code sweep_document(struct vf_fold_state *run, struct vf_cached_d
 {
     const struct vf_fold_tools *tools = run->tools;
     bool lives = document->presence == VF_PRESENT || document->presence == VF_HUSK_NEW;
-    bool is_husk = document->presence == VF_HUSK_DELETED || document->presence == VF_HUSK_EXPIRED;
     bool is_waited_in = false;
     if (lives && document->has_expires && document->expires_ms < now_ms - SWEEP_LATE_MS) {
         vf_cached_set_husk(tools->cache, document, VF_HUSK_EXPIRED, (struct vf_bytes){0}, document->expires_ms);
-    } else if (is_husk && tools->forget_ms > 0 && document->since_ms < now_ms - SWEEP_LATE_MS - tools->forget_ms) {
+    } else if (is_to_be_forgotten(run, document, now_ms)) {
         enum vf_code code = find_waiting(run, document, &is_waited_in, error);
         if (code)
             return code;
@@ -118,11 +128,33 @@ static enum vf_code sweep_document(struct vf_fold_state *run, struct vf_cached_d
     return VF_OK;
 }
 
+/* Reads what the documents and their aggregates need, in two round trips. */
+static enum vf_code load_swept(struct vf_fold_state *run, const struct vf_bytes *ids, size_t count, int64_t now_ms,
+                               struct vf_error *error)
+{
+    enum vf_code code = vf_fold_load(run, ids, count, NULL, 0, error);
+    struct vf_bytes *aggregates = NULL;
+    size_t found = 0;
+    for (size_t i = 0; i < count && !code; i++) {
+        struct vf_cached_document *document;
+        code = vf_fold_need_document(run, ids[i], &document, error);
+        if (code || !is_to_be_forgotten(run, document, now_ms) || document->version_count == 0)
+            continue;
+        aggregates = vf_realloc(aggregates, (found + document->version_count) * sizeof *aggregates);
+        for (size_t v = 0; v < document->version_count; v++)
+            aggregates[found++] = document->versions[v].aggregate;
+    }
+    if (!code)
+        code = vf_fold_load(run, NULL, 0, aggregates, found, error);
+    free(aggregates);
+    return code;
+}
+
 enum vf_fold_outcome vf_fold_sweep(struct vf_fold *fold, const struct vf_fold_tools *tools, const struct vf_bytes *ids,
                                    size_t count, int64_t now_ms, struct vf_counts *loads)
 {
     struct vf_fold_state run = begin(fold, tools, loads);
-    enum vf_code code = vf_fold_load(&run, ids, count, NULL, 0, &fold->error);
+    enum vf_code code = load_swept(&run, ids, count, now_ms, &fold->error);
     for (size_t i = 0; i < count && !code; i++) {
         struct vf_cached_document *document;
         code = vf_fold_need_document(&run, ids[i], &document, &fold->error);

@@ -206,6 +206,28 @@ static void a_gap_is_filled_though_its_document_was_to_be_forgotten(void **state
     assert_int_equal(stage_handled(stage, "c1", "customer/c1"), 2);
 }
 
+static void what_is_forgotten_is_read_in_two_round_trips(void **state)
+{
+    struct stage *stage = *state;
+    char id[8];
+    stage->setups[0].sweeps = true;
+    stage->setups[0].forget_ms = 3600000;
+    for (int i = 0; i < 9; i++) {
+        snprintf(id, sizeof id, "c%d", i);
+        stage_send(stage, "customers", id, 1, "Changed", "null");
+        stage_send(stage, "customers", id, 2, "Deleted", "null");
+    }
+    stage_open(stage, 0);
+    stage_run(stage);
+    stage_close(stage, 0);
+    stage->clock.wall_ms += (int64_t)24 * 3600000;
+    stage_open(stage, 0); /* it remembers nothing */
+    stage_run(stage);
+    assert_int_equal(stage_presence(stage, "c0"), VF_ABSENT);
+    assert_int_equal(stage_counts(stage, 0).swept, 9);
+    assert_int_equal(stage_counts(stage, 0).loads, 2);
+}
+
 /* In one batch, and by another partition. */
 static void a_repeat_of_what_is_parked_is_not_parked(void **state)
 {
@@ -585,6 +607,7 @@ int main(void)
         PARKING(what_failed_behind_an_allowed_gap_does_not_wait_for_what_is_missing),
         PARKING(what_is_parked_is_not_passed_by_way_of_another_partition),
         PARKING(a_gap_is_filled_though_its_document_was_to_be_forgotten),
+        PARKING(what_is_forgotten_is_read_in_two_round_trips),
         PARKING(a_repeat_of_what_is_parked_is_not_parked),
         PARKING(a_list_that_others_have_begun_to_drain_is_looked_at_as_it_is),
         PARKING(an_event_is_tried_as_often_as_errors_says_before_it_is_parked),
