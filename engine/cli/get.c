@@ -169,10 +169,10 @@ static enum vf_code check_tokens(struct get *get, const struct vf_config *config
     struct vf_projector_limits limits = vf_projector_limits_of(config);
     struct vf_projector *projector = NULL;
     struct vf_generation generation;
+    /* GUARD tokens-again: a token that never comes would be waited for, where the store was lost before that was seen */
     if (get->tokens_checked) {
         return VF_OK;
     }
-    get->tokens_checked = true;
     enum vf_code code = get->opened.type->generation(get->opened.store, view, get->look_arena, &generation, error);
     if (code != VF_OK) {
         return code;
@@ -186,6 +186,7 @@ static enum vf_code check_tokens(struct get *get, const struct vf_config *config
         code = check_token(get, config, type->describe(projector), &get->tokens[i], error);
     }
     type->close(projector);
+    get->tokens_checked = code == VF_OK;
     return code;
 }
 

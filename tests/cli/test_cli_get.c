@@ -484,6 +484,22 @@ static void a_wait_outlasts_a_store_that_is_away(void **state)
     assert_true(scene->sleeps > 1);
 }
 
+/* Whichever call is the one that fails. */
+static void a_token_that_never_comes_is_not_waited_for_where_the_store_was_away(void **state)
+{
+    struct scene *scene = furnish(state);
+    int refused = 0;
+    for (unsigned call = 1; call < 12; call++) {
+        vf_memory_server_fail_call(scene->redis, call);
+        int status = scene_run(scene, "get customer_orders 4b --min v:nokind/1@1 --wait 2s --store cache");
+        if (status != 69) /* it was not there when the command began */
+            assert_int_equal(status, 66);
+        refused += status == 66;
+    }
+    vf_memory_server_fail_call(scene->redis, 0);
+    assert_true(refused > 3);
+}
+
 static void a_wait_outlasts_a_rebuild(void **state)
 {
     struct scene *scene = furnish(state);
@@ -613,6 +629,7 @@ int main(void)
         SCENE_TEST(what_is_being_rebuilt_says_so),
         SCENE_TEST(a_kind_of_another_topic_is_pending_only),
         SCENE_TEST(a_wait_outlasts_a_rebuild),
+        SCENE_TEST(a_token_that_never_comes_is_not_waited_for_where_the_store_was_away),
         SCENE_TEST(a_wait_outlasts_a_store_that_is_away),
         SCENE_TEST(what_is_held_while_it_is_rebuilt_is_said_with_both),
         SCENE_TEST(a_stopped_partition_ends_the_wait_with_why),

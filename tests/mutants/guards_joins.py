@@ -23,6 +23,7 @@ JOINING = [
     Guard("deleted", [("if (is_gone && !vf_bytes_equal(document->deleted_by, row->event.aggregate)) {", "if (is_gone && false) {")], [JOINS]),
     Guard("left-entered", [("enter(run, row, left);", ";")], [JOINS]),
     Guard("drain-on", [("static bool drain(struct vf_worker *worker)\n{", "static bool drain(struct vf_worker *worker)\n{\n    if (worker)\n        return true;")], [JOINS]),
+    Guard("tokens-again", [("    if (get->tokens_checked) {\n        return VF_OK;\n    }\n", "    if (get->tokens_checked) {\n        return VF_OK;\n    }\n    get->tokens_checked = true;\n")], ["test_cli_get :a_token_that_never_comes_is_not_waited_for_where_the_store_was_away"]),
     Guard("fresh-held", [("if (!record->exists ||", "if (true || !record->exists ||")], ["test_cli_get :a_token_for_what_is_held_is_not_fresh"]),
     Guard("fresh-aside", [("if (code || !there)", "if (true)")], ["test_cli_get :a_token_for_what_is_held_is_not_fresh"]),
     Guard(
