@@ -471,6 +471,7 @@ static enum vf_code release_early(struct vf_fold_state *run, struct page *page, 
     enum vf_code code = read_first(run, page, &added, &aside, row, error);
     if (!code && !row->unreadable)
         code = vf_fold_find_last(run, row, record, error);
+    /* GUARD early-unreadable: what fills the hole would fail for what is behind it, which cannot be read any more */
     if (code)
         return fail_first(run, code);
     enum vf_order order = row->unreadable ? VF_NEXT : vf_version_order(&row->event, &row->last);

@@ -206,6 +206,32 @@ static void a_gap_is_filled_though_its_document_was_to_be_forgotten(void **state
     assert_int_equal(stage_handled(stage, "c1", "customer/c1"), 2);
 }
 
+/* What came early came by a topic that is not read any more. What fills the hole, and what comes between, is taken in. */
+static void what_came_early_and_cannot_be_read_holds_up_nothing_before_it(void **state)
+{
+    struct stage *stage = *state;
+    stage_send(stage, "customers", "c1", 1, "Changed", "null");
+    stage_send(stage, "customers", "c1", 3, "Changed", "null");
+    vf_memory_log_append(stage->log, (struct vf_partition){"orders", 0}, vf_bytes_from("c1"),
+                         VF_LITERAL("{\"kind\":\"customer\",\"id\":\"c1\",\"version\":4,\"type\":\"Changed\"}"),
+                         1772359200000);
+    stage_open(stage, 0);
+    stage_run(stage);
+    assert_int_equal(stage_waiting(stage, "/early/customer/c1"), 2);
+    stage_close(stage, 0);
+    stage->projection.topic_count = stage->setups[0].topic_count = stage->setups[0].source.topic_count = 1;
+    stage_send(stage, "customers", "c1", 2, "Changed", "null");
+    stage_send(stage, "customers", "c2", 1, "Changed", "null");
+    stage_open(stage, 0);
+    stage_run(stage);
+    assert_int_equal(stage_next(stage, "customers"), 4);
+    assert_null(stage_stopped(stage, "customers", 0));
+    assert_int_equal(stage_counts(stage, 0).parked, 0);
+    assert_int_equal(stage_waiting(stage, NULL), 1);
+    assert_int_equal(stage_handled(stage, "c1", "customer/c1"), 3);
+    assert_int_equal(stage_handled(stage, "c2", "customer/c2"), 1);
+}
+
 static void what_is_forgotten_is_read_in_two_round_trips(void **state)
 {
     struct stage *stage = *state;
@@ -607,6 +633,7 @@ int main(void)
         PARKING(what_failed_behind_an_allowed_gap_does_not_wait_for_what_is_missing),
         PARKING(what_is_parked_is_not_passed_by_way_of_another_partition),
         PARKING(a_gap_is_filled_though_its_document_was_to_be_forgotten),
+        PARKING(what_came_early_and_cannot_be_read_holds_up_nothing_before_it),
         PARKING(what_is_forgotten_is_read_in_two_round_trips),
         PARKING(a_repeat_of_what_is_parked_is_not_parked),
         PARKING(a_list_that_others_have_begun_to_drain_is_looked_at_as_it_is),
