@@ -62,7 +62,7 @@ JOINING = [
     Guard("once-gaps", [("vf_worker_is_at_ends(worker) && !vf_worker_owes_look(worker)", "vf_worker_is_at_ends(worker)")], ["test_parking :who_has_caught_up_leaves_nothing_early_that_is_next"]),
     Guard("link-sought", [("(was_parked || run.drops_first) && record->by_link", "!record->exists && record->by_link")], ["test_parking :a_link_far_behind_what_was_left_out_is_found"]),
     Guard("dropped-unfit", [("    if (row->dropped) {\n        run->fold->counts.not_for_view++;", "    if (row->dropped && false) {\n        run->fold->counts.not_for_view++;")], ["test_parking :what_has_no_place_stays_out_when_the_view_is_built_anew"]),
-    Guard("dropped-copy", [("row->dropped |= vf_drops_has_copy(drops, &row->event);", "(void)vf_drops_has_copy;")], ["test_parking :a_copy_of_what_was_left_out_stays_out_when_the_view_is_built_anew", "test_property 300 1 drops"]),
+    Guard("dropped-copy", [("row->dropped |= vf_drops_has_copy(run->tools->drops, &row->event) ||", "row->dropped |=")], ["test_parking :a_copy_of_what_was_left_out_stays_out_when_the_view_is_built_anew", "test_property 300 1 drops"]),
     Guard("dropped-twice", [("->identity == identity)", "->identity == identity && false)")], ["test_parking :a_copy_behind_what_is_dropped_is_dropped_with_it"]),
     Guard("early-unreadable", [("        return fail_first(run, code);\n    enum vf_order order = row", "        return code;\n    enum vf_order order = row")], ["test_parking :what_came_early_and_cannot_be_read_holds_up_nothing_before_it"]),
     Guard("drain-known", [("if (is_draining && outcome == VF_FOLDED && fold->empty)", "if (false && is_draining)")], ["test_parking :what_a_retry_has_left_is_taken_in_by_who_remembers_it_parked"]),
