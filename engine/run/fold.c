@@ -129,7 +129,8 @@ enum vf_code vf_fold_find_taken(struct vf_fold_state *run, struct vf_fold_row *r
         return code;
     row->last = vf_cached_version(document, row->event.aggregate);
     /* A document that has been forgotten takes its aggregates' numbers along. */
-    if (!row->last.exists && tools->forget_ms > 0 && document->presence == VF_ABSENT)
+    /* GUARD forgotten-link: where another has made it anew since, what is linked to it would be behind a gap for ever */
+    if (!row->last.exists && tools->forget_ms > 0 && (document->presence == VF_ABSENT || is_linked))
         row->event.first_any = true;
     return VF_OK;
 }

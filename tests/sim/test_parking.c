@@ -206,6 +206,34 @@ static void a_gap_is_filled_though_its_document_was_to_be_forgotten(void **state
     assert_int_equal(stage_handled(stage, "c1", "customer/c1"), 2);
 }
 
+/* The document that an order is linked to is forgotten, with the order's number, and another event makes it anew before the order
+ * goes on. */
+static void an_order_goes_on_though_its_document_was_forgotten_and_made_anew(void **state)
+{
+    struct stage *stage = *state;
+    stage->setups[0].sweeps = true;
+    stage->setups[0].forget_ms = 3600000;
+    stage_send(stage, "customers", "c1", 1, "Changed", "null");
+    stage_send(stage, "orders", "o1", 1, "Created", "\"c1\"");
+    stage_send(stage, "orders", "o1", 2, "Changed", "null");
+    stage_open(stage, 0);
+    stage_run(stage);
+    assert_int_equal(stage_handled(stage, "c1", "order/o1"), 2);
+    stage_send(stage, "customers", "c1", 2, "Deleted", "null");
+    stage_run(stage);
+    stage->clock.wall_ms += (int64_t)24 * 3600000;
+    stage_run(stage);
+    assert_int_equal(stage_presence(stage, "c1"), VF_ABSENT);
+    stage_send(stage, "customers", "c1", 3, "Changed", "null");
+    stage_run(stage);
+    assert_int_equal(stage_presence(stage, "c1"), VF_PRESENT);
+    stage_send(stage, "orders", "o1", 3, "Changed", "null");
+    stage_send(stage, "orders", "o1", 4, "Changed", "null");
+    stage_run(stage);
+    assert_int_equal(stage_waiting(stage, NULL), 0);
+    assert_int_equal(stage_handled(stage, "c1", "order/o1"), 2);
+}
+
 /* What came early came by a topic that is not read any more. What fills the hole, and what comes between, is taken in. */
 static void what_came_early_and_cannot_be_read_holds_up_nothing_before_it(void **state)
 {
@@ -634,6 +662,7 @@ int main(void)
         PARKING(what_is_parked_is_not_passed_by_way_of_another_partition),
         PARKING(a_gap_is_filled_though_its_document_was_to_be_forgotten),
         PARKING(what_came_early_and_cannot_be_read_holds_up_nothing_before_it),
+        PARKING(an_order_goes_on_though_its_document_was_forgotten_and_made_anew),
         PARKING(what_is_forgotten_is_read_in_two_round_trips),
         PARKING(a_repeat_of_what_is_parked_is_not_parked),
         PARKING(a_list_that_others_have_begun_to_drain_is_looked_at_as_it_is),
