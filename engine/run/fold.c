@@ -128,10 +128,9 @@ enum vf_code vf_fold_find_taken(struct vf_fold_state *run, struct vf_fold_row *r
     if (code)
         return code;
     row->last = vf_cached_version(document, row->event.aggregate);
-    /* A document that has been forgotten takes its aggregates' numbers along. */
-    /* GUARD forgotten-link: where another has made it anew since, what is linked to it would be behind a gap for ever */
-    if (!row->last.exists && tools->forget_ms > 0 && (document->presence == VF_ABSENT || is_linked))
-        row->event.first_any = true;
+    /* GUARD forgotten: a document that is forgotten takes its aggregates' numbers along, also where another of them has made it
+     * anew since: their next events would be behind a gap for ever */
+    row->event.first_any |= !row->last.exists && tools->forget_ms > 0;
     return VF_OK;
 }
 

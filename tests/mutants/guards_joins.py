@@ -65,7 +65,7 @@ JOINING = [
     Guard("dropped-copy", [("row->dropped |= vf_drops_has_copy(run->tools->drops, &row->event) ||", "row->dropped |=")], ["test_parking :a_copy_of_what_was_left_out_stays_out_when_the_view_is_built_anew", "test_property 300 1 drops"]),
     Guard("dropped-twice", [("->identity == identity)", "->identity == identity && false)")], ["test_parking :a_copy_behind_what_is_dropped_is_dropped_with_it"]),
     Guard("early-unreadable", [("        return fail_first(run, code);\n    enum vf_order order = row", "        return code;\n    enum vf_order order = row")], ["test_parking :what_came_early_and_cannot_be_read_holds_up_nothing_before_it"]),
-    Guard("forgotten-link", [("(document->presence == VF_ABSENT || is_linked))", "document->presence == VF_ABSENT)")], ["test_parking :an_order_goes_on_though_its_document_was_forgotten_and_made_anew"]),
+    Guard("forgotten", [("row->event.first_any |= !row->last.exists && tools->forget_ms > 0;", "row->event.first_any |= !row->last.exists && tools->forget_ms > 0 && document->presence == VF_ABSENT;")], ["test_parking :what_was_forgotten_goes_on_though_another_has_made_its_document_anew"]),
     Guard("drain-known", [("if (is_draining && outcome == VF_FOLDED && fold->empty)", "if (false && is_draining)")], ["test_parking :what_a_retry_has_left_is_taken_in_by_who_remembers_it_parked"]),
     Guard("sought-placed", [("if (!has_place(run, &row, page->record))\n            continue;", "(void)has_place;")], ["test_parking :a_link_without_a_place_is_not_brought_forward"]),
     Guard("early-link", [("row->in_turn = page->list != VF_LIST_EARLY || !vf_cached_waits(record);", "row->in_turn = true;")], ["test_parking :a_link_among_what_came_early_is_followed", PARKING]),

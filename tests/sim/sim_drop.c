@@ -138,3 +138,15 @@ bool sim_model_is_left_out(const struct sim_model *model, const struct sim_log *
             return true;
     return sim_model_is_meant(model, log, index);
 }
+
+bool sim_step_leaves_out(const struct sim_step *step, size_t index)
+{
+    const struct sim_event *event = &step->log->events[index];
+    for (size_t i = 0; i < step->commit->aside_count; i++) {
+        const struct vf_aside *aside = &step->commit->asides[i];
+        if (aside->offset == event->offset && aside->partition.partition == event->partition &&
+            strcmp(aside->partition.topic, event->topic) == 0)
+            return sim_model_is_meant(step->model, step->log, index);
+    }
+    return sim_model_is_left_out(step->model, step->log, index);
+}

@@ -594,7 +594,7 @@ static void arrive(struct sim_step *step, size_t index)
     struct sim_tally *tally = &model->tallies[sim_kind_of(&event->numbers)];
     bool at_last = aggregate->last.exists && aggregate->last.version == event->version;
     if (sim_model_is_misfit(model, event, &aggregate->last)) {
-        if (sim_model_is_left_out(model, step->log, index))
+        if (sim_step_leaves_out(step, index))
             return;
         if (aggregate->waiting) {
             model->situations.behind_parked++;

@@ -58,5 +58,8 @@ bool sim_model_has_given_up(const struct sim_model *model, const struct sim_log 
  * record, where its repeats are told from it. */
 bool sim_model_is_meant(const struct sim_model *model, const struct sim_log *log, size_t index);
 bool sim_model_is_left_out(const struct sim_model *model, const struct sim_log *log, size_t index);
+/* Whether the commit has to leave it out. That another record's decision means this one, too, a worker learns only when it reads
+ * the decisions; until then a copy that nothing else tells is set aside. */
+bool sim_step_leaves_out(const struct sim_step *step, size_t index);
 
 #endif

@@ -26,16 +26,33 @@ bool sim_is_sweep(const struct vf_commit *commit)
     return commit->progress_count == 0 && records == 0;
 }
 
+static bool is_in(const struct sim_aggregate *aggregate, const struct sim_document *document)
+{
+    const char *id = aggregate->linked ? aggregate->link : strchr(aggregate->name, '/') + 1;
+    return strcmp(id, document->id) == 0;
+}
+
 /* Whether an aggregate whose document this is waits behind a gap. */
 static bool is_waited_in(const struct sim_model *model, const struct sim_document *document)
 {
-    for (int i = 0; i < model->aggregate_count; i++) {
-        const struct sim_aggregate *aggregate = &model->aggregates[i];
-        const char *id = aggregate->linked ? aggregate->link : strchr(aggregate->name, '/') + 1;
-        if (aggregate->early > 0 && strcmp(id, document->id) == 0)
+    for (int i = 0; i < model->aggregate_count; i++)
+        if (model->aggregates[i].early > 0 && is_in(&model->aggregates[i], document))
             return true;
-    }
     return false;
+}
+
+/* Its aggregates' numbers go, too, but for what a record has seen, and begin anew with whatever comes next: the producer's next,
+ * as nothing is late here. */
+static void forget_ids(struct sim_model *model, const struct sim_document *document)
+{
+    for (int i = 0; i < model->aggregate_count && model->versions == VF_VERSIONS_DOCUMENT; i++) {
+        struct sim_aggregate *aggregate = &model->aggregates[i];
+        if (!is_in(aggregate, document))
+            continue;
+        aggregate->taken.id_count = 0;
+        if (aggregate->waiting + aggregate->early == 0)
+            aggregate->last.id_count = 0;
+    }
 }
 
 enum vf_code sim_model_sweep(struct sim_model *model, const struct sim_log *log, const struct vf_commit *commit,
@@ -58,6 +75,7 @@ enum vf_code sim_model_sweep(struct sim_model *model, const struct sim_log *log,
             memcpy(id, document->id, sizeof id);
             *document = (struct sim_document){.presence = VF_ABSENT};
             memcpy(document->id, id, sizeof id);
+            forget_ids(model, document);
             model->situations.forgotten++;
         } else if (presence == change->next.presence) {
             if (!is_waited_in(model, document))
@@ -73,4 +91,12 @@ enum vf_code sim_model_sweep(struct sim_model *model, const struct sim_log *log,
         }
     }
     return VF_OK;
+}
+
+bool sim_model_is_due(const struct sim_model *model, const struct sim_document *document, int64_t until_ms)
+{
+    bool lives = document->presence == VF_PRESENT || document->presence == VF_HUSK_NEW;
+    bool is_gone = document->presence != VF_ABSENT && !lives;
+    return (lives && document->has_expires && document->expires_ms < until_ms) ||
+           (is_gone && model->forget_ms && document->since_ms < until_ms);
 }
