@@ -43,10 +43,10 @@ class Redis:
     def is_empty(self, view):
         return self.generation(view) is None
 
-    def progress(self, view):
-        """"orders/3" -> the next offset"""
+    def progress(self, view, field="next"):
+        """"orders/3" -> the next offset; or another field of its progress"""
         fields = self.client.hgetall(f"{self.prefix}{view}@1:progress")
-        return {name: json.loads(text)["next"] for name, text in fields.items() if "/" in name}
+        return {name: json.loads(text)[field] for name, text in fields.items() if "/" in name}
 
     def get(self, view, identity, *fields):
         """What the readers' function answers: one round trip. The body, or those of its fields; None where it is absent."""
@@ -132,10 +132,10 @@ class MongoDB:
     def is_empty(self, view):
         return self.database["viewfold.generations"].find_one({"_id": f"{view}.g1"}) is None
 
-    def progress(self, view):
+    def progress(self, view, field="next"):
         start = f"{view}.g1 "
         rows = self.database["viewfold.progress"].find({"_id": {"$gte": start, "$lt": f"{view}.g1!"}})
-        return {row["_id"].removeprefix(start): row["next"] for row in rows if "next" in row}
+        return {row["_id"].removeprefix(start): row[field] for row in rows if "next" in row}
 
     def get(self, view, identity, *fields):
         found = self.database[view].find_one({"_id": identity}, dict.fromkeys(fields, 1) if fields else {"_view": 0})

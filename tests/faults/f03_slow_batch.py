@@ -28,7 +28,7 @@ def a_store_that_takes_longer_than_the_group_waits_changes_nothing(scene):
         scene.produce(scene.records(scene.events // scene.pick(2, 14)))
         before = expelled(scene)
         through.delay(replies=2.5 if store == "cache" else 0.9)  # a transaction is several requests
-        scene.wait("nobody is expelled", lambda b=before: expelled(scene) > b or scene.caught_up(store))
+        scene.wait("nobody is expelled", lambda b=before: expelled(scene) > b or scene.caught_up(store), seconds=600)
         through.delay()
         scene.inject("expelled", expelled(scene) - before)
         scene.wait("it does not go on", lambda: scene.caught_up(store))

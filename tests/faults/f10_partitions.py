@@ -122,5 +122,5 @@ def stopped(scene, store, topic):
 
 def has_count(scene, store, count):
     """Each of the topic's partitions has progress that knows of so many."""
-    have = scene.readers[store].progress("customer_orders")
-    return sum(f"{scene.own('shop.orders')}/{number}" in have for number in range(count)) == count
+    have = scene.readers[store].progress("customer_orders", "of")
+    return all(have.get(f"{scene.own('shop.orders')}/{number}") == count for number in range(count))
