@@ -7,6 +7,9 @@
  * it (docs/protocol.md). */
 #define SWEEP_LATE_MS ((int64_t)60 * 60 * 1000)
 
+/* No further document is swept in a batch that has asked about so many aggregates. */
+#define SWEEP_RECORDS_MAX 2000
+
 static struct vf_fold_state begin(struct vf_fold *fold, const struct vf_fold_tools *tools, struct vf_counts *loads)
 {
     vf_arena_reset(fold->arena);
@@ -75,6 +78,13 @@ enum vf_fold_outcome vf_fold_retry(struct vf_fold *fold, const struct vf_fold_to
     return finish(&run, code);
 }
 
+/* Its time was over long ago. */
+static bool is_over(const struct vf_cached_document *document, int64_t now_ms)
+{
+    bool lives = document->presence == VF_PRESENT || document->presence == VF_HUSK_NEW;
+    return lives && document->has_expires && document->expires_ms < now_ms - SWEEP_LATE_MS;
+}
+
 /* It has been gone for as long as it is to be remembered. */
 static bool is_to_be_forgotten(const struct vf_fold_state *run, const struct vf_cached_document *document,
                                int64_t now_ms)
@@ -84,66 +94,95 @@ static bool is_to_be_forgotten(const struct vf_fold_state *run, const struct vf_
     return is_husk && forget_ms > 0 && document->since_ms < now_ms - SWEEP_LATE_MS - forget_ms;
 }
 
-/* Whether some aggregate of the document waits behind a gap: what fills it is told by the versions that would be forgotten. */
+/* Whether what is set aside is to be asked about before the document goes. What has come to be since it was known that nothing
+ * is does not matter to one that is over: it is later than that, and begins anew. */
+static bool is_asked_about(const struct vf_fold_state *run, const struct vf_cached_document *document, int64_t now_ms)
+{
+    return is_to_be_forgotten(run, document, now_ms) || (run->tools->has_aside && is_over(document, now_ms));
+}
+
+/* The aggregates whose events go to the document: those that it has taken in, and those of its own name, of which it may not have
+ * taken in anything yet. In the arena. */
+static size_t find_names(struct vf_fold_state *run, const struct vf_cached_document *document,
+                         struct vf_bytes **ret_names)
+{
+    const struct vf_projection *projection = run->tools->projection;
+    struct vf_bytes id = document->head.key;
+    struct vf_bytes *names =
+        vf_arena_alloc(run->fold->arena, (document->version_count + projection->route_count) * sizeof *names);
+    size_t count = 0;
+    for (size_t i = 0; i < document->version_count; i++)
+        names[count++] = document->versions[i].aggregate;
+    for (size_t i = 0; i < projection->route_count; i++)
+        /* GUARD sweep-own: what is set aside of an aggregate before its first event would begin on a document that is gone */
+        if (projection->routes[i].route == VF_ROUTE_OWN)
+            names[count++] =
+                vf_arena_printf(run->fold->arena, "%s/%.*s", projection->routes[i].kind, (int)id.size, id.data);
+    *ret_names = names;
+    return count;
+}
+
+/* Whether something is set aside of an aggregate of the document's: it belongs to what would be gone when it is taken in. */
 static enum vf_code find_waiting(struct vf_fold_state *run, const struct vf_cached_document *document, bool *ret_is,
                                  struct vf_error *error)
 {
+    struct vf_bytes *names;
+    size_t count = find_names(run, document, &names);
     enum vf_code code = VF_OK;
     *ret_is = false;
-    for (size_t i = 0; i < document->version_count && !code && !*ret_is; i++) {
+    for (size_t i = 0; i < count && !code && !*ret_is; i++) {
         struct vf_cached_aggregate *record;
-        code = vf_fold_need_aggregate(run, document->versions[i].aggregate, &record, error);
-        *ret_is = !code && record->early_count > 0;
-        if (!code)
-            record->head.relied_on = true;
+        code = vf_fold_need_aggregate(run, names[i], &record, error);
+        if (code)
+            break;
+        *ret_is = vf_cached_waits(record) || vf_cached_has_waiters(record) || record->early_count > 0;
+        record->head.relied_on = true;
     }
     return code;
 }
 
-/* What was found due may have been written since */
+/* What was found due may have been written since, or wait for what is set aside: it is left alone. */
 static enum vf_code sweep_document(struct vf_fold_state *run, struct vf_cached_document *document, int64_t now_ms,
                                    struct vf_error *error)
 {
-    const struct vf_fold_tools *tools = run->tools;
-    bool lives = document->presence == VF_PRESENT || document->presence == VF_HUSK_NEW;
-    bool is_waited_in = false;
-    if (lives && document->has_expires && document->expires_ms < now_ms - SWEEP_LATE_MS) {
-        vf_cached_set_husk(tools->cache, document, VF_HUSK_EXPIRED, (struct vf_bytes){0}, document->expires_ms);
-    } else if (is_to_be_forgotten(run, document, now_ms)) {
-        enum vf_code code = find_waiting(run, document, &is_waited_in, error);
-        if (code)
-            return code;
-        /* GUARD forget-gap: what is behind the gap would be taken for the first event, and what fills it for a repeat */
-        if (is_waited_in)
-            document->since_ms = now_ms; /* it is looked at again when that much has passed once more */
-        else
-            vf_cached_set_husk(tools->cache, document, VF_ABSENT, (struct vf_bytes){0}, 0);
-    } else {
-        /* GUARD sweep-stale: a document as it was before its time came, in a cache, would be left alone for ever */
-        run->trouble = VF_TROUBLE_STALE;
+    struct vf_cache *cache = run->tools->cache;
+    bool is_waited_in = false, over = is_over(document, now_ms);
+    if (!over && !is_to_be_forgotten(run, document, now_ms))
         return VF_OK;
-    }
+    enum vf_code code =
+        is_asked_about(run, document, now_ms) ? find_waiting(run, document, &is_waited_in, error) : VF_OK;
+    /* GUARD sweep-aside: what is tried again would find half of its document, and what fills a gap be taken for a repeat */
+    if (code || is_waited_in)
+        return code;
+    if (over)
+        vf_cached_set_husk(cache, document, VF_HUSK_EXPIRED, (struct vf_bytes){0}, document->expires_ms);
+    else
+        vf_cached_set_husk(cache, document, VF_ABSENT, (struct vf_bytes){0}, 0);
     document->head.changed = true;
-    run->fold->counts.swept += !is_waited_in;
+    run->fold->counts.swept++;
     return VF_OK;
 }
 
-/* Reads what the documents and their aggregates need, in two round trips. */
+/* Reads what the documents and their aggregates need, in two round trips, and tells for how many of the documents: a commit's
+ * conditions are not to be without end. */
 static enum vf_code load_swept(struct vf_fold_state *run, const struct vf_bytes *ids, size_t count, int64_t now_ms,
-                               struct vf_error *error)
+                               size_t *ret_count, struct vf_error *error)
 {
     enum vf_code code = vf_fold_load(run, ids, count, NULL, 0, error);
     struct vf_bytes *aggregates = NULL;
-    size_t found = 0;
-    for (size_t i = 0; i < count && !code; i++) {
+    size_t found = 0, i;
+    for (i = 0; i < count && !code && found < SWEEP_RECORDS_MAX; i++) {
         struct vf_cached_document *document;
+        struct vf_bytes *names;
         code = vf_fold_need_document(run, ids[i], &document, error);
-        if (code || !is_to_be_forgotten(run, document, now_ms) || document->version_count == 0)
+        if (code || !is_asked_about(run, document, now_ms))
             continue;
-        aggregates = vf_realloc(aggregates, (found + document->version_count) * sizeof *aggregates);
-        for (size_t v = 0; v < document->version_count; v++)
-            aggregates[found++] = document->versions[v].aggregate;
+        size_t more = find_names(run, document, &names);
+        aggregates = vf_realloc(aggregates, (found + more + 1) * sizeof *aggregates);
+        for (size_t n = 0; n < more; n++)
+            aggregates[found++] = names[n];
     }
+    *ret_count = i;
     if (!code)
         code = vf_fold_load(run, NULL, 0, aggregates, found, error);
     free(aggregates);
@@ -154,8 +193,8 @@ enum vf_fold_outcome vf_fold_sweep(struct vf_fold *fold, const struct vf_fold_to
                                    size_t count, int64_t now_ms, struct vf_counts *loads)
 {
     struct vf_fold_state run = begin(fold, tools, loads);
-    enum vf_code code = load_swept(&run, ids, count, now_ms, &fold->error);
-    for (size_t i = 0; i < count && !code; i++) {
+    enum vf_code code = load_swept(&run, ids, count, now_ms, &fold->rows_taken, &fold->error);
+    for (size_t i = 0; i < fold->rows_taken && !code; i++) {
         struct vf_cached_document *document;
         code = vf_fold_need_document(&run, ids[i], &document, &fold->error);
         if (!code)

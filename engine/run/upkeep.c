@@ -20,12 +20,15 @@
 #define LISTS_READ 1000
 #define LISTS_MAX  16
 #define SWEEP_MAX  200
+/* So many that are due and have to wait, with what is set aside of them, are passed to come to those behind. */
+#define SWEEP_PAST_MAX 1000
 
 void vf_worker_upkeep_reset(struct vf_worker *worker)
 {
     free(worker->ends);
     worker->ends = NULL;
     worker->end_count = 0;
+    worker->sweep_past = 0;
 }
 
 enum vf_code vf_worker_make_indexes(struct vf_worker *worker, struct vf_error *error)
@@ -254,6 +257,31 @@ bool vf_worker_owes_look(const struct vf_worker *worker)
     return worker->setup.once && worker->gaps_looked != worker->counts.batches;
 }
 
+/* --- what others have set aside -------------------------------------------------------------------------------------- */
+
+/* An aggregate's events may come by several partitions, as where partitions were added, or from two topics. */
+static bool look_for_aside(struct vf_worker *worker)
+{
+    static const enum vf_aside_state states[] = {VF_ASIDE_PARKED, VF_ASIDE_GAP, VF_ASIDE_HELD};
+    struct vf_arena *arena = vf_arena_new();
+    struct vf_error error;
+    enum vf_code code = VF_OK;
+    bool found = false;
+    worker->aside_look_at_ms = vf_worker_now_ms(worker) + UPKEEP_INTERVAL_MS;
+    for (size_t i = 0; i < sizeof states / sizeof states[0] && !code && !found; i++) {
+        struct vf_bytes *aggregates;
+        size_t count = 0;
+        code = worker->setup.store_type->aside_aggregates(worker->store, vf_worker_view(worker), states[i],
+                                                          (struct vf_bytes){0}, 1, arena, &aggregates, &count, &error);
+        found = !code && count > 0;
+    }
+    vf_arena_free(arena);
+    worker->has_aside = found;
+    if (code)
+        vf_worker_lose_store(worker, &error, false);
+    return !code;
+}
+
 /* --- the sweep ----------------------------------------------------------------------------------------------------- */
 
 /* One worker of the fleet sweeps: the one that has the first partition of the first topic. */
@@ -320,27 +348,50 @@ static enum vf_code are_ends_reached(struct vf_worker *worker, bool *ret_reached
     return VF_OK;
 }
 
+/* Sweeps the first of these documents. *ret_left: so many of those that it looked at are left alone. False when the worker has
+ * other things to do now. */
+static bool sweep_page(struct vf_worker *worker, const struct vf_bytes *ids, size_t count, size_t *ret_looked_at,
+                       size_t *ret_left)
+{
+    struct vf_fold *fold = next_fold(worker);
+    struct vf_fold_tools tools = vf_worker_tools(worker);
+    int64_t swept = worker->counts.swept;
+    enum vf_fold_outcome outcome = vf_fold_sweep(fold, &tools, ids, count, worker->ends_at_ms, &worker->counts);
+    uint64_t number = fold->number;
+    *ret_looked_at = fold->rows_taken;
+    if (!finish_apart(worker, fold, outcome))
+        return false;
+    *ret_left = *ret_looked_at - (size_t)(worker->counts.swept - swept);
+    /* GUARD sweep-again: a document as it was before its time came, or a record with something set aside that others have taken
+     * in, would stay so in the cache, and the document be left alone for ever */
+    if (*ret_left > 0)
+        vf_cache_drop_since(worker->cache, number);
+    return true;
+}
+
 /* False when the worker has other things to do now. *ret_more: there may be more of it. */
 static bool sweep_some(struct vf_worker *worker, enum vf_due due, bool *ret_more)
 {
     const struct vf_worker_setup *setup = &worker->setup;
     int64_t limit_ms = vf_fold_sweep_limit_ms(due, worker->ends_at_ms, setup->forget_ms);
+    size_t past = due == VF_DUE_EXPIRED ? worker->sweep_past : 0;
     struct vf_bytes *found;
-    size_t count;
+    size_t count, looked_at = 0, left = 0;
     struct vf_error error;
     struct vf_arena *arena = vf_arena_new();
     bool go_on = true;
     *ret_more = false;
-    if (setup->store_type->due(worker->store, vf_worker_view(worker), due, limit_ms, SWEEP_MAX, arena, &found, &count,
-                               &error)) {
+    if (setup->store_type->due(worker->store, vf_worker_view(worker), due, limit_ms, past + SWEEP_MAX, arena, &found,
+                               &count, &error)) {
         vf_worker_lose_store(worker, &error, false);
         go_on = false;
-    } else if (count > 0) {
-        struct vf_fold *fold = next_fold(worker);
-        struct vf_fold_tools tools = vf_worker_tools(worker);
-        go_on =
-            finish_apart(worker, fold, vf_fold_sweep(fold, &tools, found, count, worker->ends_at_ms, &worker->counts));
-        *ret_more = go_on && count == SWEEP_MAX;
+    } else if (count > past) {
+        go_on = sweep_page(worker, found + past, count - past, &looked_at, &left);
+        /* GUARD sweep-past: a page of documents that have to wait would be asked for again and again, and nothing behind it go */
+        if (due == VF_DUE_EXPIRED)
+            worker->sweep_past = past + left;
+        bool is_all = count < past + SWEEP_MAX && count == past + looked_at;
+        *ret_more = go_on && looked_at > 0 && !is_all && worker->sweep_past < SWEEP_PAST_MAX;
     }
     vf_arena_free(arena);
     return go_on;
@@ -366,40 +417,19 @@ static bool sweep(struct vf_worker *worker)
     /* GUARD sweep-behind: what has expired by the clock is let go of while events that belong to it are still to come */
     if (!reached)
         return true;
+    /* Only now: what was in the log at the ends has been dealt with, and of that nothing is set aside any more but what is now. */
+    if (!look_for_aside(worker))
+        return false;
     if (projection->ttl_ms > 0 && !sweep_some(worker, VF_DUE_EXPIRED, &more))
         return false;
-    if (worker->setup.forget_ms > 0 && !sweep_some(worker, VF_DUE_HUSK, &more_husks))
+    /* GUARD forget-aside: nobody knows whose the events are that come before a link; they would bring back what was deleted */
+    if (worker->setup.forget_ms > 0 && !worker->has_aside && !sweep_some(worker, VF_DUE_HUSK, &more_husks))
         return false;
     if (more || more_husks)
         worker->upkeep_at_ms = vf_worker_now_ms(worker);
     else
         vf_worker_upkeep_reset(worker); /* the next time judges by a later end */
     return true;
-}
-
-/* --- what others have set aside -------------------------------------------------------------------------------------- */
-
-/* An aggregate's events may come by several partitions, as where partitions were added, or from two topics. */
-static bool look_for_aside(struct vf_worker *worker)
-{
-    static const enum vf_aside_state states[] = {VF_ASIDE_PARKED, VF_ASIDE_GAP, VF_ASIDE_HELD};
-    struct vf_arena *arena = vf_arena_new();
-    struct vf_error error;
-    enum vf_code code = VF_OK;
-    bool found = false;
-    worker->aside_look_at_ms = vf_worker_now_ms(worker) + UPKEEP_INTERVAL_MS;
-    for (size_t i = 0; i < sizeof states / sizeof states[0] && !code && !found; i++) {
-        struct vf_bytes *aggregates;
-        size_t count = 0;
-        code = worker->setup.store_type->aside_aggregates(worker->store, vf_worker_view(worker), states[i],
-                                                          (struct vf_bytes){0}, 1, arena, &aggregates, &count, &error);
-        found = !code && count > 0;
-    }
-    vf_arena_free(arena);
-    worker->has_aside = found;
-    if (code)
-        vf_worker_lose_store(worker, &error, false);
-    return !code;
 }
 
 /* --- the whole ----------------------------------------------------------------------------------------------------- */

@@ -92,6 +92,8 @@ struct vf_worker {
     size_t end_count;
     int64_t ends_at_ms;  /* wall time */
     int64_t ends_due_ms; /* not before this are they asked for again */
+    size_t
+        sweep_past; /* in this round, so many of those that have expired are left alone: what is set aside belongs to them */
 
     bool doubted;          /* some reading is: answered before anything else */
     int64_t ask_log_at_ms; /* not before then */

@@ -51,7 +51,6 @@ JOINING = [
         [("run.trouble = VF_TROUBLE_STALE;", ";")],
         ["test_parking :who_has_caught_up_leaves_nothing_early_that_is_next"],
     ),
-    Guard("sweep-stale", [("run->trouble = VF_TROUBLE_STALE;", ";")], ["test_joins :what_another_has_deleted_is_forgotten_in_time"]),
     Guard("find-once", [("if (is_printed(find, ids[i]) ||", "if ((is_printed(find, ids[i]) && !find->cli) ||")], ["test_cli_find :what_moves_along_an_index_is_not_printed_twice"]),
     Guard(
         "link-behind-drain",

@@ -169,7 +169,7 @@ VF_MUSTCHECK enum vf_code sim_model_step(struct sim_model *model, const struct s
 bool sim_is_sweep(const struct vf_commit *commit);
 VF_MUSTCHECK enum vf_code sim_model_sweep(struct sim_model *model, const struct sim_log *log,
                                           const struct vf_commit *commit, struct vf_error *error);
-/* Whether its time was over then. */
+/* Whether its time was over then, and nothing that is set aside keeps it. */
 bool sim_model_is_due(const struct sim_model *model, const struct sim_document *document, int64_t until_ms);
 struct sim_document *sim_model_document(struct sim_model *model, const char *id);
 void sim_document_empty(struct sim_document *document, enum vf_presence presence, int64_t since_ms);

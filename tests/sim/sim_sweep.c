@@ -32,11 +32,26 @@ static bool is_in(const struct sim_aggregate *aggregate, const struct sim_docume
     return strcmp(id, document->id) == 0;
 }
 
-/* Whether an aggregate whose document this is waits behind a gap. */
+/* Whether the store can tell that the aggregate's events go to the document: some have, or it has the document's name. */
+static bool is_known_in(const struct sim_model *model, int owner, const struct sim_document *document)
+{
+    const char *name = model->aggregates[owner].name;
+    if (model->versions == VF_VERSIONS_DOCUMENT && document->parts[owner].entered)
+        return true;
+    return strncmp(name, "customer/", strlen("customer/")) == 0 && strcmp(strchr(name, '/') + 1, document->id) == 0;
+}
+
+static bool has_aside(const struct sim_model *model, int owner)
+{
+    const struct sim_aggregate *aggregate = &model->aggregates[owner];
+    return aggregate->waiting || aggregate->early || sim_model_first(model, owner, VF_LIST_WAITERS);
+}
+
+/* Whether something is set aside of an aggregate whose document this is. */
 static bool is_waited_in(const struct sim_model *model, const struct sim_document *document)
 {
     for (int i = 0; i < model->aggregate_count; i++)
-        if (model->aggregates[i].early > 0 && is_in(&model->aggregates[i], document))
+        if (is_known_in(model, i, document) && has_aside(model, i))
             return true;
     return false;
 }
@@ -67,6 +82,9 @@ enum vf_code sim_model_sweep(struct sim_model *model, const struct sim_log *log,
         snprintf(id, sizeof id, "%.*s", (int)change->next.id.size, change->next.id.data);
         struct sim_document *document = sim_model_document(model, id);
         enum vf_presence presence = document->presence;
+        if (is_waited_in(model, document))
+            STRANGE("document %s (presence %d) was swept while something of its aggregates is set aside", id,
+                    (int)presence);
         if (change->next.presence == VF_ABSENT) {
             if ((presence != VF_HUSK_DELETED && presence != VF_HUSK_EXPIRED) || model->forget_ms == 0 ||
                 document->since_ms + model->forget_ms > until_ms)
@@ -77,10 +95,6 @@ enum vf_code sim_model_sweep(struct sim_model *model, const struct sim_log *log,
             memcpy(document->id, id, sizeof id);
             forget_ids(model, document);
             model->situations.forgotten++;
-        } else if (presence == change->next.presence) {
-            if (!is_waited_in(model, document))
-                STRANGE("document %s (presence %d) was to be forgotten, and was not", id, (int)presence);
-            document->since_ms = change->next.since_ms;
         } else {
             if ((presence != VF_PRESENT && presence != VF_HUSK_NEW) || !document->has_expires ||
                 document->expires_ms + SWEEP_GRACE_MS > until_ms)
@@ -97,6 +111,8 @@ bool sim_model_is_due(const struct sim_model *model, const struct sim_document *
 {
     bool lives = document->presence == VF_PRESENT || document->presence == VF_HUSK_NEW;
     bool is_gone = document->presence != VF_ABSENT && !lives;
+    if (is_waited_in(model, document))
+        return false;
     return (lives && document->has_expires && document->expires_ms < until_ms) ||
-           (is_gone && model->forget_ms && document->since_ms < until_ms);
+           (is_gone && model->forget_ms && model->waiting_count == 0 && document->since_ms < until_ms);
 }
