@@ -154,6 +154,7 @@ uint64_t vf_event_identity(const struct vf_event *event)
     hash_bytes(&state, event->aggregate);
     XXH64_update(&state, &version, sizeof version);
     hash_bytes(&state, is_place ? (struct vf_bytes){0} : event->version_text);
+    hash_bytes(&state, event->type);
     hash_bytes(&state, id);
     if (id.size == 0)
         hash_bytes(&state, event->record->value);

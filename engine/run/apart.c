@@ -68,7 +68,8 @@ enum vf_fold_outcome vf_fold_retry(struct vf_fold *fold, const struct vf_fold_to
     record->early_ready = record->early_count > 0;
     /* What says the link came behind what failed, which might have said it. */
     /* GUARD link-sought: a later event that says a link would pass it, and what waits for it be called taken in */
-    record->seeks_link = (was_parked || run.drops_first) && record->by_link && !record->has_link;
+    /* GUARD seeks-on: what another batch of the same command goes on with would never come to an end */
+    record->seeks_link |= (was_parked || run.drops_first) && record->by_link && !record->has_link;
     if (run.drops_first || was_parked)
         code = vf_fold_release_first(&run, record, drops_waiter ? VF_LIST_WAITERS : VF_LIST_OWN, &fold->error);
     if (!code)

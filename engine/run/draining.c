@@ -159,13 +159,14 @@ static void drop(struct vf_fold_state *run, struct vf_dropped dropped)
 /* Somebody has decided that this event is not to be taken in. */
 static void drop_event(struct vf_fold_state *run, struct vf_fold_row *row, const struct vf_aside *aside)
 {
+    bool is_nothing = row->unreadable || vf_is_nobodys(aside->aggregate);
     run->drops_first = false;
     row->dropped = true;
     drop(run, (struct vf_dropped){.aggregate = aside->aggregate,
                                   .partition = aside->partition,
                                   .offset = aside->offset,
                                   .timestamp_ms = row->record->timestamp_ms,
-                                  .identity = row->unreadable ? 0 : vf_event_identity(&row->event),
+                                  .identity = is_nothing ? 0 : vf_event_identity(&row->event),
                                   .error = vf_arena_copy(run->fold->arena, run->dropped_error)});
 }
 

@@ -157,15 +157,19 @@ enum vf_code vf_drops_load(struct vf_drops *drops, const struct vf_store_type *t
     return code;
 }
 
-bool vf_drops_has(const struct vf_drops *drops, const struct vf_record *record, struct vf_bytes aggregate)
+bool vf_drops_has(const struct vf_drops *drops, const struct vf_record *record, struct vf_bytes aggregate,
+                  bool *ret_unread)
 {
+    *ret_unread = false;
     if (!drops || drops->event_count == 0)
         return false;
     struct event wanted = {.topic = record->topic, .partition = record->partition, .offset = record->offset};
     const struct event *found = bsearch(&wanted, drops->events, drops->event_count, sizeof wanted, compare_events);
     /* GUARD dropped-record: of a topic that was made anew, another event stands at this offset */
-    return found && found->timestamp_ms == record->timestamp_ms &&
-           (found->aggregate == 0 || found->aggregate == hash_of(aggregate));
+    bool is_it = found && found->timestamp_ms == record->timestamp_ms &&
+                 (found->aggregate == 0 || found->aggregate == hash_of(aggregate));
+    *ret_unread = is_it && found->aggregate == 0;
+    return is_it;
 }
 
 bool vf_drops_has_copy(const struct vf_drops *drops, const struct vf_event *event)

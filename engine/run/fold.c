@@ -82,8 +82,15 @@ static bool is_copy_of_dropped(const struct vf_fold_state *run, const struct vf_
 /* Reads the event of a row, as far as it can be read, and whether somebody has decided to leave it out. */
 void vf_fold_read_event(struct vf_fold_state *run, struct vf_fold_row *row)
 {
+    static const struct vf_error unread = {.code = VF_E_DATA, .text = "it was left out as it could not be read"};
+    bool was_unread;
     read_event(run, row);
-    row->dropped = vf_drops_has(run->tools->drops, row->record, row->event.aggregate);
+    row->dropped = vf_drops_has(run->tools->drops, row->record, row->event.aggregate, &was_unread);
+    /* GUARD dropped-unread: its number would count in a rebuild, and pass what has come with that number since */
+    if (was_unread) {
+        row->unreadable = &unread;
+        row->route = NULL;
+    }
     /* GUARD dropped-copy: a rebuild that meets the event's copy in another partition first would take in what was left out */
     if (!row->unreadable && run->tools->projection->versions != VF_VERSIONS_NONE)
         row->dropped |= vf_drops_has_copy(run->tools->drops, &row->event) || is_copy_of_dropped(run, &row->event);

@@ -112,17 +112,20 @@ static enum vf_code save(struct vf_fold_state *run, struct vf_cached_document *d
 static void expire(struct vf_fold_state *run, const struct vf_fold_row *row, struct vf_cached_document *document)
 {
     /* GUARD expire: what should have been gone lives on in what comes after it */
-    if (document->presence == VF_PRESENT && document->has_expires && row->event.time_ms > document->expires_ms)
+    /* GUARD dropped-time: an event that is left out would empty the document, if its time was what was wrong with it */
+    if (!row->dropped && document->presence == VF_PRESENT && document->has_expires &&
+        row->event.time_ms > document->expires_ms)
         vf_cached_set_husk(run->tools->cache, document, VF_HUSK_EXPIRED, (struct vf_bytes){0}, document->expires_ms);
 }
 
-/* Every event that is taken in is entered, whatever its handler does: revision, version, expiry. */
+/* Every event that is taken in is entered, whatever its handler does: revision, version, expiry. One that is left out says no
+ * time. */
 static void enter(struct vf_fold_state *run, const struct vf_fold_row *row, struct vf_cached_document *document)
 {
     const struct vf_projection *projection = run->tools->projection;
     document->head.changed = true;
     document->revision++;
-    if (projection->ttl_ms > 0) {
+    if (projection->ttl_ms > 0 && !row->dropped) {
         int64_t expires_ms;
         if (__builtin_add_overflow(row->event.time_ms, projection->ttl_ms, &expires_ms))
             expires_ms = INT64_MAX;

@@ -423,6 +423,7 @@ static void an_event_has_one_identity_wherever_it_lies(void **state)
         {.record = &here, .aggregate = b, .version = 1},
         {.record = &here, .aggregate = a, .version = 2},
         {.record = &other, .aggregate = a, .version = 1},
+        {.record = &here, .aggregate = a, .version = 1, .type = id}, /* it was corrected */
         {.record = &here, .aggregate = a, .version = 1, .event_id = id},
         {.record = &here, .numbers = ORDERED, .aggregate = a, .version_text = id},
         {.record = &here, .numbers = ORDERED, .aggregate = a, .version_text = id, .event_id = id},

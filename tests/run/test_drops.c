@@ -61,6 +61,7 @@ static void decisions_are_found_and_take_little_memory(void **state)
     struct vf_drops *drops = vf_drops_new();
     struct vf_arena *arena = vf_arena_new();
     struct vf_error error;
+    bool unread;
     size_t before = mallinfo2().uordblks;
     assert_int_equal(vf_drops_load(drops, &type, NULL, (struct vf_view){"v", 2}, &error), VF_OK);
     /* A sanitizer's heap says nothing here. */
@@ -76,11 +77,11 @@ static void decisions_are_found_and_take_little_memory(void **state)
                                    .partition = dropped.partition.partition,
                                    .offset = dropped.offset,
                                    .timestamp_ms = dropped.timestamp_ms};
-        assert_true(vf_drops_has(drops, &record, dropped.aggregate));
-        assert_false(vf_drops_has(drops, &record, VF_LITERAL("order/another")));
-        assert_false(vf_drops_has(drops, &record, (struct vf_bytes){0}));
+        assert_true(vf_drops_has(drops, &record, dropped.aggregate, &unread));
+        assert_false(vf_drops_has(drops, &record, VF_LITERAL("order/another"), &unread));
+        assert_false(vf_drops_has(drops, &record, (struct vf_bytes){0}, &unread));
         record.timestamp_ms++; /* of a log made anew */
-        assert_false(vf_drops_has(drops, &record, dropped.aggregate));
+        assert_false(vf_drops_has(drops, &record, dropped.aggregate, &unread));
         struct vf_event copy = event_of(dropped.aggregate, i);
         assert_int_equal(vf_drops_has_copy(drops, &copy), i % 3 == 1); /* the others have none */
         copy.version++;

@@ -411,6 +411,43 @@ static void a_link_far_behind_what_was_left_out_is_found(void **state)
     assert_int_equal(stage_chain(stage, "c1", "order/o1"), stage_chain_of(versions, LAST - 1));
 }
 
+/* No worker runs: the command that has dropped it goes on by itself, batch by batch. */
+static void a_link_behind_what_was_left_out_is_found_in_several_batches(void **state)
+{
+    struct stage *stage = *state;
+    stage->retry_rows_max = 1;
+    stage_send(stage, "orders", "o1", 1, "Created", "[\"c1\",\"c2\"]");
+    stage_send(stage, "orders", "o1", 2, "Changed", "null");
+    stage_send(stage, "orders", "o1", 3, "Changed", "null");
+    stage_send(stage, "orders", "o1", 4, "Created", "\"c1\"");
+    stage_open(stage, 0);
+    stage_run(stage);
+    stage_close(stage, 0);
+    stage_retry_as(stage, &(struct vf_fold_retry){.drop_first = true});
+    for (int batch = 0; batch < 9; batch++)
+        stage_retry_as(stage, &(struct vf_fold_retry){0});
+    assert_int_equal(stage_waiting(stage, NULL), 0);
+    assert_int_equal(stage_handled(stage, "c1", "order/o1"), 3);
+}
+
+/* An event whose time is what is wrong with it. */
+static void what_is_left_out_says_no_time(void **state)
+{
+    static const char broken[] = "{\"kind\":\"customer\",\"id\":\"c1\",\"version\":2,\"type\":\"Broken\"}";
+    struct stage *stage = *state;
+    stage->projection.ttl_ms = 3600000;
+    stage_send(stage, "customers", "c1", 1, "Changed", "null");
+    vf_memory_log_append(stage->log, (struct vf_partition){"customers", 0}, vf_bytes_from("c1"), vf_bytes_from(broken),
+                         1772359200000 + (int64_t)1000 * 86400000);
+    stage_send(stage, "customers", "c1", 3, "Changed", "null");
+    stage_open(stage, 0);
+    stage_run(stage);
+    stage_retry_as(stage, &(struct vf_fold_retry){.drop_first = true});
+    stage_run(stage);
+    assert_int_equal(stage_waiting(stage, NULL), 0);
+    assert_int_equal(stage_handled(stage, "c1", "customer/c1"), 2);
+}
+
 /* Of two links behind what failed, the first one is followed first; and one that comes while it is sought comes behind. */
 static void of_two_links_behind_what_failed_the_first_is_first(void **state)
 {
@@ -579,7 +616,8 @@ static void a_copy_of_what_was_left_out_stays_out_when_the_view_is_built_anew(vo
     stage_send(stage, "orders", "o1", 1, "Created", "\"c1\"");
     struct vf_record record = {
         .value = VF_LITERAL("{\"kind\":\"order\",\"id\":\"o1\",\"version\":2,\"type\":\"Broken\",\"data\":{}}")};
-    struct vf_event event = {.record = &record, .aggregate = VF_LITERAL("order/o1"), .version = 2};
+    struct vf_event event = {
+        .record = &record, .aggregate = VF_LITERAL("order/o1"), .version = 2, .type = VF_LITERAL("Broken")};
     vf_memory_log_append(stage->log, (struct vf_partition){"orders", 0}, vf_bytes_from("o1"), record.value, SENT_MS);
     stage_send(stage, "orders", "o1", 3, "Changed", "null");
     stage_open(stage, 0);
@@ -609,6 +647,21 @@ static void a_copy_behind_what_is_dropped_is_dropped_with_it(void **state)
     stage_retry_as(stage, &(struct vf_fold_retry){.drop_first = true});
     assert_int_equal(stage_waiting(stage, NULL), 0);
     assert_int_equal(stage_handled(stage, "c1", "order/o1"), 1);
+}
+
+/* Nobody could read it when it was dropped; now it can be read, and has a number that another event has had since. */
+static void what_could_not_be_read_when_it_was_dropped_has_no_number(void **state)
+{
+    struct stage *stage = *state;
+    stage_send(stage, "orders", "o1", 1, "Created", "\"c1\"");
+    int64_t garbage = stage_send(stage, "orders", "o1", 2, "Changed", "null");
+    stage_send(stage, "orders", "o1", 2, "Changed", "\"c1\"");
+    stage_open(stage, 0);
+    stage_run(stage);
+    leave_out(stage, "/unreadable/orders/0@1", garbage, SENT_MS);
+    build_anew(stage);
+    assert_int_equal(stage_waiting(stage, NULL), 0);
+    assert_int_equal(stage_handled(stage, "c1", "order/o1"), 2);
 }
 
 /* It is not next, so that nothing becomes of it: of one that can be read no more than of one that cannot. */
@@ -679,6 +732,7 @@ int main(void)
         PARKING(an_event_that_fails_for_good_is_parked_with_its_aggregate),
         PARKING(what_was_left_out_stays_out_when_the_view_is_built_anew),
         PARKING(what_has_no_place_stays_out_when_the_view_is_built_anew),
+        PARKING(what_could_not_be_read_when_it_was_dropped_has_no_number),
         PARKING(a_copy_behind_what_is_dropped_is_dropped_with_it),
         PARKING(a_copy_of_what_was_left_out_stays_out_when_the_view_is_built_anew),
         PARKING(what_is_not_waited_for_is_not_when_the_view_is_built_anew),
@@ -688,6 +742,8 @@ int main(void)
         PARKING(a_link_among_what_came_early_is_followed),
         PARKING(a_link_behind_what_was_given_up_is_followed),
         PARKING(a_link_far_behind_what_was_left_out_is_found),
+        PARKING(a_link_behind_what_was_left_out_is_found_in_several_batches),
+        PARKING(what_is_left_out_says_no_time),
         PARKING(of_two_links_behind_what_failed_the_first_is_first),
         PARKING(a_link_without_a_place_is_not_brought_forward),
     };
