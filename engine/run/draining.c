@@ -176,7 +176,7 @@ static void drop_missing(struct vf_fold_state *run, const struct vf_fold_row *ro
 {
     run->gives_up_missing = false;
     drop(run, (struct vf_dropped){.aggregate = record->head.key,
-                                  .missing_from = row->last.exists ? row->last.version + 1 : row->event.first,
+                                  .missing_from = vf_fold_next(run, &row->event, &row->last),
                                   .missing_to = row->event.version});
 }
 
@@ -189,7 +189,7 @@ static enum vf_code check_order(struct vf_fold_state *run, struct vf_fold_row *r
     if (row->event.numbers == VF_NUMBERS_OFFSET || run->tools->projection->versions == VF_VERSIONS_NONE)
         return VF_OK;
     enum vf_code code = vf_fold_find_taken(run, row, record, error);
-    enum vf_order order = code ? VF_NEXT : vf_version_order(&row->event, &row->last);
+    enum vf_order order = code ? VF_NEXT : vf_fold_order(run, &row->event, &row->last);
     struct vf_last seen = {record->has_seen, record->seen, record->seen_more};
     bool may_be_filled = order == VF_GAP && vf_fold_may_be_filled(&row->event, &row->last);
     /* GUARD judged-before: an event that says the link would wait for those before it, which wait for the link; and one behind
@@ -296,7 +296,7 @@ static bool has_place(struct vf_fold_state *run, struct vf_fold_row *row, const 
         return true;
     if (vf_fold_find_last(run, row, record, &ignored))
         return false;
-    enum vf_order order = vf_version_order(&row->event, &row->last);
+    enum vf_order order = vf_fold_order(run, &row->event, &row->last);
     return order == VF_NEXT || order == VF_DUPLICATE;
 }
 
@@ -475,19 +475,18 @@ static enum vf_code release_early(struct vf_fold_state *run, struct page *page, 
     /* GUARD early-unreadable: what fills the hole would fail for what is behind it, which cannot be read any more */
     if (code)
         return fail_first(run, code);
-    enum vf_order order = row->unreadable ? VF_NEXT : vf_version_order(&row->event, &row->last);
+    enum vf_order order = row->unreadable ? VF_NEXT : vf_fold_order(run, &row->event, &row->last);
     /* GUARD allowed-early: what came early waits on when gaps are allowed now */
     /* GUARD allowed-late: what fills the gap lies in the log, and is passed by who has not read so far */
     bool is_allowed = order == VF_GAP && row->envelope->gaps_allowed && (run->rows || run->tools->has_read_all);
-    bool is_given_up = is_allowed || (order == VF_GAP && vf_fold_is_given_up(run, &row->event, &row->last));
     run->fold->counts.gaps += is_allowed;
-    if (order == VF_GAP && !is_given_up && !run->gives_up_missing) {
+    if (order == VF_GAP && !is_allowed && !run->gives_up_missing) {
         if (record->base_draining) /* that is over, until a number comes that fills the hole */
             vf_cached_mark_changed(record);
         record->early_ready = false;
         return VF_OK;
     }
-    if (order == VF_GAP && !is_given_up)
+    if (order == VF_GAP && !is_allowed)
         drop_missing(run, row, record);
     code = take_first(run, page, added, aside, error);
     if (code)

@@ -139,6 +139,21 @@ static enum vf_code load_generation(struct vf_drops *drops, const struct vf_stor
     return code;
 }
 
+/* What was given up more than once, or from one number to another and on from there, is one range. */
+static void unite_missing(struct vf_drops *drops)
+{
+    size_t kept = 0;
+    for (size_t i = 0; i < drops->missing_count; i++) {
+        const struct missing *next = &drops->missing[i];
+        struct missing *last = kept > 0 ? &drops->missing[kept - 1] : NULL;
+        if (last && vf_bytes_equal(last->aggregate, next->aggregate) && next->from <= last->to)
+            last->to = next->to > last->to ? next->to : last->to;
+        else
+            drops->missing[kept++] = *next;
+    }
+    drops->missing_count = kept;
+}
+
 enum vf_code vf_drops_load(struct vf_drops *drops, const struct vf_store_type *type, struct vf_store *store,
                            struct vf_view view, struct vf_error *error)
 {
@@ -154,6 +169,7 @@ enum vf_code vf_drops_load(struct vf_drops *drops, const struct vf_store_type *t
         qsort(drops->identities, drops->identity_count, sizeof *drops->identities, compare_identities);
     if (drops->missing_count > 0)
         qsort(drops->missing, drops->missing_count, sizeof *drops->missing, compare_missing);
+    unite_missing(drops);
     return code;
 }
 
@@ -184,11 +200,15 @@ bool vf_drops_has_copy(const struct vf_drops *drops, const struct vf_event *even
 int64_t vf_drops_pass(const struct vf_drops *drops, struct vf_bytes aggregate, int64_t number)
 {
     struct missing wanted = {.aggregate = aggregate, .from = number};
-    if (!drops || drops->missing_count == 0)
-        return number;
-    const struct missing *found;
-    while ((found = bsearch(&wanted, drops->missing, drops->missing_count, sizeof wanted, compare_missing)) &&
-           found->to > wanted.from)
-        wanted.from = found->to;
-    return wanted.from;
+    size_t from = 0, to = drops ? drops->missing_count : 0;
+    while (from < to) { /* the first one that begins behind the number */
+        size_t middle = from + (to - from) / 2;
+        if (compare_missing(&drops->missing[middle], &wanted) <= 0)
+            from = middle + 1;
+        else
+            to = middle;
+    }
+    const struct missing *found = from > 0 ? &drops->missing[from - 1] : NULL;
+    bool is_in = found && vf_bytes_equal(found->aggregate, aggregate) && number < found->to;
+    return is_in ? found->to : number;
 }

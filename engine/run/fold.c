@@ -206,7 +206,7 @@ static enum vf_code drain_first(struct vf_fold_state *run, struct vf_fold_row *r
     vf_fold_begin_event(run, row);
     /* GUARD drained-repeat: an event that has just been taken in from a list would be taken in twice */
     *ret_taken = !code && run->tools->projection->versions != VF_VERSIONS_NONE &&
-                 vf_version_order(&row->event, &row->last) == VF_DUPLICATE;
+                 vf_fold_order(run, &row->event, &row->last) == VF_DUPLICATE;
     return code;
 }
 
@@ -244,12 +244,23 @@ bool vf_fold_may_be_filled(const struct vf_event *event, const struct vf_last *l
            (last->exists || event->version > event->first);
 }
 
-bool vf_fold_is_given_up(const struct vf_fold_state *run, const struct vf_event *event, const struct vf_last *last)
+int64_t vf_fold_next(const struct vf_fold_state *run, const struct vf_event *event, const struct vf_last *last)
 {
-    if (event->numbers != VF_NUMBERS_SEQUENCE)
-        return false;
-    return vf_drops_pass(run->tools->drops, event->aggregate, last->exists ? last->version + 1 : event->first) ==
-           event->version;
+    return vf_drops_pass(run->tools->drops, event->aggregate, last->exists ? last->version + 1 : event->first);
+}
+
+enum vf_order vf_fold_order(const struct vf_fold_state *run, const struct vf_event *event, const struct vf_last *last)
+{
+    enum vf_order order = vf_version_order(event, last);
+    if (event->numbers != VF_NUMBERS_SEQUENCE || (order != VF_NEXT && order != VF_GAP) ||
+        (!last->exists && (event->first_any || event->version < event->first)))
+        return order;
+    int64_t next = vf_fold_next(run, event, last);
+    /* GUARD given-up-late: a number that was given up, and came after that, would be taken in by a rebuild that meets it in its turn,
+     * and the decision, which begins with it, be void */
+    if (event->version < next)
+        return VF_DUPLICATE;
+    return event->version == next ? VF_NEXT : VF_GAP;
 }
 
 /* Numbers are missing before the event, or it cannot be told whether. */
@@ -300,13 +311,13 @@ static enum vf_code judge(struct vf_fold_state *run, struct vf_fold_row *row, st
         code = vf_fold_find_last(run, row, NULL, error);
     if (code || run->tools->projection->versions == VF_VERSIONS_NONE)
         return code;
-    *ret_order = vf_version_order(&row->event, &row->last);
+    *ret_order = vf_fold_order(run, &row->event, &row->last);
     if (*ret_order == VF_DUPLICATE || *ret_order == VF_NEXT || *record)
         return VF_OK;
     /* Its aggregate may have something set aside by another partition, behind which it is next. */
     code = find_record(run, row, true, record, error);
     if (!code)
-        *ret_order = vf_version_order(&row->event, &row->last);
+        *ret_order = vf_fold_order(run, &row->event, &row->last);
     return code;
 }
 
@@ -324,7 +335,7 @@ enum vf_code vf_fold_apply(struct vf_fold_state *run, struct vf_fold_row *row, s
         return VF_OK;
     }
     bool is_allowed = order == VF_GAP && row->envelope->gaps_allowed;
-    if (is_allowed || (order == VF_GAP && vf_fold_is_given_up(run, &row->event, &row->last)))
+    if (is_allowed)
         order = VF_NEXT;
     /* GUARD gap: an event after a hole, or one that cannot be told, is neither taken in nor skipped */
     if (order != VF_NEXT)

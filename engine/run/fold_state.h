@@ -130,9 +130,11 @@ const struct vf_envelope *vf_fold_find_envelope(const struct vf_fold_tools *tool
 void vf_fold_read_event(struct vf_fold_state *run, struct vf_fold_row *row);
 
 /* Whether the hole before an event can be filled: not by what comes before the first number there is. */
-/* Whether somebody has decided that the numbers that are missing before the event are not waited for. */
-bool vf_fold_is_given_up(const struct vf_fold_state *run, const struct vf_event *event, const struct vf_last *last);
 bool vf_fold_may_be_filled(const struct vf_event *event, const struct vf_last *last);
+/* Of a sequence: the number that is waited for, behind those that somebody has given up. */
+int64_t vf_fold_next(const struct vf_fold_state *run, const struct vf_event *event, const struct vf_last *last);
+/* vf_version_order, with what was given up. */
+enum vf_order vf_fold_order(const struct vf_fold_state *run, const struct vf_event *event, const struct vf_last *last);
 
 /* Deals with an event: duplicate, gap, into its documents, into a list. */
 VF_MUSTCHECK enum vf_code vf_fold_apply(struct vf_fold_state *run, struct vf_fold_row *row, struct vf_error *error);

@@ -37,7 +37,8 @@ PARKED = [
     Guard("allowed-late", [("gaps_allowed && (run->rows || run->tools->has_read_all);", "gaps_allowed;")], ["test_parking :what_waits_comes_first_where_its_gap_is_not_minded_any_more"]),
     Guard("read-all", [(".has_read_all = vf_worker_has_read_all(worker),", ".has_read_all = vf_worker_is_at_ends(worker),")], ["test_parking :what_waits_comes_while_others_keep_the_worker_busy"]),
     Guard("gaps-again", [("bool is_looked_at = !worker->drain_due;", "bool is_looked_at = true;")], ["test_parking :who_has_caught_up_leaves_nothing_early_that_is_next"]),
-    Guard("allowed-early", [("bool is_given_up = is_allowed ||", "bool is_given_up = (is_allowed && false) ||")], ["test_parking :what_waits_comes_first_where_its_gap_is_not_minded_any_more"]),
+    Guard("given-up-late", [("    if (event->version < next)\n        return VF_DUPLICATE;\n", "    if (order == VF_NEXT)\n        return order;\n")], ["test_parking :what_was_given_up_is_not_taken_in_by_a_rebuild"]),
+    Guard("allowed-early", [("if (order == VF_GAP && !is_allowed && !run->gives_up_missing) {", "if (order == VF_GAP && !run->gives_up_missing) {")], ["test_parking :what_waits_comes_first_where_its_gap_is_not_minded_any_more"]),
     Guard("drop-meant", [("there && same_place(", "(there && first.offset >= 0) || same_place(")], [DROPS]),
     Guard("drop-stands", [("if (!stands_on(retrying, attempt))", "if (!stands_on(retrying, attempt) && false)")], [DROPS]),
     Guard(

@@ -103,12 +103,22 @@ int64_t sim_model_next(const struct sim_model *model, const struct sim_log *log,
     int64_t next = aggregate->last.exists ? aggregate->last.version + 1 : event->numbers.first;
     for (int i = 0; i < model->dropped_count; i++) { /* later decisions are about later numbers, but after a rebuild */
         const struct sim_decision *decision = &log->decisions->all[model->dropped[i]];
-        if (decision->missing && decision->from == next && strcmp(decision->aggregate, aggregate->name) == 0) {
+        if (decision->missing && decision->from <= next && next < decision->to &&
+            strcmp(decision->aggregate, aggregate->name) == 0) {
             next = decision->to;
             i = -1;
         }
     }
     return next;
+}
+
+bool sim_model_is_given_up(const struct sim_model *model, const struct sim_log *log, int owner,
+                           const struct sim_event *event)
+{
+    const struct sim_aggregate *aggregate = &model->aggregates[owner];
+    int64_t awaited = aggregate->last.exists ? aggregate->last.version + 1 : event->numbers.first;
+    return event->numbers.numbers == VF_NUMBERS_SEQUENCE && !(event->numbers.any && !aggregate->last.exists) &&
+           event->version >= awaited && event->version < sim_model_next(model, log, owner, event);
 }
 
 bool sim_model_has_given_up(const struct sim_model *model, const struct sim_log *log, int owner)

@@ -514,7 +514,9 @@ static void drain(struct sim_step *step, int list)
             act(step, owner, index);
         } else if (which == VF_LIST_EARLY) {
             const struct sim_version *last = &model->aggregates[owner].last;
-            if (!last->exists || step->log->events[index].version > last->version) {
+            const struct sim_event *event = &step->log->events[index];
+            if ((!last->exists || event->version > last->version) &&
+                !sim_model_is_given_up(model, step->log, owner, event)) {
                 model->situations.filled++;
                 come(step, owner, index);
             }
@@ -588,8 +590,9 @@ static void arrive(struct sim_step *step, size_t index)
     }
     model->dealt[event->original] = true;
     if (model->versions != VF_VERSIONS_NONE &&
-        (event->numbers.allowed || sim_model_has_given_up(model, step->log, owner)) &&
-        sim_version_is_late(&aggregate->last, event)) {
+        (((event->numbers.allowed || sim_model_has_given_up(model, step->log, owner)) &&
+          sim_version_is_late(&aggregate->last, event)) ||
+         sim_model_is_given_up(model, step->log, owner, event))) {
         model->situations.late++;
         return;
     }

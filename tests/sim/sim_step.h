@@ -53,6 +53,9 @@ bool sim_step_says_parked(const struct sim_step *step, int list);
 bool sim_model_is_misfit(const struct sim_model *model, const struct sim_event *event, const struct sim_version *last);
 bool sim_model_has_flaked(const struct sim_model *model, const struct sim_event *event);
 
+/* Whether nobody waits for the number, which would be in its turn. */
+bool sim_model_is_given_up(const struct sim_model *model, const struct sim_log *log, int owner,
+                           const struct sim_event *event);
 bool sim_model_has_given_up(const struct sim_model *model, const struct sim_log *log, int owner);
 /* Whether somebody has decided to leave this record out, now or before the view was built anew; or this event, in whichever
  * record, where its repeats are told from it. */

@@ -697,6 +697,24 @@ static void what_is_not_waited_for_is_not_when_the_view_is_built_anew(void **sta
     assert_int_equal(stage_waiting(stage, "/early/order/o1"), 1); /* of 7 and 8 nobody has said anything */
 }
 
+/* They came late, and were passed. A rebuild may meet them in their turn. */
+static void what_was_given_up_is_not_taken_in_by_a_rebuild(void **state)
+{
+    static const int64_t sent[] = {1, 2, 3, 4, 7, 8}, taken[] = {1, 4, 7, 8};
+    struct stage *stage = *state;
+    for (size_t i = 0; i < sizeof sent / sizeof sent[0]; i++)
+        stage_send(stage, "orders", "o1", sent[i], i ? "Changed" : "Created", i ? "null" : "\"c1\"");
+    stage_open(stage, 0);
+    stage_run(stage);
+    assert_int_equal(stage_waiting(stage, "/early/order/o1"), 2);
+    stage_decide(stage, &(struct vf_dropped){.aggregate = VF_LITERAL("order/o1"), .missing_from = 2, .missing_to = 3});
+    stage_decide(stage, &(struct vf_dropped){.aggregate = VF_LITERAL("order/o1"), .missing_from = 2, .missing_to = 4});
+    stage_decide(stage, &(struct vf_dropped){.aggregate = VF_LITERAL("order/o1"), .missing_from = 5, .missing_to = 7});
+    build_anew(stage);
+    assert_int_equal(stage_waiting(stage, NULL), 0);
+    assert_int_equal(stage_chain(stage, "c1", "order/o1"), stage_chain_of(taken, 4));
+}
+
 /* A topic that was made anew has other events at the same offsets; and another aggregate's may be there. */
 static void only_what_was_left_out_is(void **state)
 {
@@ -736,6 +754,7 @@ int main(void)
         PARKING(a_copy_behind_what_is_dropped_is_dropped_with_it),
         PARKING(a_copy_of_what_was_left_out_stays_out_when_the_view_is_built_anew),
         PARKING(what_is_not_waited_for_is_not_when_the_view_is_built_anew),
+        PARKING(what_was_given_up_is_not_taken_in_by_a_rebuild),
         PARKING(only_what_was_left_out_is),
         PARKING(who_has_caught_up_leaves_nothing_early_that_is_next),
         PARKING(what_a_retry_has_left_is_taken_in_by_who_remembers_it_parked),
