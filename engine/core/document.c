@@ -160,8 +160,7 @@ bool vf_progress_equal(const struct vf_progress *a, const struct vf_progress *b)
         return false;
     if (!a->exists)
         return true;
-    if (a->next != b->next || a->of != b->of || a->aside != b->aside || a->had != b->had ||
-        a->has_last != b->has_last)
+    if (a->next != b->next || a->of != b->of || a->aside != b->aside || a->had != b->had || a->has_last != b->has_last)
         return false;
     /* GUARD progress-stamp: what was read before a rewind, or during one, would be written where others are up to here again */
     if (a->stamp != b->stamp)

@@ -131,7 +131,8 @@ struct vf_dropped {
     struct vf_partition partition; /* topic NUL-terminated, or NULL */
     int64_t offset;
     int64_t timestamp_ms; /* the record's: another record at this offset, of a topic that was made anew, is not meant */
-    uint64_t identity;    /* vf_event_identity: the event's copies elsewhere in the log are meant, too. 0: it has none */
+    uint64_t
+        identity; /* vf_event_identity: the event's copies elsewhere in the log are meant, too. 0: it could not be read */
     int64_t missing_from, missing_to; /* with topic NULL: [from, to) */
     int64_t dropped_ms;               /* Unix milliseconds */
     struct vf_bytes error;            /* what the event had failed with; size 0: it had not */
@@ -153,7 +154,8 @@ struct vf_progress {
     int64_t last_timestamp_ms;
     uint64_t last_hash; /* vf_record_hash */
     int64_t aside; /* how many events of this partition have ever been set aside: with none, none need be looked for */
-    int64_t had; /* up to here the view had come before its store lost all of it, until it has come so far again; else 0 */
+    int64_t
+        had; /* up to here the view had come before its store lost all of it, until it has come so far again; else 0 */
     uint64_t
         stamp; /* of the commit that wrote it: a store that was rewound and brought up to here again has another one */
 };

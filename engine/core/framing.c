@@ -9,9 +9,9 @@
 #define CONFLUENT_GUID_BYTES 17
 #define GLUE_BYTES           18
 
-#define ADVICE                                                                                                 \
+#define ADVICE                                                                                               \
     "Schema registries are not built yet, and nothing is read without its schema: have it written as plain " \
-    "JSON (a JSON or string serializer without a registry; in Kafka Connect "                                  \
+    "JSON (a JSON or string serializer without a registry; in Kafka Connect "                                \
     "value.converter=org.apache.kafka.connect.json.JsonConverter), or copied to a topic as that"
 
 /* "6f9619ff-8b86-d011-b42d-00cf4fc964ff" */

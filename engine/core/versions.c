@@ -144,20 +144,24 @@ static void hash_bytes(XXH64_state_t *state, struct vf_bytes bytes)
 
 uint64_t vf_event_identity(const struct vf_event *event)
 {
+    const struct vf_record *record = event->record;
     bool is_place = event->numbers == VF_NUMBERS_OFFSET;
-    int64_t version = is_place ? 0 : event->version;
     struct vf_bytes id = is_place ? repeat_id(event) : event->event_id;
-    if (is_place && (event->repeats == 0 || id.size == 0))
-        return 0;
     XXH64_state_t state;
     XXH64_reset(&state, 0);
     hash_bytes(&state, event->aggregate);
-    XXH64_update(&state, &version, sizeof version);
-    hash_bytes(&state, is_place ? (struct vf_bytes){0} : event->version_text);
     hash_bytes(&state, event->type);
+    if (is_place && (event->repeats == 0 || id.size == 0)) { /* nothing is remembered: a copy is another event */
+        XXH64_update(&state, &record->partition, sizeof record->partition);
+        hash_bytes(&state, vf_bytes_from(record->topic));
+        id = (struct vf_bytes){0};
+    }
+    if (!is_place || id.size == 0)
+        XXH64_update(&state, &event->version, sizeof event->version);
+    hash_bytes(&state, event->version_text);
     hash_bytes(&state, id);
     if (id.size == 0)
-        hash_bytes(&state, event->record->value);
+        hash_bytes(&state, record->value);
     uint64_t identity = XXH64_digest(&state);
     return identity ? identity : 1;
 }

@@ -58,8 +58,9 @@ bool vf_version_is_later(const struct vf_event *event, const struct vf_last *las
 /* Whether the event's number is the last one: of a VF_DUPLICATE, that it is the last event once more, not one before it. */
 bool vf_version_is_last(const struct vf_event *event, const struct vf_last *last);
 
-/* Tells the event from all others wherever it lies in the log, as far as the rule does: aggregate, number, type, and its event id
- * or, without one, its value; of `offset` numbers, which are those of a place, the remembered id. 0: nothing tells it. */
+/* Tells the event from all others wherever it lies in the log, as far as the rule does: aggregate, type, number, and its event id
+ * or, without one, its value. `offset` numbers are those of a place: there it is the id that is remembered or, without one, the
+ * place. Never 0. */
 uint64_t vf_event_identity(const struct vf_event *event);
 
 /* Why an event is VF_GAP or VF_UNFIT, or comes too late where it is to be taken in (VF_DUPLICATE), and what to do: VF_E_DATA. */

@@ -17,6 +17,7 @@ struct event {
     int64_t timestamp_ms;
     uint64_t aggregate; /* a hash: there is but one record at a place, and this guards against another log; 0: any */
     int32_t partition;
+    bool unread;
 };
 
 struct missing {
@@ -116,7 +117,8 @@ static void add(struct vf_drops *drops, const struct vf_dropped *list, size_t co
                                                              .offset = dropped->offset,
                                                              .timestamp_ms = dropped->timestamp_ms,
                                                              .aggregate = hash_of(dropped->aggregate),
-                                                             .partition = dropped->partition.partition};
+                                                             .partition = dropped->partition.partition,
+                                                             .unread = dropped->identity == 0};
         if (dropped->identity)
             drops->identities[drops->identity_count++] = dropped->identity;
     }
@@ -184,7 +186,7 @@ bool vf_drops_has(const struct vf_drops *drops, const struct vf_record *record, 
     /* GUARD dropped-record: of a topic that was made anew, another event stands at this offset */
     bool is_it = found && found->timestamp_ms == record->timestamp_ms &&
                  (found->aggregate == 0 || found->aggregate == hash_of(aggregate));
-    *ret_unread = is_it && found->aggregate == 0;
+    *ret_unread = is_it && found->unread;
     return is_it;
 }
 
@@ -193,8 +195,7 @@ bool vf_drops_has_copy(const struct vf_drops *drops, const struct vf_event *even
     if (!drops || drops->identity_count == 0)
         return false;
     uint64_t identity = vf_event_identity(event);
-    return identity &&
-           bsearch(&identity, drops->identities, drops->identity_count, sizeof identity, compare_identities);
+    return bsearch(&identity, drops->identities, drops->identity_count, sizeof identity, compare_identities);
 }
 
 int64_t vf_drops_pass(const struct vf_drops *drops, struct vf_bytes aggregate, int64_t number)

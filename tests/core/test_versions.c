@@ -414,9 +414,10 @@ static void every_sibling_is_taken_in_once(void **state)
 static void an_event_has_one_identity_wherever_it_lies(void **state)
 {
     (void)state;
-    struct vf_record here = {.offset = 5, .timestamp_ms = 7, .value = VF_LITERAL("{}")};
-    struct vf_record there = {.partition = 3, .offset = 6, .timestamp_ms = 8, .value = VF_LITERAL("{}")};
-    struct vf_record other = {.value = VF_LITERAL("[]")};
+    struct vf_record here = {.topic = "orders", .offset = 5, .timestamp_ms = 7, .value = VF_LITERAL("{}")};
+    struct vf_record there = {
+        .topic = "orders", .partition = 3, .offset = 6, .timestamp_ms = 8, .value = VF_LITERAL("{}")};
+    struct vf_record other = {.topic = "orders", .value = VF_LITERAL("[]")};
     struct vf_bytes a = VF_LITERAL("order/1"), b = VF_LITERAL("order/11"), id = VF_LITERAL("1"), none = {0};
     struct vf_event events[] = {
         {.record = &here, .aggregate = a, .version = 1},
@@ -440,11 +441,15 @@ static void an_event_has_one_identity_wherever_it_lies(void **state)
         for (size_t n = 0; n < i; n++)
             assert_true(vf_event_identity(&events[i]) != vf_event_identity(&events[n]));
     }
+    /* Nothing is remembered by which a repeat would be known: a copy is another event. */
     struct vf_event place = {.record = &here, .numbers = OFFSET, .aggregate = a, .version = 1, .event_id = id};
-    assert_true(vf_event_identity(&place) == 0); /* nothing is remembered by which a repeat would be known */
-    place.repeats = 3;
-    place.event_id = none;
-    assert_true(vf_event_identity(&place) == 0);
+    struct vf_event elsewhere = place;
+    elsewhere.record = &there;
+    assert_true(vf_event_identity(&place) != vf_event_identity(&elsewhere));
+    place.repeats = elsewhere.repeats = 3;
+    assert_true(vf_event_identity(&place) == vf_event_identity(&elsewhere));
+    place.event_id = elsewhere.event_id = none;
+    assert_true(vf_event_identity(&place) != vf_event_identity(&elsewhere));
 }
 
 int main(void)
