@@ -32,6 +32,7 @@ struct vf_drops {
     uint64_t *identities;    /* of the events that have one, sorted */
     struct missing *missing; /* by aggregate and first number */
     size_t topic_count, event_count, identity_count, missing_count;
+    size_t loaded; /* how many there are about the view's own generation */
 };
 
 struct vf_drops *vf_drops_new(void)
@@ -137,6 +138,7 @@ static enum vf_code load_generation(struct vf_drops *drops, const struct vf_stor
         if (!code && count > 0)
             add(drops, list, count);
     }
+    drops->loaded = code ? 0 : first;
     vf_arena_free(page);
     return code;
 }
@@ -172,6 +174,18 @@ enum vf_code vf_drops_load(struct vf_drops *drops, const struct vf_store_type *t
     if (drops->missing_count > 0)
         qsort(drops->missing, drops->missing_count, sizeof *drops->missing, compare_missing);
     unite_missing(drops);
+    return code;
+}
+
+enum vf_code vf_drops_look(const struct vf_drops *drops, const struct vf_store_type *type, struct vf_store *store,
+                           struct vf_view view, bool *ret_current, struct vf_error *error)
+{
+    struct vf_arena *arena = vf_arena_new();
+    struct vf_dropped *list;
+    size_t known = drops->loaded > 0 ? 1 : 0, count; /* the last one that is known, and one more */
+    enum vf_code code = type->dropped(store, view, drops->loaded - known, 2, arena, &list, &count, error);
+    *ret_current = !code && count == known;
+    vf_arena_free(arena);
     return code;
 }
 

@@ -18,6 +18,12 @@ void vf_drops_free(struct vf_drops *drops); /* NULL is fine */
 VF_MUSTCHECK enum vf_code vf_drops_load(struct vf_drops *drops, const struct vf_store_type *type,
                                         struct vf_store *store, struct vf_view view, struct vf_error *error);
 
+/* Whether these are the decisions still: one read, for looking now and then. Somebody may have taken one, or the store have lost
+ * some. */
+VF_MUSTCHECK enum vf_code vf_drops_look(const struct vf_drops *drops, const struct vf_store_type *type,
+                                        struct vf_store *store, struct vf_view view, bool *ret_current,
+                                        struct vf_error *error);
+
 /* Whether this record is left out. `aggregate`: of its event; size 0 where that cannot be read. *ret_unread: it could not when that
  * was decided, so that it has no number, whatever it says now. NULL: none is. */
 bool vf_drops_has(const struct vf_drops *drops, const struct vf_record *record, struct vf_bytes aggregate,

@@ -432,6 +432,21 @@ static bool sweep(struct vf_worker *worker)
     return true;
 }
 
+/* What is dropped when it is not next leaves no number behind, by which its copies would be known. */
+static bool look_for_drops(struct vf_worker *worker)
+{
+    const struct vf_store_type *type = worker->setup.store_type;
+    struct vf_error error;
+    bool is_current;
+    enum vf_code code = vf_drops_look(worker->drops, type, worker->store, vf_worker_view(worker), &is_current, &error);
+    /* GUARD drops-looked-at: a copy of what was left out is taken in by who runs since before that, and not by a rebuild */
+    if (!code && !is_current)
+        code = vf_drops_load(worker->drops, type, worker->store, vf_worker_view(worker), &error);
+    if (code)
+        vf_worker_lose_store(worker, &error, false);
+    return !code;
+}
+
 /* --- the whole ----------------------------------------------------------------------------------------------------- */
 
 bool vf_worker_upkeep(struct vf_worker *worker)
@@ -447,7 +462,7 @@ bool vf_worker_upkeep(struct vf_worker *worker)
         return true;
     if (due)
         worker->upkeep_at_ms = now_ms + UPKEEP_INTERVAL_MS;
-    if (now_ms >= worker->aside_look_at_ms && !look_for_aside(worker))
+    if (now_ms >= worker->aside_look_at_ms && !(look_for_drops(worker) && look_for_aside(worker)))
         return true;
     if (!drain(worker))
         return true;

@@ -53,7 +53,7 @@ struct vf_worker {
     bool held_up_said;               /* since the last commit: what holds them up */
     bool careful;
     struct vf_suspects *suspects; /* event types that have failed lately */
-    struct vf_drops *drops;       /* what operators have left out for good, as of the last positioning */
+    struct vf_drops *drops;       /* what operators have left out for good, as of the last look */
     bool always_careful;          /* the script shares tables: never again without */
 
     bool superseded; /* the generation's entry is another one than `generation`: nothing is read until it is known */

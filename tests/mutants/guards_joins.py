@@ -68,6 +68,7 @@ JOINING = [
     Guard("seeks-on", [("record->seeks_link |= (was_parked", "record->seeks_link = (was_parked")], ["test_parking :a_link_behind_what_was_left_out_is_found_in_several_batches"]),
     Guard("dropped-time", [("if (!row->dropped && document->presence == VF_PRESENT && document->has_expires &&", "if (document->presence == VF_PRESENT && document->has_expires &&")], ["test_parking :what_is_left_out_says_no_time"]),
     Guard("dropped-unread", [("    if (was_unread) {", "    if (false && was_unread) {")], ["test_parking :what_could_not_be_read_when_it_was_dropped_has_no_number"]),
+    Guard("drops-looked-at", [("    if (!code && !is_current)", "    if (false && !is_current)")], ["test_parking :a_copy_of_what_was_dropped_stays_out_of_a_worker_that_has_run_on"]),
     Guard("drain-known", [("if (is_draining && outcome == VF_FOLDED && fold->empty)", "if (false && is_draining)")], ["test_parking :what_a_retry_has_left_is_taken_in_by_who_remembers_it_parked"]),
     Guard("sought-placed", [("if (!has_place(run, &row, page->record))\n            continue;", "(void)has_place;")], ["test_parking :a_link_without_a_place_is_not_brought_forward"]),
     Guard("early-link", [("row->in_turn = page->list != VF_LIST_EARLY || !vf_cached_waits(record);", "row->in_turn = true;")], ["test_parking :a_link_among_what_came_early_is_followed", PARKING]),

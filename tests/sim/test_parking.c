@@ -703,6 +703,27 @@ static void what_is_not_waited_for_is_not_when_the_view_is_built_anew(void **sta
     assert_int_equal(stage_waiting(stage, "/early/order/o1"), 1); /* of 7 and 8 nobody has said anything */
 }
 
+/* It was not next, so that nothing tells its copy but the decision. */
+static void a_copy_of_what_was_dropped_stays_out_of_a_worker_that_has_run_on(void **state)
+{
+    struct stage *stage = *state;
+    stage_send(stage, "orders", "o1", 1, "Created", "\"c1\"");
+    stage_open(stage, 0);
+    stage_run(stage);
+    struct vf_record record = {
+        .value = VF_LITERAL("{\"kind\":\"order\",\"id\":\"o1\",\"version\":2,\"type\":\"Changed\",\"data\":{}}")};
+    struct vf_event event = {
+        .record = &record, .aggregate = VF_LITERAL("order/o1"), .version = 2, .type = VF_LITERAL("Changed")};
+    stage_decide(stage, &(struct vf_dropped){.aggregate = event.aggregate,
+                                             .partition = {"orders", 1},
+                                             .identity = vf_event_identity(&event)});
+    stage_run(stage); /* some seconds pass */
+    vf_memory_log_append(stage->log, (struct vf_partition){"orders", 0}, vf_bytes_from("o1"), record.value, SENT_MS);
+    stage_send(stage, "orders", "o1", 3, "Changed", "null");
+    stage_run(stage);
+    assert_int_equal(stage_chain(stage, "c1", "order/o1"), stage_chain_of((const int64_t[]){1, 3}, 2));
+}
+
 /* They came late, and were passed. A rebuild may meet them in their turn. */
 static void what_was_given_up_is_not_taken_in_by_a_rebuild(void **state)
 {
@@ -760,6 +781,7 @@ int main(void)
         PARKING(a_copy_behind_what_is_dropped_is_dropped_with_it),
         PARKING(a_copy_of_what_was_left_out_stays_out_when_the_view_is_built_anew),
         PARKING(what_is_not_waited_for_is_not_when_the_view_is_built_anew),
+        PARKING(a_copy_of_what_was_dropped_stays_out_of_a_worker_that_has_run_on),
         PARKING(what_was_given_up_is_not_taken_in_by_a_rebuild),
         PARKING(only_what_was_left_out_is),
         PARKING(who_has_caught_up_leaves_nothing_early_that_is_next),
