@@ -17,7 +17,7 @@ JOINING = [
     Guard("awaited-consulted", [("awaited->head.relied_on = true;", ";")], ["test_joins :a_link_is_followed_to_where_it_is_now"]),
     Guard("move", [("if (record->has_link && !same && !record->link_is_none) {", "if (false) {")], [JOINS]),
     Guard("left-at-once", [("if (!add->left)", "if (true)")], [JOINS]),
-    Guard("expire", [("if (document->presence == VF_PRESENT && document->has_expires && row->event.time_ms > document->expires_ms)", "if (row->event.time_ms < 0)")], [JOINS]),
+    Guard("expire", [("        row->event.time_ms > document->expires_ms)", "        row->event.time_ms < 0)")], [JOINS]),
     Guard("expiry-newest", [("if (!document->has_expires || expires_ms > document->expires_ms)", "")], [JOINS]),
     Guard("from-scratch", [("left->presence == VF_PRESENT ? left : NULL", "left")], ["test_joins :a_document_that_is_gone_keeps_nothing_of_what_leaves_it"]),
     Guard("deleted", [("if (is_gone && !vf_bytes_equal(document->deleted_by, row->event.aggregate)) {", "if (is_gone && false) {")], [JOINS]),
