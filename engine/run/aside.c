@@ -31,7 +31,7 @@ void vf_fold_see(struct vf_fold_state *run, struct vf_fold_row *row, struct vf_c
 
 /* What waits for ever would fill the store. */
 static enum vf_code check_room(struct vf_fold_state *run, const struct vf_fold_row *row, struct vf_bytes list,
-                               size_t bytes, struct vf_error *error)
+                               int64_t place, size_t bytes, struct vf_error *error)
 {
     const struct vf_fold_tools *tools = run->tools;
     struct vf_aside_total *now = &row->reading->aside_now;
@@ -42,6 +42,7 @@ static enum vf_code check_room(struct vf_fold_state *run, const struct vf_fold_r
     run->fold->failed_room = true;
     run->fold->failed_room_bytes = (int64_t)bytes;
     run->fold->failed_room_list = list;
+    run->fold->failed_room_place = place;
     return vf_fail(error, VF_E_LIMIT,
                    "%lld events of %s/%d (%lld bytes) are set aside, as many as limits.%s allows: the partition waits, "
                    "and nothing is dropped. Look why (`viewfold parked list`) and retry or drop what failed, or raise "
@@ -58,7 +59,7 @@ static enum vf_code put(struct vf_fold_state *run, struct vf_fold_row *row, stru
     struct vf_buffer bytes;
     vf_buffer_init(&bytes);
     vf_record_encode(&bytes, row->record);
-    enum vf_code code = row->reading ? check_room(run, row, key, bytes.size, error) : VF_OK;
+    enum vf_code code = row->reading ? check_room(run, row, key, place, bytes.size, error) : VF_OK;
     if (!code) {
         struct vf_fold_aside *add = vf_arena_calloc(run->fold->arena, 1, sizeof *add);
         add->aside = (struct vf_aside){
@@ -284,8 +285,10 @@ static enum vf_code park(struct vf_fold_state *run, struct vf_fold_row *row, str
     enum vf_code code = VF_OK;
     if (!take_back(run, row, record, place))
         code = put(run, row, record, record, VF_LIST_OWN, place, error);
-    if (code)
+    if (code) {
+        run->fold->failed_room_itself = !run->unlinked;
         return code;
+    }
     if (is_empty)
         record->aside_to++;
     else

@@ -95,7 +95,9 @@ struct vf_fold {
     struct vf_bytes failed_aggregate;    /* size 0 where the envelope could not be read */
     bool failed_room;                    /* limits.aside has been reached: no event is to blame; */
     int64_t failed_room_bytes;           /* the event would take so many */
-    struct vf_bytes failed_room_list;    /* of this list (core/document.h); in the arena */
+    struct vf_bytes failed_room_list;    /* of this list (core/document.h); in the arena, */
+    int64_t failed_room_place;           /* and this place in it; */
+    bool failed_room_itself;             /* and it waits for nothing: it fails itself */
     bool failed_drain;                   /* what fails was held, not the row with which it was to be taken in */
     size_t drained_before_failed;        /* events that had left lists before that one */
     bool failed_order;                   /* its number does not tell what came first: nothing behind it is dealt with */

@@ -31,7 +31,9 @@ struct vf_reading {
     enum vf_reading_state state;
     bool waits_for_room; /* with STOPPING, STOPPED: limits.aside has been reached */
     int64_t room_bytes;  /* that the event takes for which there was no room, */
-    char *room_list;     /* and the list into which it was to come (core/document.h); owned */
+    char *room_list;     /* and the list into which it was to come (core/document.h); owned, */
+    int64_t room_place;  /* and its place there; */
+    bool room_itself;    /* and it would not wait there for anything: it fails itself */
     bool degraded;       /* with STOPPED: the log does not hold what the view needs; no event is to blame */
 
     struct vf_progress stored;

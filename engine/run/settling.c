@@ -370,6 +370,8 @@ static void event_failed(struct vf_worker *worker, const struct vf_fold *fold)
             reading->waits_for_room = true;
             free(reading->room_list);
             reading->room_list = vf_strndup(fold->failed_room_list.data, fold->failed_room_list.size);
+            reading->room_place = fold->failed_room_place;
+            reading->room_itself = fold->failed_room_itself;
             vf_worker_begin_stop(worker, reading, fold->failed->offset, fold->failed_aggregate, &fold->error, false);
         }
         return;

@@ -65,20 +65,78 @@ bool vf_worker_has_room(struct vf_worker *worker, struct vf_reading *reading)
            (!setup->aside_bytes_max || now->bytes + reading->room_bytes <= setup->aside_bytes_max);
 }
 
-/* Whether the event would come into its list now, as far as its partition's room does not decide. */
-static bool would_wait(struct vf_worker *worker, const char *list)
-{
+/* What the store has of an aggregate: its record, and the document to which its events go, as far as that tells. */
+struct known {
     struct vf_aggregate record;
+    struct vf_document document;
+};
+
+static enum vf_code look_up(struct vf_worker *worker, struct vf_bytes aggregate, struct known *ret_known,
+                            struct vf_error *error)
+{
+    const struct vf_store_type *type = worker->setup.store_type;
+    const char *slash = memchr(aggregate.data, '/', aggregate.size);
+    struct vf_bytes id = {0};
+    if (slash)
+        id = vf_bytes(slash + 1, aggregate.size - (size_t)(slash + 1 - aggregate.data));
+    vf_arena_reset(worker->scratch);
+    enum vf_code code = type->load(worker->store, vf_worker_view(worker), NULL, 0, &aggregate, 1, worker->scratch, NULL,
+                                   &ret_known->record, error);
+    if (!code && ret_known->record.has_link)
+        id = ret_known->record.link;
+    if (!code && id.size)
+        code = type->load(worker->store, vf_worker_view(worker), &id, 1, NULL, 0, worker->scratch, &ret_known->document,
+                          NULL, error);
+    return code;
+}
+
+/* Whether numbers are still missing before this one: wherever the last one is kept, that is the highest. */
+static bool is_behind_gap(const struct known *known, struct vf_bytes aggregate, int64_t version)
+{
+    const struct vf_aggregate *record = &known->record;
+    const struct vf_document *document = &known->document;
+    bool is_next =
+        (record->has_seen && record->seen >= version - 1) || (record->has_version && record->version >= version - 1);
+    for (size_t i = 0; i < document->version_count && !is_next; i++)
+        is_next =
+            vf_bytes_equal(document->versions[i].aggregate, aggregate) && document->versions[i].version >= version - 1;
+    return !is_next;
+}
+
+static bool goes_by_link(struct vf_worker *worker, struct vf_bytes aggregate)
+{
+    const struct vf_projection *projection = worker->setup.projector_type->describe(worker->projector);
+    const char *slash = memchr(aggregate.data, '/', aggregate.size);
+    struct vf_bytes kind = vf_bytes(aggregate.data, slash ? (size_t)(slash - aggregate.data) : 0);
+    for (size_t i = 0; i < projection->route_count; i++)
+        if (vf_bytes_is(kind, projection->routes[i].kind))
+            return projection->routes[i].route == VF_ROUTE_LINK;
+    return false;
+}
+
+/* Whether the event would come into its list now, as far as its partition's room does not decide. */
+static bool would_wait(struct vf_worker *worker, const struct vf_reading *reading)
+{
+    struct known known = {0};
     struct vf_error error;
     enum vf_list which;
-    struct vf_bytes aggregate = vf_list_aggregate(vf_bytes_from(list), &which);
-    vf_arena_reset(worker->scratch);
-    if (worker->setup.store_type->load(worker->store, vf_worker_view(worker), NULL, 0, &aggregate, 1, worker->scratch,
-                                       NULL, &record, &error)) {
+    struct vf_bytes aggregate = vf_list_aggregate(vf_bytes_from(reading->room_list), &which);
+    const struct vf_aggregate *record = &known.record;
+    /* GUARD room-itself: what fails would be tried every few seconds, and its partition be said to stop each time */
+    if (reading->room_itself)
+        return true;
+    if (look_up(worker, aggregate, &known, &error)) {
         vf_worker_lose_store(worker, &error, false);
         return true;
     }
-    return !record.has_link || (which == VF_LIST_OWN && (record.has_seen || record.waiters_to > record.waiters_from));
+    /* GUARD room-filled: what was missing may have come by another partition */
+    if (which == VF_LIST_EARLY)
+        return is_behind_gap(&known, aggregate, reading->room_place);
+    bool waits_for_link = !record->has_link && (which == VF_LIST_WAITERS || goes_by_link(worker, aggregate));
+    /* GUARD room-behind: what was parked before it may have been taken in, or dropped */
+    bool is_behind = record->aside_to > record->aside_from || record->waits_for.size > 0 ||
+                     record->waiters_to > record->waiters_from;
+    return waits_for_link || (which == VF_LIST_OWN && is_behind);
 }
 
 /* True when some partition reads on. */
@@ -88,13 +146,13 @@ static bool look_for_room(struct vf_worker *worker)
         struct vf_reading *reading = &worker->readings.all[i];
         if (reading->state != VF_STOPPED || !reading->waits_for_room)
             continue;
-        /* Else its own link has come, and the partition would wait for those of others */
-        if (!vf_worker_has_room(worker, reading) && (!worker->store || would_wait(worker, reading->room_list)))
+        /* Else what it waits for has come, and the partition would wait for what others wait for */
+        if (!vf_worker_has_room(worker, reading) && (!worker->store || would_wait(worker, reading)))
             continue;
         reading->state = VF_READING;
         reading->waits_for_room = false;
         vf_worker_say(worker, VF_LOG_INFO, &reading->partition, NULL,
-                      "links have come: there is room to set events aside again, or none is needed, and the partition "
+                      "there is room to set events aside again, or the next one need not wait any more: the partition "
                       "goes on");
         vf_worker_position(worker);
         return true;

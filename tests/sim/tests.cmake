@@ -32,6 +32,9 @@ vf_test(test_parking unit sim/test_parking.c sim/stage.c LIBS vf_sim vf_run vf_m
 # The same for what the sweep lets go of, and keeps.
 vf_test(test_sweep unit sim/test_sweep.c sim/stage.c LIBS vf_sim vf_run vf_memory vf_core)
 
+# The same for partitions that have no room for what is to be set aside.
+vf_test(test_room unit sim/test_room.c sim/stage.c LIBS vf_sim vf_run vf_memory vf_core)
+
 # The same for what operators do to the log.
 vf_test(test_log unit sim/test_log.c sim/stage.c LIBS vf_sim vf_run vf_memory vf_core)
 
