@@ -135,6 +135,7 @@ VF_MUSTCHECK enum vf_fold_outcome vf_fold_retry(struct vf_fold *fold, const stru
 /* What the sweep asks a store for, at this time. */
 int64_t vf_fold_sweep_limit_ms(enum vf_due due, int64_t now_ms, int64_t forget_ms);
 
+/* rows_taken: so many of the ids were looked at. Those that are not swept are left as they are. */
 VF_MUSTCHECK enum vf_fold_outcome vf_fold_sweep(struct vf_fold *fold, const struct vf_fold_tools *tools,
                                                 const struct vf_bytes *ids, size_t count, int64_t now_ms,
                                                 struct vf_counts *loads);
