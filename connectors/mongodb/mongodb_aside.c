@@ -210,16 +210,15 @@ enum vf_code vf_mongodb_aside_total(struct vf_store *store, struct vf_view view,
     bson_t pipeline = BSON_INITIALIZER;
     struct vf_aside_total total = {0};
     struct vf_mongodb_names names;
-    mongoc_cursor_t *cursor = NULL;
+    bson_t reply = BSON_INITIALIZER, result;
+    bson_iter_t results, iter;
     bson_error_t failure;
-    const bson_t *bson;
-    bson_iter_t iter;
     enum vf_code code = vf_mongodb_names(store, view, &names, error);
 
     append_total(&pipeline, partition);
-    if (code == VF_OK)
-        cursor = vf_mongodb_aggregate(store, names.aside, &pipeline);
-    if (cursor && mongoc_cursor_next(cursor, &bson) && bson_iter_init(&iter, bson)) {
+    if (code == VF_OK && !vf_mongodb_aggregate(store, names.aside, &pipeline, &reply, &results, &failure))
+        code = vf_mongodb_fail(store, &failure, NULL, "count what is set aside", error);
+    if (code == VF_OK && vf_mongodb_next_result(&results, &result) && bson_iter_init(&iter, &result)) {
         while (bson_iter_next(&iter)) {
             if (strcmp(bson_iter_key(&iter), "count") == 0)
                 total.count = bson_iter_as_int64(&iter);
@@ -227,9 +226,7 @@ enum vf_code vf_mongodb_aside_total(struct vf_store *store, struct vf_view view,
                 total.bytes = bson_iter_as_int64(&iter);
         }
     }
-    if (cursor && mongoc_cursor_error(cursor, &failure))
-        code = vf_mongodb_fail(store, &failure, NULL, "count what is set aside", error);
-    mongoc_cursor_destroy(cursor);
+    bson_destroy(&reply);
     bson_destroy(&pipeline);
     if (code == VF_OK)
         *ret_total = total;
@@ -354,24 +351,21 @@ enum vf_code vf_mongodb_aside_counts(struct vf_store *store, struct vf_view view
     bson_t pipeline = BSON_INITIALIZER;
     int64_t counts[VF_ASIDE_STATES] = {0};
     struct vf_mongodb_names names;
-    mongoc_cursor_t *cursor = NULL;
+    bson_t reply = BSON_INITIALIZER, result;
+    bson_iter_t results, count;
     bson_error_t failure;
-    const bson_t *bson;
-    bson_iter_t count;
     struct vf_bytes name;
     enum vf_code code = vf_mongodb_names(store, view, &names, error);
 
     append_state_counts(&pipeline);
     if (code == VF_OK)
         code = vf_mongodb_make_state_index(store, &names, error);
-    if (code == VF_OK)
-        cursor = vf_mongodb_aggregate(store, names.aggregates, &pipeline);
-    while (cursor && mongoc_cursor_next(cursor, &bson))
-        if (vf_mongodb_text_at(bson, "_id", &name) && bson_iter_init_find(&count, bson, "count"))
-            counts[vf_mongodb_state_named(name)] = bson_iter_as_int64(&count);
-    if (cursor && mongoc_cursor_error(cursor, &failure))
+    if (code == VF_OK && !vf_mongodb_aggregate(store, names.aggregates, &pipeline, &reply, &results, &failure))
         code = vf_mongodb_fail(store, &failure, NULL, "count what is set aside", error);
-    mongoc_cursor_destroy(cursor);
+    while (code == VF_OK && vf_mongodb_next_result(&results, &result))
+        if (vf_mongodb_text_at(&result, "_id", &name) && bson_iter_init_find(&count, &result, "count"))
+            counts[vf_mongodb_state_named(name)] = bson_iter_as_int64(&count);
+    bson_destroy(&reply);
     bson_destroy(&pipeline);
     if (code == VF_OK)
         memcpy(ret_counts, counts, sizeof(counts));

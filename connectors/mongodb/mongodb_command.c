@@ -62,15 +62,38 @@ mongoc_cursor_t *vf_mongodb_find_fields(struct vf_store *store, const char *coll
     return vf_mongodb_find_with(store, collection, filter, level, &options);
 }
 
-mongoc_cursor_t *vf_mongodb_aggregate(struct vf_store *store, const char *collection, const bson_t *pipeline)
+/* libmongoc's own cursor of an aggregation (1.30, Debian 13's) takes a collection with dots in its name for a database. */
+bool vf_mongodb_aggregate(struct vf_store *store, const char *collection, const bson_t *pipeline, bson_t *reply,
+                          bson_iter_t *ret_results, bson_error_t *failure)
 {
-    mongoc_collection_t *handle = mongoc_client_get_collection(store->client, store->database, collection);
-    bson_t options = BSON_INITIALIZER;
-    mongoc_cursor_t *cursor;
+    bson_t command = BSON_INITIALIZER, options = BSON_INITIALIZER, cursor;
+    bson_iter_t iter, batch;
+    bool done;
 
+    BSON_APPEND_UTF8(&command, "aggregate", collection);
+    BSON_APPEND_ARRAY(&command, "pipeline", pipeline);
+    BSON_APPEND_DOCUMENT_BEGIN(&command, "cursor", &cursor);
+    bson_append_document_end(&command, &cursor);
     append_limits(&options, store, vf_mongodb_level(store));
-    cursor = mongoc_collection_aggregate(handle, MONGOC_QUERY_NONE, pipeline, &options, NULL);
+    done =
+        mongoc_client_read_command_with_opts(store->client, store->database, &command, NULL, &options, reply, failure);
+    if (done && !(bson_iter_init(&iter, reply) && bson_iter_find_descendant(&iter, "cursor.firstBatch", &batch) &&
+                  BSON_ITER_HOLDS_ARRAY(&batch) && bson_iter_recurse(&batch, ret_results))) {
+        bson_set_error(failure, MONGOC_ERROR_PROTOCOL, MONGOC_ERROR_PROTOCOL_INVALID_REPLY, "no results in the reply");
+        done = false;
+    }
     bson_destroy(&options);
-    mongoc_collection_destroy(handle);
-    return cursor;
+    bson_destroy(&command);
+    return done;
+}
+
+bool vf_mongodb_next_result(bson_iter_t *results, bson_t *ret_result)
+{
+    const uint8_t *data;
+    uint32_t size;
+
+    if (!bson_iter_next(results) || !BSON_ITER_HOLDS_DOCUMENT(results))
+        return false;
+    bson_iter_document(results, &size, &data);
+    return bson_init_static(ret_result, data, size);
 }

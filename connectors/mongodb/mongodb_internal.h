@@ -305,8 +305,11 @@ mongoc_cursor_t *vf_mongodb_find_fields(struct vf_store *store, const char *coll
 /* The read concern of those who only read, or of those who go on to write. */
 const char *vf_mongodb_level(const struct vf_store *store);
 
-/* What an aggregation of this pipeline (an array) answers, from the primary. */
-mongoc_cursor_t *vf_mongodb_aggregate(struct vf_store *store, const char *collection, const bson_t *pipeline);
+/* What an aggregation of this pipeline (an array) answers, from the primary: up to 100 documents, which lie in `reply`. That is
+ * initialized, to be destroyed in any case. */
+bool vf_mongodb_aggregate(struct vf_store *store, const char *collection, const bson_t *pipeline, bson_t *reply,
+                          bson_iter_t *ret_results, bson_error_t *failure);
+bool vf_mongodb_next_result(bson_iter_t *results, bson_t *ret_result);
 
 /* The seam's: see store.h. */
 VF_MUSTCHECK enum vf_code vf_mongodb_check_rights(struct vf_store *store, struct vf_error *error);
