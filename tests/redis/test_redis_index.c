@@ -52,10 +52,10 @@ static void entries_lie_there_as_FORMAT_shows(void **state)
     struct draft draft;
     draft_init(&draft, scene->view, 1);
     draft_entry(&draft, "4b", 1772359200000, "Bonn", "Anna");
-    draft_entry(&draft, "4c", 0.1, "Bonn", "Ann");
+    draft_entry(&draft, "4c", 0.5, "Bonn", "Ann");
     draft_entry(&draft, "4d", -5, "Bonn:1", NULL);
     draft_must_commit(&draft, scene->store);
-    assert_string_equal(scene_sorted_set(scene, "#valuable:1"), "-5=4d\n0.10000000000000001=4c\n1772359200000=4b\n");
+    assert_string_equal(scene_sorted_set(scene, "#valuable:1"), "-5=4d\n0.5=4c\n1772359200000=4b\n");
     assert_string_equal(scene_sorted_set(scene, "#by_city:1:Bonn"), "0=4b\n0=4c\n");
     assert_string_equal(scene_sorted_set(scene, "#by_city:1:Bonn:1"), "0=4d\n");
     assert_string_equal(scene_sorted_set(scene, "#by_name:1:Bonn"), "0=Ann|4c\n0=Anna|4b\n");
