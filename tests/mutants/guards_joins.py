@@ -74,7 +74,7 @@ JOINING = [
     Guard("early-link", [("row->in_turn = page->list != VF_LIST_EARLY || !vf_cached_waits(record);", "row->in_turn = true;")], ["test_parking :a_link_among_what_came_early_is_followed", PARKING]),
     Guard("drained-repeat", [("*ret_taken = !code &&", "*ret_taken = false && !code &&")], ["test_joins :a_repeat_of_what_came_early_is_a_duplicate_while_that_is_drained"]),
     Guard("overtaken", [("    return vf_version_fail(&row->event, &row->last, order, error);", "    *ret_done = true;\n    return VF_OK;")], ["test_cli_retry :what_comes_too_late_is_left_to_its_operator"]),
-    Guard("drops-read", [("code = vf_drops_load(worker->drops, worker->setup.store_type, worker->store, vf_worker_view(worker), error);", "")], ["test_parking :what_was_left_out_stays_out_when_the_view_is_built_anew"]),
+    Guard("drops-read", [("code = vf_drops_load(worker->drops, worker->setup.store_type, worker->store, vf_worker_view(worker), error);", "")], ["test_rewinds :a_store_that_went_back_has_other_decisions"]),
     Guard("dropped-record", [("found->timestamp_ms == record->timestamp_ms &&", "true &&")], ["test_parking :only_what_was_left_out_is"]),
     Guard("redis-drops-stay", [("if (rest && vf_bytes_equal(key, store->keys.drops))", "if (false)")], ["test_redis_contract"]),
     Guard("mongodb-drops-stay", [("names.aside};\n\n        for (i = 0; i < 3 &&", "names.aside, names.drops};\n\n        for (i = 0; i < 4 &&")], ["test_mongodb_contract"]),

@@ -628,6 +628,38 @@ static void another_server_is_read_anew(void **state)
     assert_orders(stage, 4);
 }
 
+static void decide(struct stage *stage, const char *aggregate, int64_t offset)
+{
+    stage_decide(stage, &(struct vf_dropped){.aggregate = vf_bytes_from(aggregate),
+                                             .partition = {"orders", 0},
+                                             .offset = offset,
+                                             .timestamp_ms = 1772359200000,
+                                             .identity = 1});
+}
+
+/* It had lost one, and somebody has taken another one since: there are as many as the worker knows. */
+static void a_store_that_went_back_has_other_decisions(void **state)
+{
+    struct stage *stage = *state;
+    stage_send(stage, "orders", "o1", 1, "Created", "\"c1\"");
+    stage_open(stage, 0);
+    stage_run(stage);
+    struct vf_memory_snapshot *before = vf_memory_server_snapshot(stage->server);
+    decide(stage, "order/o1", 2);
+    stage_send(stage, "orders", "o3", 1, "Created", "\"c1\"");
+    stage_run(stage);
+    vf_memory_server_restore(stage->server, before);
+    vf_memory_snapshot_free(before);
+    decide(stage, "order/o2", 4);
+    stage_run(stage);
+    stage_send(stage, "orders", "o1", 2, "Changed", "null");
+    stage_send(stage, "orders", "o2", 1, "Created", "\"c1\"");
+    stage_send(stage, "orders", "o2", 2, "Changed", "null");
+    stage_run(stage);
+    assert_int_equal(stage_handled(stage, "c1", "order/o1"), 2);
+    assert_int_equal(stage_handled(stage, "c1", "order/o2"), 1);
+}
+
 int main(void)
 {
     char path[] = "/tmp/viewfold-test-XXXXXX";
@@ -662,6 +694,7 @@ int main(void)
         SCENARIO(each_reason_for_waiting_is_said_once),
         SCENARIO(a_busy_worker_looks_too),
         SCENARIO(another_server_is_read_anew),
+        SCENARIO(a_store_that_went_back_has_other_decisions),
     };
     return cmocka_run_group_tests_name("rewinds", tests, NULL, NULL);
 }
