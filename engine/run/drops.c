@@ -189,6 +189,37 @@ enum vf_code vf_drops_look(const struct vf_drops *drops, const struct vf_store_t
     return code;
 }
 
+static bool is_same(const struct vf_dropped *a, const struct vf_dropped *b)
+{
+    /* GUARD drop-own: what somebody else has decided about the same event at that time would be taken for one's own decision */
+    if (a->dropped_ms != b->dropped_ms || !vf_bytes_equal(a->aggregate, b->aggregate))
+        return false;
+    if (!a->partition.topic || !b->partition.topic)
+        return a->partition.topic == b->partition.topic && a->missing_from == b->missing_from &&
+               a->missing_to == b->missing_to;
+    return a->partition.partition == b->partition.partition && a->offset == b->offset &&
+           strcmp(a->partition.topic, b->partition.topic) == 0;
+}
+
+enum vf_code vf_drops_find_new(const struct vf_drops *drops, const struct vf_store_type *type, struct vf_store *store,
+                               struct vf_view view, const struct vf_dropped *wanted, bool *ret_there,
+                               struct vf_error *error)
+{
+    struct vf_arena *page = vf_arena_new();
+    size_t first = drops->loaded, count = PAGE;
+    enum vf_code code = VF_OK;
+    *ret_there = false;
+    for (; !code && !*ret_there && count == PAGE; first += count) {
+        struct vf_dropped *list = NULL;
+        vf_arena_reset(page);
+        code = type->dropped(store, view, first, PAGE, page, &list, &count, error);
+        for (size_t i = 0; !code && i < count; i++)
+            *ret_there |= is_same(&list[i], wanted);
+    }
+    vf_arena_free(page);
+    return code;
+}
+
 bool vf_drops_has(const struct vf_drops *drops, const struct vf_record *record, struct vf_bytes aggregate,
                   bool *ret_unread)
 {

@@ -24,6 +24,12 @@ VF_MUSTCHECK enum vf_code vf_drops_look(const struct vf_drops *drops, const stru
                                         struct vf_store *store, struct vf_view view, bool *ret_current,
                                         struct vf_error *error);
 
+/* Whether this very decision, taken at its moment, is among those about the view's own generation that have come since these were
+ * read. */
+VF_MUSTCHECK enum vf_code vf_drops_find_new(const struct vf_drops *drops, const struct vf_store_type *type,
+                                            struct vf_store *store, struct vf_view view,
+                                            const struct vf_dropped *wanted, bool *ret_there, struct vf_error *error);
+
 /* Whether this record is left out. `aggregate`: of its event; size 0 where that cannot be read. *ret_unread: it could not when that
  * was decided, so that it has no number, whatever it says now. NULL: none is. */
 bool vf_drops_has(const struct vf_drops *drops, const struct vf_record *record, struct vf_bytes aggregate,

@@ -50,6 +50,15 @@ enum victim {
     VICTIM_HELD,    /* events in its lists */
 };
 
+/* A commit, and what tells whether it has taken hold where its reply is lost. What it borrows is in the retrying's arena. */
+struct sent {
+    uint64_t stamp;                   /* 0: there is none */
+    uint64_t base_stamp;              /* of the record that it stands on */
+    int64_t taken, dropped, given_up; /* what it comes to */
+    struct vf_dropped decision;       /* the one that it keeps; aggregate of size 0: none */
+    struct vf_aside last;             /* the last event that it takes out of a list; list of size 0: none */
+};
+
 /* One vf_retrying_run, over all its batches. */
 struct attempt {
     struct vf_bytes aggregate;
@@ -61,8 +70,7 @@ struct attempt {
     int64_t missing_to;         /* or up to which number nothing is waited for, */
     int64_t waiters_to, own_to; /* or how far the lists went */
     bool acted;                 /* some batch has taken hold */
-    uint64_t unknown; /* the stamp of a commit whose reply was lost; 0: none is. And what it would have come to: */
-    int64_t unknown_taken, unknown_dropped, unknown_given_up;
+    struct sent unknown;        /* its reply was lost */
     int conflicts;
     int64_t frozen_since_ms; /* -1: it is not */
     struct vf_retried *out;
@@ -423,45 +431,62 @@ static bool stands_on(const struct vf_retrying *retrying, const struct attempt *
     return false;
 }
 
-static void took_hold(struct attempt *attempt, int64_t taken, int64_t dropped, int64_t given_up)
+static const char *keep_topic(struct vf_arena *arena, const char *topic)
 {
-    attempt->out->taken += taken;
-    attempt->out->dropped += dropped;
-    attempt->out->given_up += given_up;
+    return topic ? vf_arena_bytes(arena, topic, strlen(topic)).data : NULL;
+}
+
+/* Copies: when it is asked for, the fold's own memory may be the next fold's. */
+static struct sent sent_of(struct vf_retrying *retrying, const struct attempt *attempt)
+{
+    const struct vf_commit *commit = &retrying->fold.commit;
+    struct vf_arena *arena = retrying->arena;
+    struct sent sent = {.stamp = commit->stamp, .base_stamp = attempt->out->record.stamp};
+    for (size_t i = 0; i < commit->dropped_count; i++) {
+        const struct vf_dropped *dropped = &commit->dropped[i];
+        sent.dropped += dropped->partition.topic != NULL;
+        sent.given_up += dropped->partition.topic ? 0 : dropped->missing_to - dropped->missing_from;
+        sent.decision = *dropped;
+        sent.decision.aggregate = vf_arena_copy(arena, dropped->aggregate);
+        sent.decision.partition.topic = keep_topic(arena, dropped->partition.topic);
+        sent.decision.error = (struct vf_bytes){0};
+    }
+    if (commit->taken_count > 0) {
+        const struct vf_aside *taken = &commit->taken[commit->taken_count - 1];
+        sent.last = (struct vf_aside){
+            .list = vf_arena_copy(arena, taken->list), .place = taken->place, .offset = taken->offset};
+        sent.last.partition =
+            (struct vf_partition){keep_topic(arena, taken->partition.topic), taken->partition.partition};
+    }
+    sent.taken = retrying->fold.counts.released - sent.dropped;
+    return sent;
+}
+
+static void took_hold(struct attempt *attempt, const struct sent *sent)
+{
+    attempt->out->taken += sent->taken;
+    attempt->out->dropped += sent->dropped;
+    attempt->out->given_up += sent->given_up;
     attempt->acted = true;
     attempt->drop_due &= attempt->victim == VICTIM_HELD; /* one by one */
     attempt->conflicts = 0;
-    attempt->unknown = 0;
-}
-
-static void count_dropped(const struct vf_commit *commit, int64_t *ret_events, int64_t *ret_numbers)
-{
-    *ret_events = *ret_numbers = 0;
-    for (size_t i = 0; i < commit->dropped_count; i++) {
-        const struct vf_dropped *dropped = &commit->dropped[i];
-        if (dropped->partition.topic)
-            ++*ret_events;
-        else
-            *ret_numbers += dropped->missing_to - dropped->missing_from;
-    }
+    attempt->unknown.stamp = 0;
 }
 
 static enum turn commit(struct vf_retrying *retrying, struct attempt *attempt, struct vf_error *error)
 {
     struct vf_commit_result result;
-    const struct vf_fold *fold = &retrying->fold;
-    int64_t dropped, given_up;
-    count_dropped(&fold->commit, &dropped, &given_up);
     /* GUARD drop-stands: what came to its place between the look and the fold would be dropped, unseen */
     if (!stands_on(retrying, attempt))
         return meet_conflict(retrying, attempt, error);
-    retrying->setup.store_type->commit_send(retrying->store, &fold->commit);
+    struct sent sent = sent_of(retrying, attempt);
+    retrying->setup.store_type->commit_send(retrying->store, &retrying->fold.commit);
     retrying->setup.store_type->commit_wait(retrying->store, &result);
     if (result.outcome != VF_FROZEN)
         attempt->frozen_since_ms = -1;
     switch (result.outcome) {
     case VF_COMMITTED:
-        took_hold(attempt, fold->counts.released - dropped, dropped, given_up);
+        took_hold(attempt, &sent);
         retrying->losses = 0;
         return TURN_AGAIN;
     case VF_CONFLICT: return meet_conflict(retrying, attempt, error);
@@ -470,12 +495,9 @@ static enum turn commit(struct vf_retrying *retrying, struct attempt *attempt, s
     case VF_REFUSED: return was_refused(retrying, &result.error, error);
     case VF_UNKNOWN: break;
     }
-    attempt->unknown = fold->commit.stamp;
-    attempt->unknown_taken = fold->counts.released - dropped;
-    attempt->unknown_dropped = dropped;
-    attempt->unknown_given_up = given_up;
+    attempt->unknown = sent;
     *error = result.error;
-    /* The record tells, on a new connection. */
+    /* The store tells, on a new connection. */
     return is_lost(retrying, VF_E_UNAVAILABLE) ? TURN_AGAIN : TURN_FAILED;
 }
 
@@ -653,16 +675,69 @@ static enum turn fold(struct vf_retrying *retrying, struct attempt *attempt, con
     return stays(retrying, attempt, error);
 }
 
+/* Whether this event has left its list, as the last one of a commit; somebody else may have taken it out as well. */
+static enum vf_code is_taken_out(const struct vf_retrying *retrying, const struct vf_aside *aside, bool *ret_is,
+                                 struct vf_error *error)
+{
+    struct vf_aside *found;
+    size_t count = 0;
+    *ret_is = false;
+    if (aside->list.size == 0)
+        return VF_OK;
+    enum vf_code code = retrying->setup.store_type->aside_load(
+        retrying->store, view_of(retrying), aside->list, aside->place, 1, 0, retrying->arena, &found, &count, error);
+    bool there = count > 0 && found->place == aside->place &&
+                 same_place(&found->partition, found->offset, &aside->partition, aside->offset);
+    *ret_is = !code && !there;
+    return code;
+}
+
+/* Whether a commit has taken hold of which the record does not tell, as others have written it since, or instead. */
+static enum vf_code find_traces(struct vf_retrying *retrying, const struct sent *sent, bool *ret_held,
+                                struct vf_error *error)
+{
+    enum vf_code code;
+    do {
+        code = need_store(retrying, error);
+        if (code)
+            return code;
+        /* GUARD drop-decided: what somebody else has taken in would be told to be left out */
+        if (sent->decision.aggregate.size > 0)
+            code = vf_drops_find_new(retrying->drops, retrying->setup.store_type, retrying->store, view_of(retrying),
+                                     &sent->decision, ret_held, error);
+        else
+            code = is_taken_out(retrying, &sent->last, ret_held, error);
+    } while (code && is_lost(retrying, code));
+    return code;
+}
+
+/* While the record is the one that the commit stands on, it may yet take hold; once that is another one, it has, or never will. */
+static enum vf_code settle_unknown(struct vf_retrying *retrying, struct attempt *attempt, struct vf_error *error)
+{
+    const struct vf_aggregate *record = &attempt->out->record;
+    struct sent sent = attempt->unknown;
+    /* GUARD retry-late: what takes hold after a look would be told to be somebody else's */
+    if (sent.stamp == 0 || (record->exists && record->stamp == sent.base_stamp))
+        return VF_OK;
+    bool held = record->exists && record->stamp == sent.stamp;
+    /* GUARD retry-traces: where others have written the record since, the operator would be told that nothing was done */
+    enum vf_code code = held ? VF_OK : find_traces(retrying, &sent, &held, error);
+    if (code)
+        return code;
+    if (held)
+        took_hold(attempt, &sent);
+    attempt->unknown.stamp = 0;
+    return VF_OK;
+}
+
 /* The record, and whether what was sent and not answered has become of it. */
 static enum vf_code look(struct vf_retrying *retrying, struct attempt *attempt, struct vf_error *error)
 {
-    struct vf_aggregate *record = &attempt->out->record;
-    enum vf_code code = vf_retrying_load(retrying, attempt->aggregate, retrying->arena, record, error);
+    enum vf_code code = vf_retrying_load(retrying, attempt->aggregate, retrying->arena, &attempt->out->record, error);
+    if (!code)
+        code = settle_unknown(retrying, attempt, error);
     if (code)
         return code;
-    if (attempt->unknown && (!record->exists || record->stamp == attempt->unknown))
-        took_hold(attempt, attempt->unknown_taken, attempt->unknown_dropped, attempt->unknown_given_up);
-    attempt->unknown = 0;
     if (attempt->drop_due && attempt->victim == VICTIM_NONE)
         choose_victim(attempt);
     return VF_OK;

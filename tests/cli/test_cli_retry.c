@@ -1,97 +1,16 @@
-/* `viewfold parked retry` and `drop`: what becomes of documents and lists, beside others, and over lost replies. The script is a
- * real one, so what a retry folds is what a worker would. */
-#include "cli/cli_scene.h"
-#include "core/body.h"
-#include "lua/lua_projector.h"
+/* `viewfold parked retry` and `drop`: what becomes of documents and lists, beside others. The script is a real one, so what a retry
+ * folds is what a worker would. */
+#include "cli/retry_scene.h"
 
 #include <stdlib.h>
 #include <unistd.h>
 
-#define ONE_STORE                                   \
-    "kafka: {brokers: k, group: shop}\n"            \
-    "stores: {cache: {redis: \"redis://r:1/0\"}}\n" \
-    "projections: [{script: p.lua}]\n"
-
-/* Adds up data.n, and fails where `fails` says so. */
-#define SCRIPT(fails)                                                                           \
-    "return { name = 'customer_orders', topics = { 'orders' }, key = { order = own },\n"        \
-    "  on = { Changed = function(doc, e) if " fails " then error('boom at ' .. e.data.n) end\n" \
-    "    doc.n = (doc.n or 0) + e.data.n end } }\n"
-#define AS_IT_WAS SCRIPT("e.data.n == 5")
-#define MENDED    SCRIPT("false")
-
-static const struct vf_view view = {"customer_orders", 1};
-
 /* --- helpers ------------------------------------------------------------------------------------------------------ */
-
-/* order/42 has taken in 1 to 4, which add up to 10; 5 has failed, and 6 and 7 are behind it. */
-static struct scene *furnish_with(void **state, const char *script)
-{
-    struct scene *scene = *state;
-    scene->projector = &vf_lua_projector_type;
-    scene_write(scene, "viewfold.yaml", ONE_STORE);
-    scene_write(scene, "p.lua", AS_IT_WAS);
-    scene_write(scene, "q.lua", MENDED);
-    scene_prepare(scene, scene->redis, script);
-    scene_put_progress(scene, scene->redis, 0, 100);
-    scene_put(scene, scene->redis, "42", VF_PRESENT, "{\"n\":10}", 4,
-              (struct scene_version[]){{"order/42", 4}, {NULL, 0}});
-    scene_park(scene, scene->redis, "order/42", 41, "p.lua:2: boom at 5");
-    return scene;
-}
-
-static struct scene *furnish(void **state)
-{
-    return furnish_with(state, AS_IT_WAS);
-}
 
 static void adopt(struct scene *scene, const char *text)
 {
     scene_write(scene, "p.lua", text);
     assert_int_equal(scene_run(scene, "generations adopt customer_orders"), 0);
-}
-
-static struct vf_store *open_store(struct scene *scene)
-{
-    struct vf_store *store = NULL;
-    assert_int_equal(vf_memory_store_open_on(scene->redis, &store, NULL), VF_OK);
-    return store;
-}
-
-static struct vf_document document_of(struct scene *scene, const char *id)
-{
-    struct vf_store *store = open_store(scene);
-    struct vf_bytes key = vf_bytes_from(id);
-    struct vf_document document;
-    assert_int_equal(vf_memory_store_type.load(store, view, &key, 1, NULL, 0, scene->arena, &document, NULL, NULL),
-                     VF_OK);
-    vf_memory_store_type.close(store);
-    return document;
-}
-
-static struct vf_aggregate record_of(struct scene *scene, const char *aggregate)
-{
-    struct vf_store *store = open_store(scene);
-    struct vf_bytes key = vf_bytes_from(aggregate);
-    struct vf_aggregate record;
-    assert_int_equal(vf_memory_store_type.load(store, view, NULL, 0, &key, 1, scene->arena, NULL, &record, NULL),
-                     VF_OK);
-    vf_memory_store_type.close(store);
-    return record;
-}
-
-/* The sum that the document holds, and the last version of the aggregate that it has taken in. */
-static void assert_holds(struct scene *scene, const char *id, const char *body, int64_t version)
-{
-    struct vf_document document = document_of(scene, id);
-    struct vf_buffer text;
-    vf_buffer_init(&text);
-    assert_int_equal(document.presence, VF_PRESENT);
-    assert_int_equal(vf_body_print(&text, document.body, NULL), VF_OK);
-    assert_string_equal(text.data, body);
-    assert_int_equal(document.version_count, 1);
-    assert_int_equal(document.versions[0].version, version);
-    vf_buffer_done(&text);
 }
 
 static void assert_none_aside(struct scene *scene, const char *aggregate)
@@ -101,28 +20,11 @@ static void assert_none_aside(struct scene *scene, const char *aggregate)
     struct vf_store *store = open_store(scene);
     struct vf_aside *asides;
     size_t count = 0;
-    assert_int_equal(vf_memory_store_type.aside_load(store, view, vf_bytes_from(aggregate), 0, 10, 1000, scene->arena,
-                                                     &asides, &count, NULL),
+    assert_int_equal(vf_memory_store_type.aside_load(store, retry_view, vf_bytes_from(aggregate), 0, 10, 1000,
+                                                     scene->arena, &asides, &count, NULL),
                      VF_OK);
     assert_int_equal(count, 0);
     vf_memory_store_type.close(store);
-}
-
-static size_t dropped_count(struct scene *scene, struct vf_dropped **ret_dropped)
-{
-    struct vf_store *store = open_store(scene);
-    size_t count;
-    assert_int_equal(vf_memory_store_type.dropped(store, view, 0, 10, scene->arena, ret_dropped, &count, NULL), VF_OK);
-    vf_memory_store_type.close(store);
-    return count;
-}
-
-static void expect(struct scene *scene, const char *words, int status, const char *out)
-{
-    int answered = scene_run(scene, words);
-    assert_string_equal(scene->out, out);
-    assert_string_equal(scene->err, "");
-    assert_int_equal(answered, status);
 }
 
 /* --- retry -------------------------------------------------------------------------------------------------------- */
@@ -312,41 +214,7 @@ static void the_next_event_that_fails_is_not_dropped_with_it(void **state)
     assert_int_equal(dropped_count(scene, &dropped), 1);
 }
 
-/* Between the look and the commit somebody else drops the same event: version 6 is first now, and has failed too. */
-static void somebody_else_drops_it(struct scene *scene)
-{
-    static uint64_t stamp = 900;
-    struct vf_store *store = open_store(scene);
-    struct vf_aggregate record = record_of(scene, "order/42");
-    struct vf_aside taken = {.list = VF_LITERAL("order/42"),
-                             .place = record.aside_from,
-                             .aggregate = VF_LITERAL("order/42"),
-                             .partition = {"orders", 0},
-                             .offset = 41};
-    struct vf_dropped dropped = {.aggregate = VF_LITERAL("order/42"), .partition = {"orders", 0}, .offset = 41};
-    struct vf_aggregate_change change = {.intent = VF_WRITE,
-                                         .base_exists = true,
-                                         .base_stamp = record.stamp,
-                                         .base_state = record.state,
-                                         .base_draining = record.draining,
-                                         .next = record};
-    struct vf_commit commit = {.view = view,
-                               .stamp = ++stamp,
-                               .aggregates = &change,
-                               .aggregate_count = 1,
-                               .taken = &taken,
-                               .taken_count = 1,
-                               .dropped = &dropped,
-                               .dropped_count = 1};
-    struct vf_commit_result result;
-    change.next.aside_from++;
-    change.next.failure.error = VF_LITERAL("p.lua:2: boom at 6");
-    vf_memory_store_type.commit_send(store, &commit);
-    vf_memory_store_type.commit_wait(store, &result);
-    assert_int_equal(result.outcome, VF_COMMITTED);
-    vf_memory_store_type.close(store);
-}
-
+/* Version 6 is first when the other one is done, and has failed, too. */
 static void of_two_who_drop_an_event_at_once_one_does(void **state)
 {
     for (int i = 0; i < 2; i++) {
@@ -388,15 +256,7 @@ static void what_is_missing_is_given_up(void **state)
 {
     struct scene *scene = furnish(state);
     struct vf_dropped *dropped;
-    scene_put(scene, scene->redis, "7", VF_PRESENT, "{\"n\":3}", 2,
-              (struct scene_version[]){{"order/7", 2}, {NULL, 0}});
-    scene_set_aside(scene, scene->redis,
-                    &(struct vf_aggregate){.aggregate = VF_LITERAL("order/7"),
-                                           .early_count = 2,
-                                           .early_from = 6,
-                                           .early_last = 9,
-                                           .state = VF_ASIDE_GAP},
-                    (struct scene_aside[]){{VF_LIST_EARLY, 6, NULL, 6, 50}, {VF_LIST_EARLY, 9, NULL, 9, 51}}, 2);
+    furnish_gap(scene);
     expect(scene, "parked retry order/7", 75,
            "customer_orders in cache: order/7 is behind a gap: 2 events, waits for what is missing before number 6\n");
     expect(
@@ -410,21 +270,11 @@ static void what_is_missing_is_given_up(void **state)
     assert_int_equal(dropped[0].missing_to, 6);
 }
 
-#define LINKS                                                                                               \
-    "return { name = 'customer_orders', topics = { 'orders' }, key = { order = link { Linked = 'to' } },\n" \
-    "  on = { Changed = function(doc, e) doc.n = (doc.n or 0) + e.data.n end } }\n"
-
 /* Nothing of it failed: what waits for a link that will never come is left out, event by event. */
 static void what_is_held_for_ever_is_left_out(void **state)
 {
-    struct scene *scene = furnish_with(state, LINKS);
+    struct scene *scene = furnish_held(state);
     struct vf_dropped *dropped;
-    scene_write(scene, "p.lua", LINKS);
-    scene_set_aside(
-        scene, scene->redis,
-        &(struct vf_aggregate){
-            .aggregate = VF_LITERAL("order/9"), .aside_to = 2, .has_seen = true, .seen = 2, .state = VF_ASIDE_HELD},
-        (struct scene_aside[]){{.place = 0, .version = 1, .offset = 60}, {.place = 1, .version = 2, .offset = 61}}, 2);
     expect(scene, "parked retry order/9", 75,
            "customer_orders in cache: order/9 is held: 2 events, waits for its link\n");
     assert_int_equal(scene_run(scene, "parked drop order/9"), 64);
@@ -469,7 +319,7 @@ static void what_waits_for_another_is_left_out_with_all_that_do(void **state)
     assert_none_aside(scene, "order/9");
 }
 
-/* --- others, and a store that fails ------------------------------------------------------------------------------- */
+/* --- others, and a store that is frozen --------------------------------------------------------------------------- */
 
 static void somebody_retries_it(struct scene *scene)
 {
@@ -488,33 +338,6 @@ static void a_retry_beside_live_writes_is_folded_again(void **state)
 }
 
 /* Between the look and the fold another retry takes in all of it. */
-static void somebody_else_takes_it_in(struct scene *scene)
-{
-    struct vf_store *store = open_store(scene);
-    struct vf_aggregate record = record_of(scene, "order/42");
-    struct vf_aside taken[3];
-    struct vf_aggregate_change change = {.intent = VF_WRITE,
-                                         .base_exists = true,
-                                         .base_stamp = record.stamp,
-                                         .base_state = record.state,
-                                         .base_draining = record.draining,
-                                         .next = {.aggregate = VF_LITERAL("order/42")}};
-    for (int i = 0; i < 3; i++) {
-        taken[i] = (struct vf_aside){.list = VF_LITERAL("order/42"),
-                                     .place = i,
-                                     .aggregate = VF_LITERAL("order/42"),
-                                     .partition = {"orders", 0},
-                                     .offset = 41 + i};
-    }
-    struct vf_commit commit = {
-        .view = view, .stamp = 950, .aggregates = &change, .aggregate_count = 1, .taken = taken, .taken_count = 3};
-    struct vf_commit_result result;
-    vf_memory_store_type.commit_send(store, &commit);
-    vf_memory_store_type.commit_wait(store, &result);
-    assert_int_equal(result.outcome, VF_COMMITTED);
-    vf_memory_store_type.close(store);
-}
-
 static void what_others_take_in_at_once_is_gone(void **state)
 {
     struct scene *scene = furnish(state);
@@ -524,28 +347,10 @@ static void what_others_take_in_at_once_is_gone(void **state)
     assert_null(scene->on_monotonic);
 }
 
-static void a_lost_reply_is_looked_up_in_the_record(void **state)
-{
-    static const enum vf_memory_commit_fault faults[] = {VF_MEMORY_LOSE_AFTER, VF_MEMORY_LOSE_BEFORE};
-    for (size_t i = 0; i < 2; i++) {
-        struct scene *scene = *state;
-        struct vf_dropped *dropped;
-        if (i > 0) {
-            vf_memory_server_wipe(scene->redis);
-        }
-        furnish(state);
-        vf_memory_server_fault_commit(scene->redis, faults[i]);
-        expect(scene, "parked drop order/42", 0,
-               "customer_orders in cache: order/42: 1 left out for good, 2 events taken in\n");
-        assert_int_equal(dropped_count(scene, &dropped), 1);
-        assert_holds(scene, "42", "{\"n\":23}", 7);
-    }
-}
-
 static void thaw(struct scene *scene)
 {
     if (scene->sleeps >= 3) {
-        vf_memory_server_set_frozen(scene->redis, view, false);
+        vf_memory_server_set_frozen(scene->redis, retry_view, false);
     }
 }
 
@@ -553,7 +358,7 @@ static void a_frozen_generation_is_waited_for(void **state)
 {
     struct scene *scene = furnish(state);
     adopt(scene, MENDED);
-    vf_memory_server_set_frozen(scene->redis, view, true);
+    vf_memory_server_set_frozen(scene->redis, retry_view, true);
     scene->on_sleep = thaw;
     expect(scene, "parked retry order/42", 0, "customer_orders in cache: order/42: 3 events taken in\n");
     assert_true(scene->sleeps >= 3);
@@ -580,7 +385,6 @@ int main(void)
         SCENE_TEST(what_waits_for_another_is_left_out_with_all_that_do),
         SCENE_TEST(a_retry_beside_live_writes_is_folded_again),
         SCENE_TEST(what_others_take_in_at_once_is_gone),
-        SCENE_TEST(a_lost_reply_is_looked_up_in_the_record),
         SCENE_TEST(a_frozen_generation_is_waited_for),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

@@ -4,6 +4,7 @@ parked or missing, in engine/run/aside.c and take_in.c."""
 from guard import Guard
 
 DROPS = "test_cli_retry :of_two_who_drop_an_event_at_once_one_does"
+OTHERS = "test_cli_lost :what_somebody_else_has_done_is_not_told_as_dropped_when_a_request_was_lost"
 
 PARKED = [
     Guard(
@@ -44,6 +45,10 @@ PARKED = [
     Guard("allowed-early", [("if (order == VF_GAP && !is_allowed && !run->gives_up_missing) {", "if (order == VF_GAP && !run->gives_up_missing) {")], ["test_parking :what_waits_comes_first_where_its_gap_is_not_minded_any_more"]),
     Guard("drop-meant", [("there && same_place(", "(there && first.offset >= 0) || same_place(")], [DROPS]),
     Guard("drop-stands", [("if (!stands_on(retrying, attempt))", "if (!stands_on(retrying, attempt) && false)")], [DROPS]),
+    Guard("drop-decided", [("if (sent->decision.aggregate.size > 0)", "if (sent->decision.aggregate.size > 0 && sent->last.list.size == 0)")], [OTHERS]),
+    Guard("drop-own", [("if (a->dropped_ms != b->dropped_ms || !vf", "if (!vf")], [OTHERS]),
+    Guard("retry-traces", [("held ? VF_OK : find_traces(", "held || sent.stamp ? VF_OK : find_traces(")], ["test_cli_lost :a_retry_whose_reply_was_lost_is_told_when_a_worker_has_written_since"]),
+    Guard("retry-late", [("if (sent.stamp == 0 || (record->exists && record->stamp == sent.base_stamp))", "if (sent.stamp == 0)")], ["test_cli_lost :a_commit_that_lands_after_the_look_is_told"]),
     Guard(
         "retry-fresh",
         [("vf_cache_drop_all(retrying->cache);", ";")],

@@ -94,8 +94,49 @@ static void decisions_are_found_and_take_little_memory(void **state)
     vf_drops_free(drops);
 }
 
+static bool is_new(const struct vf_drops *drops, const struct vf_dropped *wanted)
+{
+    struct vf_error error;
+    bool there;
+    assert_int_equal(vf_drops_find_new(drops, &type, NULL, (struct vf_view){"v", 1}, wanted, &there, &error), VF_OK);
+    return there;
+}
+
+/* An event (the last but one) and numbers (the last but two), far behind the first page. */
+static void a_decision_is_told_from_others_until_it_is_known(void **state)
+{
+    (void)state;
+    struct vf_drops *drops = vf_drops_new();
+    struct vf_arena *arena = vf_arena_new();
+    struct vf_error error;
+    struct vf_dropped event = decision(COUNT - 2, arena), numbers = decision(COUNT - 3, arena), other = event;
+    assert_true(is_new(drops, &event));
+    assert_true(is_new(drops, &numbers));
+    other.offset++;
+    assert_false(is_new(drops, &other));
+    other = event;
+    other.dropped_ms++;
+    assert_false(is_new(drops, &other));
+    other = event;
+    other.partition.topic = "others";
+    assert_false(is_new(drops, &other));
+    other = numbers;
+    other.missing_from--;
+    assert_false(is_new(drops, &other));
+    other = numbers;
+    other.aggregate = event.aggregate;
+    assert_false(is_new(drops, &other));
+    assert_int_equal(vf_drops_load(drops, &type, NULL, (struct vf_view){"v", 1}, &error), VF_OK);
+    assert_false(is_new(drops, &event));
+    vf_arena_free(arena);
+    vf_drops_free(drops);
+}
+
 int main(void)
 {
-    const struct CMUnitTest tests[] = {cmocka_unit_test(decisions_are_found_and_take_little_memory)};
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(decisions_are_found_and_take_little_memory),
+        cmocka_unit_test(a_decision_is_told_from_others_until_it_is_known),
+    };
     return cmocka_run_group_tests_name("drops", tests, NULL, NULL);
 }
