@@ -1,14 +1,7 @@
-#include "run/retrying.h"
-
-#include "run/drops.h"
-#include "run/fold.h"
-#include "run/generation.h"
-#include "run/supervisor.h"
+#include "run/retrying_state.h"
 
 #include <stdlib.h>
 
-/* So many aggregates are asked for at once. */
-#define PAGE 200
 /* Tries in a row that others spoil, and how long is waited between them. */
 #define CONFLICTS_MAX          60
 #define CONFLICT_BACKOFF_MS    4
@@ -16,31 +9,6 @@
 /* A freeze lasts some seconds at most. */
 #define FROZEN_WAIT_MS 100
 #define FROZEN_MAX_MS  30000
-/* A store that goes away is waited for so long. */
-#define RECONNECT_WAIT_MS 500
-#define RECONNECT_MAX_MS  30000
-#define LOSSES_MAX        20 /* in a row, each of them after it had answered */
-
-struct vf_retrying {
-    struct vf_retrying_setup setup;
-    struct vf_store *store; /* NULL: lost */
-    struct vf_generation generation;
-    struct vf_arena *generation_arena;
-    struct vf_projector *projector;
-    struct vf_reading_topic *topics; /* in generation_arena */
-    size_t topic_count;
-    struct vf_cache *cache;
-    struct vf_fold fold;
-    struct vf_json_parser *parser;
-    struct vf_drops *drops;
-    struct vf_readings readings; /* none */
-    struct vf_counts counts;
-    struct vf_arena *arena;    /* one call's answers */
-    struct vf_refused refused; /* of the present run, until others have changed something */
-    size_t rows_max;
-    int losses;
-    bool careful;
-};
 
 /* What is to be dropped: what there was when it was first looked at, and nothing that has come to its place since. */
 enum victim {
@@ -76,255 +44,6 @@ struct attempt {
     struct vf_retried *out;
 };
 
-/* --- the store and the script ------------------------------------------------------------------------------------- */
-
-static int64_t now_ms(const struct vf_retrying *retrying)
-{
-    return retrying->setup.clock->monotonic_ms(retrying->setup.clock->self);
-}
-
-static void sleep_ms(const struct vf_retrying *retrying, int64_t duration_ms)
-{
-    retrying->setup.clock->sleep_ms(retrying->setup.clock->self, duration_ms);
-}
-
-static struct vf_view view_of(const struct vf_retrying *retrying)
-{
-    return (struct vf_view){retrying->setup.view, retrying->generation.number};
-}
-
-static void lose_store(struct vf_retrying *retrying)
-{
-    if (retrying->store)
-        retrying->setup.store_type->close(retrying->store);
-    retrying->store = NULL;
-}
-
-static enum vf_code open_store(struct vf_retrying *retrying, struct vf_error *error)
-{
-    struct vf_store_config config = vf_store_config_of(retrying->setup.store);
-    return retrying->setup.store_type->open(&config, &retrying->store, error);
-}
-
-/* Opens the store where it was lost; one that does not answer is waited for. */
-static enum vf_code need_store(struct vf_retrying *retrying, struct vf_error *error)
-{
-    int64_t end_ms = retrying->store ? 0 : now_ms(retrying) + RECONNECT_MAX_MS;
-    while (!retrying->store) {
-        enum vf_code code = open_store(retrying, error);
-        if (code) {
-            retrying->store = NULL;
-            if (code != VF_E_UNAVAILABLE || now_ms(retrying) >= end_ms)
-                return code;
-            sleep_ms(retrying, RECONNECT_WAIT_MS);
-        }
-    }
-    return VF_OK;
-}
-
-/* After a call of the store has failed: true when it may be tried again, on a new connection. */
-static bool is_lost(struct vf_retrying *retrying, enum vf_code code)
-{
-    if (code != VF_E_UNAVAILABLE)
-        return false;
-    lose_store(retrying);
-    return ++retrying->losses < LOSSES_MAX;
-}
-
-static void forget_script(struct vf_retrying *retrying)
-{
-    vf_cache_free(retrying->cache); /* before the projector that its documents belong to */
-    retrying->setup.projector_type->close(retrying->projector);
-    vf_arena_free(retrying->generation_arena);
-    retrying->cache = NULL;
-    retrying->projector = NULL;
-    retrying->generation_arena = NULL;
-}
-
-static enum vf_code open_at_hand(struct vf_retrying *retrying, struct vf_error *error)
-{
-    const struct vf_projector_type *type = retrying->setup.projector_type;
-    struct vf_projector_limits limits = vf_projector_limits_of(retrying->setup.config);
-    struct vf_projector *at_hand = NULL;
-    struct vf_generation proposed;
-    enum vf_code code = vf_generation_propose(retrying->setup.at_hand, type, &limits, 0, &at_hand, &proposed, error);
-    if (code)
-        return code;
-    code = vf_generation_check_adoption(type->describe(retrying->projector), type->describe(at_hand), error);
-    if (code) {
-        type->close(at_hand);
-        return vf_error_prefix(error, "the generation could not go on with %s", retrying->setup.at_hand->script);
-    }
-    type->close(retrying->projector);
-    retrying->projector = at_hand;
-    memcpy(retrying->generation.script_hash, proposed.script_hash, sizeof proposed.script_hash);
-    return VF_OK;
-}
-
-static enum vf_code open_script(struct vf_retrying *retrying, struct vf_error *error)
-{
-    const struct vf_config *config = retrying->setup.config;
-    const struct vf_projector_type *type = retrying->setup.projector_type;
-    struct vf_projector_limits limits = vf_projector_limits_of(config);
-    struct vf_script_reader reader = vf_script_stored_reader(&retrying->generation);
-    enum vf_code code =
-        type->open(retrying->generation.script, &reader, &limits, NULL, NULL, &retrying->projector, error);
-    if (code) {
-        retrying->projector = NULL;
-        return vf_error_prefix(error, "the script that generation %d runs", (int)retrying->generation.number);
-    }
-    if (retrying->setup.at_hand)
-        code = open_at_hand(retrying, error);
-    if (code)
-        return code;
-    const struct vf_projection *projection = type->describe(retrying->projector);
-    code = vf_config_check_topics(config, projection->name, projection->topics, projection->topic_count, error);
-    if (code)
-        return code;
-    retrying->topics = vf_arena_calloc(retrying->generation_arena, projection->topic_count, sizeof *retrying->topics);
-    retrying->topic_count = projection->topic_count;
-    for (size_t i = 0; i < projection->topic_count; i++) {
-        struct vf_topic_entry topic = vf_config_topic(config, projection->topics[i]);
-        retrying->topics[i] = (struct vf_reading_topic){.topic = topic.topic, .envelope = topic.envelope};
-    }
-    retrying->cache = vf_cache_new(type, retrying->projector, (size_t)config->cache_bytes);
-    return VF_OK;
-}
-
-/* The generation that readers see, with its script. */
-static enum vf_code load_generation(struct vf_retrying *retrying, struct vf_error *error)
-{
-    const struct vf_store_type *type = retrying->setup.store_type;
-    struct vf_view_state state;
-    forget_script(retrying);
-    retrying->generation_arena = vf_arena_new();
-    enum vf_code code = type->state(retrying->store, retrying->setup.view, &state, error);
-    if (code)
-        return code;
-    if (state.active == 0) /* not even made, or dropped */
-        return vf_fail(error, VF_E_NOT_FOUND, "the store %s has no view %s", retrying->setup.store->name,
-                       retrying->setup.view);
-    struct vf_view view = {retrying->setup.view, state.active};
-    code = type->generation(retrying->store, view, retrying->generation_arena, &retrying->generation, error);
-    if (!code)
-        code = vf_drops_load(retrying->drops, type, retrying->store, view, error);
-    if (!code)
-        code = open_script(retrying, error);
-    if (code) /* nothing half loaded: it is tried again from the beginning, or not at all */
-        forget_script(retrying);
-    return code;
-}
-
-enum vf_code vf_retrying_open(const struct vf_retrying_setup *setup, struct vf_retrying **ret_retrying,
-                              struct vf_error *error)
-{
-    struct vf_retrying *retrying = vf_calloc(1, sizeof *retrying);
-    retrying->setup = *setup;
-    retrying->arena = vf_arena_new();
-    retrying->parser = vf_json_parser_new();
-    retrying->drops = vf_drops_new();
-    retrying->rows_max = (size_t)setup->config->batch.events_max;
-    vf_fold_init(&retrying->fold);
-    enum vf_code code = open_store(retrying, error);
-    if (code)
-        retrying->store = NULL;
-    if (!code)
-        code = load_generation(retrying, error);
-    if (code) {
-        vf_retrying_close(retrying);
-        return code;
-    }
-    *ret_retrying = retrying;
-    return VF_OK;
-}
-
-void vf_retrying_close(struct vf_retrying *retrying)
-{
-    if (!retrying)
-        return;
-    forget_script(retrying);
-    vf_fold_done(&retrying->fold);
-    vf_json_parser_free(retrying->parser);
-    vf_drops_free(retrying->drops);
-    vf_arena_free(retrying->arena);
-    lose_store(retrying);
-    free(retrying);
-}
-
-const struct vf_generation *vf_retrying_generation(const struct vf_retrying *retrying)
-{
-    return &retrying->generation;
-}
-
-/* --- looking ------------------------------------------------------------------------------------------------------ */
-
-enum vf_code vf_retrying_parked(struct vf_retrying *retrying, struct vf_bytes after, struct vf_arena *arena,
-                                struct vf_bytes **ret_aggregates, size_t *ret_count, struct vf_error *error)
-{
-    for (;;) {
-        enum vf_code code = need_store(retrying, error);
-        if (code)
-            return code;
-        code = retrying->setup.store_type->aside_aggregates(retrying->store, view_of(retrying), VF_ASIDE_PARKED, after,
-                                                            PAGE, arena, ret_aggregates, ret_count, error);
-        if (!code || !is_lost(retrying, code))
-            return code;
-    }
-}
-
-enum vf_code vf_retrying_count(struct vf_retrying *retrying, int64_t *ret_count, struct vf_error *error)
-{
-    int64_t counts[VF_ASIDE_STATES];
-    for (;;) {
-        enum vf_code code = need_store(retrying, error);
-        if (code)
-            return code;
-        code = retrying->setup.store_type->aside_counts(retrying->store, view_of(retrying), counts, error);
-        if (!code)
-            *ret_count = counts[VF_ASIDE_PARKED];
-        if (!code || !is_lost(retrying, code))
-            return code;
-    }
-}
-
-enum vf_code vf_retrying_load(struct vf_retrying *retrying, struct vf_bytes aggregate, struct vf_arena *arena,
-                              struct vf_aggregate *ret_record, struct vf_error *error)
-{
-    for (;;) {
-        enum vf_code code = need_store(retrying, error);
-        if (code)
-            return code;
-        code = retrying->setup.store_type->load(retrying->store, view_of(retrying), NULL, 0, &aggregate, 1, arena, NULL,
-                                                ret_record, error);
-        if (!code || !is_lost(retrying, code))
-            return code;
-    }
-}
-
-enum vf_code vf_retrying_first(struct vf_retrying *retrying, const struct vf_aggregate *record, struct vf_arena *arena,
-                               bool *ret_there, struct vf_aside *ret_first, struct vf_error *error)
-{
-    struct vf_bytes list = vf_list_key(arena, VF_LIST_OWN, record->aggregate);
-    struct vf_aside *asides;
-    size_t count = 0;
-    *ret_there = false;
-    while (record->aside_to > record->aside_from) {
-        enum vf_code code = need_store(retrying, error);
-        if (code)
-            return code;
-        code = retrying->setup.store_type->aside_load(retrying->store, view_of(retrying), list, record->aside_from, 1,
-                                                      0, arena, &asides, &count, error);
-        if (code && is_lost(retrying, code))
-            continue;
-        if (!code && count > 0) {
-            *ret_there = asides[0].place == record->aside_from;
-            *ret_first = asides[0];
-        }
-        return code;
-    }
-    return VF_OK;
-}
-
 static bool same_place(const struct vf_partition *a, int64_t a_offset, const struct vf_partition *b, int64_t b_offset)
 {
     return a->partition == b->partition && a_offset == b_offset && strcmp(a->topic, b->topic) == 0;
@@ -348,7 +67,7 @@ static struct vf_fold_tools tools_of(struct vf_retrying *retrying)
         .projection = retrying->setup.projector_type->describe(retrying->projector),
         .store_type = retrying->setup.store_type,
         .store = retrying->store,
-        .view = view_of(retrying),
+        .view = vf_retrying_view(retrying),
         .generation_stamp = retrying->generation.stamp,
         .cache = retrying->cache,
         .readings = &retrying->readings,
@@ -389,19 +108,19 @@ static enum turn meet_conflict(struct vf_retrying *retrying, struct attempt *att
     vf_refused_clear(&retrying->refused); /* what others have changed may be what it was refused for */
     if (attempt->conflicts > 3)
         shrink(retrying);
-    sleep_ms(retrying, most / 2 + (int64_t)(random % (uint64_t)(most / 2)));
+    vf_retrying_sleep_ms(retrying, most / 2 + (int64_t)(random % (uint64_t)(most / 2)));
     return TURN_AGAIN;
 }
 
 static enum turn meet_freeze(struct vf_retrying *retrying, struct attempt *attempt, struct vf_error *error)
 {
     if (attempt->frozen_since_ms < 0)
-        attempt->frozen_since_ms = now_ms(retrying);
-    if (now_ms(retrying) - attempt->frozen_since_ms > FROZEN_MAX_MS) {
+        attempt->frozen_since_ms = vf_retrying_now_ms(retrying);
+    if (vf_retrying_now_ms(retrying) - attempt->frozen_since_ms > FROZEN_MAX_MS) {
         vf_fail_retriable(error, VF_E_TIMEOUT, "the generation stays frozen: try again when it is not");
         return TURN_FAILED;
     }
-    sleep_ms(retrying, FROZEN_WAIT_MS);
+    vf_retrying_sleep_ms(retrying, FROZEN_WAIT_MS);
     return TURN_AGAIN;
 }
 
@@ -491,14 +210,14 @@ static enum turn commit(struct vf_retrying *retrying, struct attempt *attempt, s
         return TURN_AGAIN;
     case VF_CONFLICT: return meet_conflict(retrying, attempt, error);
     case VF_FROZEN: return meet_freeze(retrying, attempt, error);
-    case VF_SUPERSEDED: forget_script(retrying); return TURN_AGAIN;
+    case VF_SUPERSEDED: vf_retrying_forget_script(retrying); return TURN_AGAIN;
     case VF_REFUSED: return was_refused(retrying, &result.error, error);
     case VF_UNKNOWN: break;
     }
     attempt->unknown = sent;
     *error = result.error;
     /* The store tells, on a new connection. */
-    return is_lost(retrying, VF_E_UNAVAILABLE) ? TURN_AGAIN : TURN_FAILED;
+    return vf_retrying_is_lost(retrying, VF_E_UNAVAILABLE) ? TURN_AGAIN : TURN_FAILED;
 }
 
 /* How the record says that it is now. */
@@ -541,11 +260,12 @@ static enum turn compare_documents(struct vf_retrying *retrying, struct attempt 
             ids[count++] = commit->documents[i].next.id;
         }
     }
-    enum vf_code code = count == 0 ? VF_OK
-                                   : retrying->setup.store_type->load(retrying->store, view_of(retrying), ids, count,
-                                                                      NULL, 0, retrying->arena, before, NULL, error);
+    enum vf_code code = count == 0
+                            ? VF_OK
+                            : retrying->setup.store_type->load(retrying->store, vf_retrying_view(retrying), ids, count,
+                                                               NULL, 0, retrying->arena, before, NULL, error);
     if (code)
-        return is_lost(retrying, code) ? TURN_AGAIN : TURN_FAILED;
+        return vf_retrying_is_lost(retrying, code) ? TURN_AGAIN : TURN_FAILED;
     for (size_t i = 0; i < count; i++) {
         bool same = before[i].presence == changes[i]->base &&
                     (before[i].presence == VF_ABSENT || before[i].stamp == changes[i]->base_stamp);
@@ -661,7 +381,7 @@ static enum turn fold(struct vf_retrying *retrying, struct attempt *attempt, con
     case VF_FOLD_SETTLE:
     case VF_FOLD_STALE: return meet_conflict(retrying, attempt, error);
     case VF_FOLD_NO_STORE:
-        if (is_lost(retrying, fold->error.code))
+        if (vf_retrying_is_lost(retrying, fold->error.code))
             return TURN_AGAIN;
         *error = fold->error;
         return TURN_FAILED;
@@ -684,8 +404,9 @@ static enum vf_code is_taken_out(const struct vf_retrying *retrying, const struc
     *ret_is = false;
     if (aside->list.size == 0)
         return VF_OK;
-    enum vf_code code = retrying->setup.store_type->aside_load(
-        retrying->store, view_of(retrying), aside->list, aside->place, 1, 0, retrying->arena, &found, &count, error);
+    enum vf_code code =
+        retrying->setup.store_type->aside_load(retrying->store, vf_retrying_view(retrying), aside->list, aside->place,
+                                               1, 0, retrying->arena, &found, &count, error);
     bool there = count > 0 && found->place == aside->place &&
                  same_place(&found->partition, found->offset, &aside->partition, aside->offset);
     *ret_is = !code && !there;
@@ -698,16 +419,16 @@ static enum vf_code find_traces(struct vf_retrying *retrying, const struct sent 
 {
     enum vf_code code;
     do {
-        code = need_store(retrying, error);
+        code = vf_retrying_need_store(retrying, error);
         if (code)
             return code;
         /* GUARD drop-decided: what somebody else has taken in would be told to be left out */
         if (sent->decision.aggregate.size > 0)
-            code = vf_drops_find_new(retrying->drops, retrying->setup.store_type, retrying->store, view_of(retrying),
-                                     &sent->decision, ret_held, error);
+            code = vf_drops_find_new(retrying->drops, retrying->setup.store_type, retrying->store,
+                                     vf_retrying_view(retrying), &sent->decision, ret_held, error);
         else
             code = is_taken_out(retrying, &sent->last, ret_held, error);
-    } while (code && is_lost(retrying, code));
+    } while (code && vf_retrying_is_lost(retrying, code));
     return code;
 }
 
@@ -749,9 +470,9 @@ static enum turn step(struct vf_retrying *retrying, struct attempt *attempt, str
     const struct vf_aggregate *record = &attempt->out->record;
     struct vf_fold_retry retry = {0};
     if (!retrying->cache) {
-        enum vf_code code = load_generation(retrying, error);
+        enum vf_code code = vf_retrying_load_generation(retrying, error);
         if (code)
-            return is_lost(retrying, code) ? TURN_AGAIN : TURN_FAILED;
+            return vf_retrying_is_lost(retrying, code) ? TURN_AGAIN : TURN_FAILED;
     }
     if (look(retrying, attempt, error))
         return TURN_FAILED;
@@ -771,7 +492,7 @@ static enum vf_code run(struct vf_retrying *retrying, struct attempt *attempt, s
     *attempt->out = (struct vf_retried){.deed = attempt->deed};
     attempt->frozen_since_ms = -1;
     do {
-        turn = need_store(retrying, error) ? TURN_FAILED : step(retrying, attempt, error);
+        turn = vf_retrying_need_store(retrying, error) ? TURN_FAILED : step(retrying, attempt, error);
     } while (turn == TURN_AGAIN);
     retrying->rows_max = (size_t)retrying->setup.config->batch.events_max;
     vf_refused_clear(&retrying->refused);
