@@ -422,7 +422,8 @@ static enum vf_code name_victim(struct retry *retry, struct work *work, const ch
                 vf_parked_read(retry->parked, work->target, &first, arena, &event);
                 vf_parked_print_place(&event, what);
             } else if (record.state == VF_ASIDE_GAP) {
-                vf_buffer_printf(what, "what is missing of %s before number %lld", name, (long long)record.early_from);
+                vf_buffer_printf(what, "what is missing of %s before number %lld", name,
+                                 (long long)vf_early_number(record.early_from));
             } else {
                 int64_t own = record.waits_for.size > 0 ? 0 : record.aside_to - record.aside_from;
                 int64_t waiters = record.waiters_to - record.waiters_from;

@@ -120,7 +120,7 @@ void vf_parked_print_json_begin(const struct vf_parked_row *row, struct vf_buffe
 /* What came early may only be behind others of its aggregate that wait: then nothing is missing. */
 static bool misses_numbers(const struct vf_aggregate *record)
 {
-    return record->early_count > 0 && !(record->has_seen && record->early_from - 1 == record->seen);
+    return record->early_count > 0 && !(record->has_seen && vf_early_number(record->early_from) - 1 <= record->seen);
 }
 
 void vf_parked_print_json_end(const struct vf_parked_row *row, struct vf_buffer *out)
@@ -131,7 +131,7 @@ void vf_parked_print_json_end(const struct vf_parked_row *row, struct vf_buffer 
     add_version(out, "first", row->ends.first);
     add_number(out, "generation", true, row->generation);
     add_version(out, "last", row->ends.last);
-    add_number(out, "missing_before", misses_numbers(record), record->early_from);
+    add_number(out, "missing_before", misses_numbers(record), vf_early_number(record->early_from));
     add_text(out, "projection", vf_bytes_from(projection_of(row->target)));
     add_text(out, "script", record->parked ? record->failure.script : none);
     add_time(out, "since", record->since_ms);
@@ -267,7 +267,9 @@ static enum vf_color color_of(enum vf_aside_state state)
 static void add_waits(struct vf_buffer *out, const struct vf_aggregate *record)
 {
     if (record->early_count > 0 && record->state == VF_ASIDE_GAP) {
-        vf_buffer_printf(out, ", waits for what is missing before number %lld", (long long)record->early_from);
+        vf_buffer_printf(out, ", waits for what is missing before number %lld%s",
+                         (long long)vf_early_number(record->early_from),
+                         vf_early_is_asked_for(record->early_from) ? ", and a retry" : "");
     } else if (record->draining) {
         vf_buffer_add_text(out, ", its link is known and workers are taking it in");
     } else if (record->waits_for.size > 0) {
@@ -428,6 +430,13 @@ void vf_parked_print_advice(const struct vf_parked_row *row, struct vf_buffer *o
             name.data, row->target->view, name.data, name.data);
         break;
     case VF_ASIDE_GAP:
+        if (vf_early_is_asked_for(row->record->early_from)) {
+            vf_buffer_printf(out,
+                             "  when all events of the missing revisions have come: viewfold parked retry %s; if they "
+                             "never will:\n  viewfold parked drop %s goes on without them, for good\n",
+                             name.data, name.data);
+            break;
+        }
         vf_buffer_printf(out,
                          "  it goes on by itself when what is missing comes; if that never will: viewfold parked drop "
                          "%s\n  goes on without it, for good\n",

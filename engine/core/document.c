@@ -152,6 +152,22 @@ struct vf_bytes vf_list_aggregate(struct vf_bytes key, enum vf_list *ret_list)
     return key;
 }
 
+int64_t vf_early_place_of_revision(int64_t number, int64_t index)
+{
+    return VF_EARLY_SEQUENCE_MAX + 1 + (number - VF_EARLY_REVISION_MIN) * VF_EARLY_SIBLINGS_MAX + index;
+}
+
+int64_t vf_early_number(int64_t place)
+{
+    int64_t above = place - VF_EARLY_SEQUENCE_MAX - 1;
+    return above >= 0 ? above / VF_EARLY_SIBLINGS_MAX + VF_EARLY_REVISION_MIN : place;
+}
+
+bool vf_early_is_asked_for(int64_t place)
+{
+    return place > VF_EARLY_SEQUENCE_MAX;
+}
+
 /* ---- progress ---- */
 
 bool vf_progress_equal(const struct vf_progress *a, const struct vf_progress *b)

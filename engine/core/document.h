@@ -82,9 +82,9 @@ struct vf_aggregate {
     int64_t waiters_from, waiters_to; /* linking events of others that wait for this aggregate's link: [from, to) */
     int64_t aside_from, aside_to;     /* its own events, in the order in which they are to be taken in: [from, to) */
     struct vf_bytes waits_for;        /* its own linking event is in the list of this other aggregate. Else size 0 */
-    int64_t early_count;              /* its own events that came before numbers that are missing; of a sequence only */
-    int64_t early_from, early_last;   /* with early_count: the lowest and the highest of their numbers: their places */
-    bool has_seen;                    /* with any event of its own set aside, in its list or as waits_for says: */
+    int64_t early_count;              /* its own events that came before numbers that are missing */
+    int64_t early_from, early_last; /* with early_count: the lowest and the highest of their places (vf_early_number) */
+    bool has_seen;                  /* with any event of its own set aside, in its list or as waits_for says: */
     int64_t seen; /* the last version of them, which decides duplicate and gap instead of the last one taken in */
     const struct vf_version_more *seen_more;
     bool parked;               /* the first event in its own list failed: those behind it wait until somebody decides */
@@ -111,8 +111,21 @@ struct vf_aside {
 enum vf_list {
     VF_LIST_OWN,     /* order/42: its own events. Places are [aside_from, aside_to) */
     VF_LIST_WAITERS, /* /waiters/order/42: others' linking events. Places are [waiters_from, waiters_to) */
-    VF_LIST_EARLY,   /* /early/order/42: its own events behind a hole, each at its number. early_count of them */
+    VF_LIST_EARLY, /* /early/order/42: its own events behind a hole, in the order of their numbers. early_count of them */
 };
+
+/* The place of an event that came early: of a sequence its number. Of `revision` numbers several events may share one: then it is
+ * the index-th of those, and its place is above all numbers of sequences that have a place. */
+#define VF_EARLY_SEQUENCE_MAX (((int64_t)1 << 62) - 1)
+#define VF_EARLY_REVISION_MAX (((int64_t)1 << 51) - 2)
+#define VF_EARLY_REVISION_MIN (-((int64_t)1 << 51))
+#define VF_EARLY_SIBLINGS_MAX 1024
+int64_t vf_early_place_of_revision(int64_t number, int64_t index);
+/* The number of an early event, by its place. */
+int64_t vf_early_number(int64_t place);
+/* Whether an early event at this place is taken in only when somebody asks for that: nobody can tell whether all events of the
+ * revision before it have come. */
+bool vf_early_is_asked_for(int64_t place);
 
 /* A list's key: no aggregate's name begins with a slash, as no kind is empty. */
 struct vf_arena;

@@ -65,7 +65,8 @@ enum vf_fold_outcome vf_fold_retry(struct vf_fold *fold, const struct vf_fold_to
         vf_cached_set_parked(record, NULL);
         record->head.changed = true;
     }
-    record->early_ready = record->early_count > 0;
+    record->early_asked = record->early_count > 0;
+    vf_fold_try_early(record, false);
     /* What says the link came behind what failed, which might have said it. */
     /* GUARD link-sought: a later event that says a link would pass it, and what waits for it be called taken in */
     /* GUARD seeks-on: what another batch of the same command goes on with would never come to an end */

@@ -8,6 +8,9 @@
 /* About so many bytes of a list's records are read at once. */
 #define PAGE_BYTES ((size_t)1 << 20)
 
+/* Of a revision's early events so many are read at once. */
+#define SIBLINGS 64
+
 /* The first place of a list of its own events. What has left such a list may come back to its front. */
 #define OWN_PLACE_FIRST ((int64_t)1 << 40)
 
@@ -151,29 +154,92 @@ enum vf_code vf_fold_load_list(struct vf_fold_state *run, struct vf_bytes list, 
     return code;
 }
 
-enum vf_code vf_fold_is_early(struct vf_fold_state *run, const struct vf_cached_aggregate *record, int64_t place,
-                              bool *ret_there, struct vf_error *error)
+/* Whether it has a place in a list by its number: no place is negative. */
+static bool has_place(const struct vf_event *event)
+{
+    int64_t number = event->version;
+    if (event->numbers == VF_NUMBERS_REVISION)
+        return number >= VF_EARLY_REVISION_MIN && number <= VF_EARLY_REVISION_MAX;
+    return event->numbers == VF_NUMBERS_SEQUENCE && number >= 0 && number <= VF_EARLY_SEQUENCE_MAX;
+}
+
+bool vf_fold_may_be_filled(const struct vf_event *event, const struct vf_last *last)
+{
+    return has_place(event) && (last->exists || event->version > event->first);
+}
+
+/* Whether this event of a list is the same one, of the same revision. */
+static bool is_same(struct vf_fold_state *run, const struct vf_aside *aside, const struct vf_event *event)
+{
+    struct vf_fold_row row;
+    struct vf_error ignored;
+    return vf_fold_read_aside(run, aside, &row, &ignored) == VF_OK && !row.unreadable &&
+           vf_bytes_equal(row.event.event_id, event->event_id);
+}
+
+/* Among those of the event's revision, from its first place on. *ret_place: behind the last of them. */
+static enum vf_code find_in_revision(struct vf_fold_state *run, struct vf_bytes key, const struct vf_event *event,
+                                     bool *ret_there, int64_t *ret_place, struct vf_error *error)
+{
+    int64_t next = *ret_place, end = next + VF_EARLY_SIBLINGS_MAX;
+    enum vf_code code = VF_OK;
+    for (size_t i = 0; i < run->adds.count; i++) {
+        const struct vf_fold_aside *add = run->adds.items[i];
+        if (add->left || add->aside.place < next || add->aside.place >= end || !vf_bytes_equal(add->aside.list, key))
+            continue;
+        *ret_there |= is_same(run, &add->aside, event);
+        *ret_place = add->aside.place >= *ret_place ? add->aside.place + 1 : *ret_place;
+    }
+    while (!code && !*ret_there && next < end) {
+        struct vf_aside *asides;
+        size_t count = 0;
+        code = vf_fold_load_list(run, key, next, SIBLINGS, &asides, &count, error);
+        for (size_t i = 0; i < count && !code && asides[i].place < end; i++) {
+            *ret_there |= is_same(run, &asides[i], event);
+            *ret_place = asides[i].place >= *ret_place ? asides[i].place + 1 : *ret_place;
+        }
+        next = !code && count > 0 ? asides[count - 1].place + 1 : end;
+    }
+    return code;
+}
+
+enum vf_code vf_fold_is_early(struct vf_fold_state *run, const struct vf_cached_aggregate *record,
+                              const struct vf_event *event, bool *ret_there, int64_t *ret_place, struct vf_error *error)
 {
     struct vf_aside *found;
     size_t count = 0;
     *ret_there = false;
-    if (record->early_count == 0 || place < record->early_from || place > record->early_last)
+    if (!has_place(event))
+        return VF_OK;
+    bool is_revision = event->numbers == VF_NUMBERS_REVISION;
+    int64_t first = is_revision ? vf_early_place_of_revision(event->version, 0) : event->version;
+    int64_t last = is_revision ? first + VF_EARLY_SIBLINGS_MAX - 1 : first;
+    *ret_place = first;
+    if (record->early_count == 0 || last < record->early_from || first > record->early_last)
         return VF_OK;
     struct vf_bytes key = vf_fold_list_of(run, record, VF_LIST_EARLY);
-    *ret_there = vf_fold_find_added(run, key, place) != NULL;
+    if (is_revision) {
+        struct vf_arena *arena = run->fold->arena;
+        run->fold->arena = vf_arena_new(); /* a batch may ask about many, and each time read all of a revision */
+        enum vf_code code = find_in_revision(run, key, event, ret_there, ret_place, error);
+        vf_arena_free(run->fold->arena);
+        run->fold->arena = arena;
+        return code;
+    }
+    *ret_there = vf_fold_find_added(run, key, first) != NULL;
     if (*ret_there)
         return VF_OK;
-    enum vf_code code = vf_fold_load_list(run, key, place, 1, &found, &count, error);
-    *ret_there = !code && count > 0 && found->place == place;
+    enum vf_code code = vf_fold_load_list(run, key, first, 1, &found, &count, error);
+    *ret_there = !code && count > 0 && found->place == first;
     return code;
 }
 
 enum vf_code vf_fold_hold_early(struct vf_fold_state *run, struct vf_fold_row *row, struct vf_cached_aggregate *record,
                                 struct vf_error *error)
 {
-    int64_t place = row->event.version;
+    int64_t place;
     bool there;
-    enum vf_code code = vf_fold_is_early(run, record, place, &there, error);
+    enum vf_code code = vf_fold_is_early(run, record, &row->event, &there, &place, error);
     if (code)
         return code;
     /* GUARD early-repeat: a repeat of an event behind a hole would be set aside twice */
@@ -181,6 +247,8 @@ enum vf_code vf_fold_hold_early(struct vf_fold_state *run, struct vf_fold_row *r
         run->fold->counts.duplicates++;
         return VF_OK;
     }
+    if (vf_early_number(place) != row->event.version) /* it has as many siblings as there may be */
+        return vf_version_fail(&row->event, &row->last, VF_UNFIT, error);
     code = put(run, row, record, record, VF_LIST_EARLY, place, error);
     if (code)
         return code;
@@ -296,7 +364,7 @@ static enum vf_code park(struct vf_fold_state *run, struct vf_fold_row *row, str
     if (run->is_judged)
         vf_fold_see(run, row, record);
     vf_fold_park_first(run, record, row, why);
-    record->early_ready = record->early_count > 0; /* what came early may be next to it, and comes behind it then */
+    vf_fold_try_early(record, false); /* it comes behind it then */
     return record->early_ready ? vf_fold_wake(run, record, error) : VF_OK;
 }
 

@@ -552,6 +552,8 @@ struct vf_cached_aggregate *vf_cache_put_aggregate(struct vf_cache *cache, const
         aggregate->base_state = from->state;
         aggregate->base_draining = from->draining;
         aggregate->early_ready = from->draining;
+        aggregate->early_asked =
+            from->draining && !vf_cached_waits(aggregate) && !vf_cached_has_waiters(aggregate); /* nothing else is */
         aggregate->seeks_link = from->draining && !from->has_link;
         if (from->parked)
             vf_cached_set_parked(aggregate, &from->failure);

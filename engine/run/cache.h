@@ -78,6 +78,7 @@ struct vf_cached_aggregate {
     struct vf_failure failure;
     int64_t since_ms;
     bool early_ready; /* the hole before its first early event may be filled */
+    bool early_asked; /* somebody has asked for its early events, which are of revisions: they are being taken in */
     bool by_link;     /* its kind goes by links: the cache's owner says so */
     bool seeks_link;  /* its link is not known, and the event that says it may be further behind in its own list */
     bool queued;      /* the fold under way is going to drain it */
@@ -120,11 +121,13 @@ static inline bool vf_cached_drains_early(const struct vf_cached_aggregate *aggr
 {
     return aggregate->early_ready && aggregate->early_count > 0;
 }
-/* Whether something that came early has a lower number. */
+/* Whether something that came early has a lower number; or, of events that may share one, the same. */
 static inline bool vf_cached_is_behind_early(const struct vf_cached_aggregate *aggregate, const struct vf_event *event)
 {
-    return aggregate->early_count > 0 && event->numbers == VF_NUMBERS_SEQUENCE &&
-           event->version > aggregate->early_from;
+    int64_t first = vf_early_number(aggregate->early_from);
+    /* GUARD behind-revision: it would be taken in as soon as one event of the revision before it is */
+    return aggregate->early_count > 0 && ((event->numbers == VF_NUMBERS_SEQUENCE && event->version > first) ||
+                                          (event->numbers == VF_NUMBERS_REVISION && event->version >= first));
 }
 static inline bool vf_cached_is_draining(const struct vf_cached_aggregate *aggregate)
 {

@@ -119,12 +119,15 @@ static enum vf_code take_first(struct vf_fold_state *run, struct page *page, str
         ++*first_place(page);
         return VF_OK;
     }
-    return --page->record->early_count > 0 ? find_next_early(run, page, place, error) : VF_OK;
+    if (--page->record->early_count > 0)
+        return find_next_early(run, page, place, error);
+    /* GUARD asked-once: what comes early later on would be taken in without being asked for */
+    page->record->early_ready = page->record->early_asked = false;
+    return VF_OK;
 }
 
-/* Reads an event of a list again. What is wrong with it as an event stands in the row. */
-static enum vf_code read_aside(struct vf_fold_state *run, const struct vf_aside *aside, struct vf_fold_row *row,
-                               struct vf_error *error)
+enum vf_code vf_fold_read_aside(struct vf_fold_state *run, const struct vf_aside *aside, struct vf_fold_row *row,
+                                struct vf_error *error)
 {
     struct vf_arena *arena = run->fold->arena;
     struct vf_record *record = vf_arena_calloc(arena, 1, sizeof *record);
@@ -315,7 +318,7 @@ static enum vf_code find_linking(struct vf_fold_state *run, struct page *page, i
         struct vf_fold_row row;
         struct vf_error ignored;
         code = look_at(run, page, place, &added, &aside, error);
-        if (code || read_aside(run, aside, &row, &ignored) || row.unreadable || row.not_upcast ||
+        if (code || vf_fold_read_aside(run, aside, &row, &ignored) || row.unreadable || row.not_upcast ||
             !vf_fold_is_linking(&row))
             continue;
         /* GUARD sought-placed: an event that cannot be taken in would come before the one that says the link, and hold it up */
@@ -436,7 +439,7 @@ static enum vf_code read_first(struct vf_fold_state *run, struct page *page, str
                                struct vf_aside **ret_aside, struct vf_fold_row *row, struct vf_error *error)
 {
     enum vf_code code = look_at(run, page, *first_place(page), ret_added, ret_aside, error);
-    return code ? code : read_aside(run, *ret_aside, row, error);
+    return code ? code : vf_fold_read_aside(run, *ret_aside, row, error);
 }
 
 /* Takes in the first event of the list. */
@@ -462,6 +465,13 @@ enum vf_code vf_fold_release_first(struct vf_fold_state *run, struct vf_cached_a
     return release_first(run, &page, error);
 }
 
+void vf_fold_try_early(struct vf_cached_aggregate *record, bool gaps_allowed)
+{
+    /* GUARD revision-ready: where its batch is full, the next one would take it for what somebody has asked for */
+    bool may_be = !vf_early_is_asked_for(record->early_from) || record->early_asked || gaps_allowed;
+    record->early_ready |= record->early_count > 0 && may_be;
+}
+
 /* Takes in the first of the early events, if the hole before it is filled. */
 static enum vf_code release_early(struct vf_fold_state *run, struct page *page, struct vf_error *error)
 {
@@ -478,12 +488,15 @@ static enum vf_code release_early(struct vf_fold_state *run, struct page *page, 
     enum vf_order order = row->unreadable ? VF_NEXT : vf_fold_order(run, &row->event, &row->last);
     /* GUARD allowed-early: what came early waits on when gaps are allowed now */
     /* GUARD allowed-late: what fills the gap lies in the log, and is passed by who has not read so far */
-    bool is_allowed = order == VF_GAP && row->envelope->gaps_allowed && (run->rows || run->tools->has_read_all);
-    run->fold->counts.gaps += is_allowed;
-    if (order == VF_GAP && !is_allowed && !run->gives_up_missing) {
+    bool is_allowed = row->envelope->gaps_allowed && (run->rows || run->tools->has_read_all);
+    bool is_asked_for = is_allowed || record->early_asked || row->event.numbers != VF_NUMBERS_REVISION;
+    bool is_missing = order == VF_GAP && !is_allowed && !run->gives_up_missing;
+    run->fold->counts.gaps += is_allowed && order == VF_GAP;
+    /* GUARD revision-asked: a transaction's second event would be lost where its first one fills the hole */
+    if (is_missing || (order == VF_NEXT && !is_asked_for)) {
         if (record->base_draining) /* that is over, until a number comes that fills the hole */
             vf_cached_mark_changed(record);
-        record->early_ready = false;
+        record->early_ready = record->early_asked = false;
         return VF_OK;
     }
     if (order == VF_GAP && !is_allowed)
@@ -564,7 +577,7 @@ static enum vf_code drain_record(struct vf_fold_state *run, struct vf_cached_agg
             code = release_first(run, &waiters, error);
         } else if (vf_cached_drains_own(record)) {
             code = release_first(run, &own, error);
-            record->early_ready = record->early_count > 0;
+            vf_fold_try_early(record, false);
         } else {
             code = settle_record(run, record, error);
             code = code ? code : release_early(run, &early, error);

@@ -232,16 +232,8 @@ enum vf_code vf_fold_apply_in_turn(struct vf_fold_state *run, struct vf_fold_row
                                                            : apply_plain(run, row, record, error);
     if (code || !record)
         return code;
-    if (record->early_count > 0) /* what came early may be next */
-        record->early_ready = true;
+    vf_fold_try_early(record, false);
     return vf_cached_is_draining(record) ? vf_fold_wake(run, record, error) : VF_OK;
-}
-
-bool vf_fold_may_be_filled(const struct vf_event *event, const struct vf_last *last)
-{
-    /* Of a revision's siblings nobody knows how many there are. A number is its place in a list, where none is negative. */
-    return event->numbers == VF_NUMBERS_SEQUENCE && event->version >= 0 &&
-           (last->exists || event->version > event->first);
 }
 
 int64_t vf_fold_next(const struct vf_fold_state *run, const struct vf_event *event, const struct vf_last *last)
@@ -252,7 +244,9 @@ int64_t vf_fold_next(const struct vf_fold_state *run, const struct vf_event *eve
 enum vf_order vf_fold_order(const struct vf_fold_state *run, const struct vf_event *event, const struct vf_last *last)
 {
     enum vf_order order = vf_version_order(event, last);
-    if (event->numbers != VF_NUMBERS_SEQUENCE || (order != VF_NEXT && order != VF_GAP) ||
+    bool is_counted = event->numbers == VF_NUMBERS_SEQUENCE || event->numbers == VF_NUMBERS_REVISION;
+    bool is_sibling = last->exists && event->version == last->version;
+    if (!is_counted || is_sibling || (order != VF_NEXT && order != VF_GAP) ||
         (!last->exists && (event->first_any || event->version < event->first)))
         return order;
     int64_t next = vf_fold_next(run, event, last);
@@ -268,10 +262,12 @@ static enum vf_code meet_gap(struct vf_fold_state *run, struct vf_fold_row *row,
                              enum vf_order order, struct vf_error *error)
 {
     const struct vf_event *event = &row->event;
-    if (order == VF_GAP && vf_fold_may_be_filled(event, &row->last) && run->tools->parks)
+    bool may_be_filled = order == VF_GAP && vf_fold_may_be_filled(event, &row->last);
+    if (may_be_filled && run->tools->parks)
         return vf_fold_hold_early(run, row, record, error);
     /* GUARD dropped-unfit: what was left out would be parked again where the view is built anew */
-    if (row->dropped) {
+    /* GUARD dropped-early: its number would not count, and what comes next be behind a gap for ever */
+    if (row->dropped && !may_be_filled) {
         run->fold->counts.not_for_view++;
         return VF_OK;
     }
@@ -287,7 +283,7 @@ static enum vf_code go_behind_early(struct vf_fold_state *run, struct vf_fold_ro
     enum vf_code code = vf_fold_hold_early(run, row, record, error);
     if (code)
         return code;
-    record->early_ready = true;
+    vf_fold_try_early(record, row->envelope->gaps_allowed);
     code = vf_fold_wake(run, record, error);
     return code ? code : vf_fold_drain(run, error);
 }
@@ -348,8 +344,9 @@ enum vf_code vf_fold_apply(struct vf_fold_state *run, struct vf_fold_row *row, s
     if (record && vf_cached_is_draining(record))
         code = drain_first(run, row, record, &is_there, error);
     /* What waits behind others of its aggregate may be among the early ones, although nothing is missing before it any more. */
-    if (!code && !is_there && record && row->event.numbers == VF_NUMBERS_SEQUENCE)
-        code = vf_fold_is_early(run, record, row->event.version, &is_there, error);
+    int64_t place;
+    if (!code && !is_there && record)
+        code = vf_fold_is_early(run, record, &row->event, &is_there, &place, error);
     if (code || is_there) {
         run->fold->counts.duplicates += is_there;
         return code;

@@ -129,9 +129,7 @@ const struct vf_envelope *vf_fold_find_envelope(const struct vf_fold_tools *tool
 /* Reads the row's record by its envelope into row->event, upcasts it and finds its route; what fails stands in the row. */
 void vf_fold_read_event(struct vf_fold_state *run, struct vf_fold_row *row);
 
-/* Whether the hole before an event can be filled: not by what comes before the first number there is. */
-bool vf_fold_may_be_filled(const struct vf_event *event, const struct vf_last *last);
-/* Of a sequence: the number that is waited for, behind those that somebody has given up. */
+/* The number that is waited for, behind those that somebody has given up. */
 int64_t vf_fold_next(const struct vf_fold_state *run, const struct vf_event *event, const struct vf_last *last);
 /* vf_version_order, with what was given up. */
 enum vf_order vf_fold_order(const struct vf_fold_state *run, const struct vf_event *event, const struct vf_last *last);
@@ -208,9 +206,12 @@ VF_MUSTCHECK enum vf_code vf_fold_hold_for(struct vf_fold_state *run, struct vf_
 VF_MUSTCHECK enum vf_code vf_fold_hold_early(struct vf_fold_state *run, struct vf_fold_row *row,
                                              struct vf_cached_aggregate *record, struct vf_error *error);
 
-/* Whether an event of this number is among the early ones: then this one is a repeat of it. */
+/* Whether the hole before an event can be filled: not by what comes before the first number there is. */
+bool vf_fold_may_be_filled(const struct vf_event *event, const struct vf_last *last);
+/* Whether the event is among the early ones: then this one is a repeat of it. Else *ret_place is where it would be. */
 VF_MUSTCHECK enum vf_code vf_fold_is_early(struct vf_fold_state *run, const struct vf_cached_aggregate *record,
-                                           int64_t place, bool *ret_there, struct vf_error *error);
+                                           const struct vf_event *event, bool *ret_there, int64_t *ret_place,
+                                           struct vf_error *error);
 
 /* Whether an event that failed may be parked now. Notes what the worker has to know where not. */
 bool vf_fold_may_park(struct vf_fold_state *run, const struct vf_fold_row *row, const struct vf_error *error);
@@ -219,9 +220,16 @@ VF_MUSTCHECK enum vf_code vf_fold_park(struct vf_fold_state *run, struct vf_fold
 
 /* --- draining.c --------------------------------------------------------------------------------------------------- */
 
+/* Reads an event of a list again. What is wrong with it as an event stands in the row. */
+VF_MUSTCHECK enum vf_code vf_fold_read_aside(struct vf_fold_state *run, const struct vf_aside *aside,
+                                             struct vf_fold_row *row, struct vf_error *error);
+
 /* Takes the first event out of one of the record's lists, whether its turn has come or not. */
 VF_MUSTCHECK enum vf_code vf_fold_release_first(struct vf_fold_state *run, struct vf_cached_aggregate *record,
                                                 enum vf_list list, struct vf_error *error);
+
+/* What came early may be next now. `gaps_allowed`: an event says so that is behind it. */
+void vf_fold_try_early(struct vf_cached_aggregate *record, bool gaps_allowed);
 
 /* What waits in the record's lists need not wait any more: it comes into run->drains. */
 VF_MUSTCHECK enum vf_code vf_fold_wake(struct vf_fold_state *run, struct vf_cached_aggregate *record,

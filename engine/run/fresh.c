@@ -396,12 +396,14 @@ static const char *why_behind_gap(const struct look *look, size_t index)
 {
     const struct vf_aggregate *record = &look->records[index];
     const struct vf_token *token = &look->tokens[index];
-    if (!record->exists || record->early_count == 0 || !token->is_integer || token->version < record->early_from)
+    if (!record->exists || record->early_count == 0 || !token->is_integer ||
+        token->version < vf_early_number(record->early_from))
         return NULL;
     return vf_arena_printf(look->arena,
                            "%.*s is at a gap: numbers before %lld are missing, and what has come behind them waits for "
                            "them",
-                           (int)token->aggregate.size, token->aggregate.data, (long long)record->early_from)
+                           (int)token->aggregate.size, token->aggregate.data,
+                           (long long)vf_early_number(record->early_from))
         .data;
 }
 

@@ -38,6 +38,7 @@ struct attempt {
     int64_t missing_to;         /* or up to which number nothing is waited for, */
     int64_t waiters_to, own_to; /* or how far the lists went */
     bool acted;                 /* some batch has taken hold */
+    bool is_vain;               /* nothing of what came before its revision is next */
     struct sent unknown;        /* its reply was lost */
     int conflicts;
     int64_t frozen_since_ms; /* -1: it is not */
@@ -363,6 +364,12 @@ static enum vf_code look_for_victim(struct vf_retrying *retrying, struct attempt
     return code;
 }
 
+/* Whether it is behind a gap of which only the operator knows whether it is filled. */
+static bool is_open(const struct vf_aggregate *record)
+{
+    return record->state == VF_ASIDE_GAP && vf_early_is_asked_for(record->early_from);
+}
+
 static enum turn fold(struct vf_retrying *retrying, struct attempt *attempt, const struct vf_fold_retry *retry,
                       struct vf_error *error)
 {
@@ -374,6 +381,9 @@ static enum turn fold(struct vf_retrying *retrying, struct attempt *attempt, con
     switch (vf_fold_retry(fold, &tools, attempt->aggregate, retry, &retrying->counts)) {
     case VF_FOLDED:
         /* GUARD retry-empty: what others have taken in since the look would be told to be parked still */
+        attempt->is_vain = fold->empty && is_open(&attempt->out->record);
+        if (attempt->is_vain)
+            return TURN_AGAIN;
         if (fold->empty)
             return meet_conflict(retrying, attempt, error);
         return attempt->is_dry ? rehearsed(retrying, attempt, error) : commit(retrying, attempt, error);
@@ -481,7 +491,8 @@ static enum turn step(struct vf_retrying *retrying, struct attempt *attempt, str
     if (attempt->drop_due)
         return fold(retrying, attempt, &retry, error);
     bool was_tried = attempt->acted || attempt->deed == VF_DROP;
-    bool has_work = record->exists && (record->draining || (record->parked && !was_tried));
+    bool has_work = record->exists &&
+                    (record->draining || (record->parked && !was_tried) || (is_open(record) && !attempt->is_vain));
     return has_work ? fold(retrying, attempt, &retry, error) : end(retrying, attempt, error);
 }
 

@@ -103,6 +103,13 @@ static bool is_behind_gap(const struct known *known, struct vf_bytes aggregate, 
     return !is_next;
 }
 
+/* Whether it would come behind what waits for somebody to ask for it. */
+static bool is_behind_open(const struct vf_aggregate *record, int64_t place)
+{
+    return record->early_count > 0 && !record->draining && vf_early_is_asked_for(record->early_from) &&
+           vf_early_number(place) >= vf_early_number(record->early_from);
+}
+
 static bool goes_by_link(struct vf_worker *worker, struct vf_bytes aggregate)
 {
     const struct vf_projection *projection = worker->setup.projector_type->describe(worker->projector);
@@ -129,9 +136,12 @@ static bool would_wait(struct vf_worker *worker, const struct vf_reading *readin
         vf_worker_lose_store(worker, &error, false);
         return true;
     }
+    /* GUARD room-asked: what is behind revisions that wait to be asked for would be tried every few seconds, and said to stop */
+    if (which == VF_LIST_EARLY && is_behind_open(record, reading->room_place))
+        return true;
     /* GUARD room-filled: what was missing may have come by another partition */
     if (which == VF_LIST_EARLY)
-        return is_behind_gap(&known, aggregate, reading->room_place);
+        return is_behind_gap(&known, aggregate, vf_early_number(reading->room_place));
     bool waits_for_link = !record->has_link && (which == VF_LIST_WAITERS || goes_by_link(worker, aggregate));
     /* GUARD room-behind: what was parked before it may have been taken in, or dropped */
     bool is_behind = record->aside_to > record->aside_from || record->waits_for.size > 0 ||

@@ -16,6 +16,23 @@ int sim_decision_find(const struct sim_decisions *decisions, const struct sim_de
     return -1;
 }
 
+bool sim_is_asked(const struct sim_decisions *decisions, const char *aggregate)
+{
+    for (int i = 0; i < decisions->asked_count; i++)
+        if (strcmp(decisions->asked[i], aggregate) == 0)
+            return true;
+    return false;
+}
+
+bool sim_ask(struct sim_decisions *decisions, struct vf_bytes aggregate)
+{
+    char *name = decisions->asked[decisions->asked_count];
+    snprintf(name, sizeof decisions->asked[0], "%.*s", (int)aggregate.size, aggregate.data);
+    if (!sim_is_asked(decisions, name) && decisions->asked_count + 1 < SIM_AGGREGATES_MAX)
+        decisions->asked_count++;
+    return true;
+}
+
 static bool choose(const struct sim_model *model, const struct sim_log *log, int number,
                    struct sim_decision *ret_decision)
 {

@@ -21,7 +21,13 @@ struct sim_decision {
 struct sim_decisions {
     struct sim_decision all[SIM_DECISIONS_MAX];
     size_t count;
+    char asked[SIM_AGGREGATES_MAX][2 * SIM_TEXT]; /* aggregates that somebody has ever tried again */
+    int asked_count;
 };
+
+/* Somebody tries again what is set aside of an aggregate; true. */
+bool sim_ask(struct sim_decisions *decisions, struct vf_bytes aggregate);
+bool sim_is_asked(const struct sim_decisions *decisions, const char *aggregate);
 
 /* Decides to drop what is first of an aggregate's. False where there is nothing. */
 bool sim_decide(struct sim_decisions *decisions, const struct sim_model *model, const struct sim_log *log,

@@ -117,7 +117,7 @@ bool sim_model_is_given_up(const struct sim_model *model, const struct sim_log *
 {
     const struct sim_aggregate *aggregate = &model->aggregates[owner];
     int64_t awaited = aggregate->last.exists ? aggregate->last.version + 1 : event->numbers.first;
-    return event->numbers.numbers == VF_NUMBERS_SEQUENCE && !(event->numbers.any && !aggregate->last.exists) &&
+    return sim_event_is_counted(event) && !(event->numbers.any && !aggregate->last.exists) &&
            event->version >= awaited && event->version < sim_model_next(model, log, owner, event);
 }
 

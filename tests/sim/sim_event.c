@@ -36,9 +36,14 @@ void sim_version_advance(struct sim_version *last, const struct sim_event *event
     snprintf(last->text, sizeof last->text, "%s", event->text);
 }
 
+bool sim_event_is_counted(const struct sim_event *event)
+{
+    return event->numbers.numbers == VF_NUMBERS_SEQUENCE || event->numbers.numbers == VF_NUMBERS_REVISION;
+}
+
 bool sim_version_has_gap(const struct sim_version *last, const struct sim_event *event)
 {
-    if (event->numbers.numbers != VF_NUMBERS_SEQUENCE && event->numbers.numbers != VF_NUMBERS_REVISION)
+    if (!sim_event_is_counted(event))
         return false;
     return last->exists ? event->version > last->version + 1
                         : !event->numbers.any && event->version != event->numbers.first;

@@ -78,6 +78,9 @@ void sim_version_advance(struct sim_version *last, const struct sim_event *event
 /* Whether numbers are missing before the event. */
 bool sim_version_has_gap(const struct sim_version *last, const struct sim_event *event);
 
+/* Whether numbers of this kind are counted: so that what is missing shows. */
+bool sim_event_is_counted(const struct sim_event *event);
+
 /* Whether later ones have been dealt with already, as where nobody waits for what is missing. */
 bool sim_version_is_late(const struct sim_version *last, const struct sim_event *event);
 

@@ -50,20 +50,20 @@ bool sim_model_has_flaked(const struct sim_model *model, const struct sim_event 
     return false;
 }
 
-/* An event that cannot be read, or of which nobody can tell what it would be next to; of a sequence only what is before its
- * beginning, as holes may be filled. */
+/* An event that cannot be read, or of which nobody can tell what it would be next to; of counted numbers only what is before
+ * their beginning, as holes may be filled. */
 bool sim_model_is_misfit(const struct sim_model *model, const struct sim_event *event, const struct sim_version *last)
 {
     bool counts = model->versions != VF_VERSIONS_NONE;
     if (!model->parks)
         return false;
-    if (event->misnumbered && event->numbers.numbers != VF_NUMBERS_SEQUENCE)
+    bool lacks_id = event->numbers.numbers == VF_NUMBERS_REVISION && !event->event_id[0];
+    if (event->misnumbered && (lacks_id || !sim_event_is_counted(event)))
         return true;
     bool has_gap = sim_version_has_gap(last, event) && !event->numbers.allowed;
-    if (event->numbers.numbers == VF_NUMBERS_REVISION && counts)
-        return has_gap;
-    bool may_be_filled = event->version >= 0 && (last->exists || event->version > event->numbers.first);
-    return event->numbers.numbers == VF_NUMBERS_SEQUENCE && counts && has_gap && !may_be_filled;
+    bool has_place = event->version >= 0 || event->numbers.numbers == VF_NUMBERS_REVISION;
+    bool may_be_filled = has_place && (last->exists || event->version > event->numbers.first);
+    return counts && has_gap && !may_be_filled;
 }
 
 bool sim_step_says_parked(const struct sim_step *step, int list)

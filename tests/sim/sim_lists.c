@@ -1,4 +1,5 @@
 /* What is set aside in the model, and whose turn it is (sim_step.h). */
+#include "sim/sim_decisions.h"
 #include "sim/sim_step.h"
 
 #include <stdio.h>
@@ -30,6 +31,20 @@ const struct sim_waiting *sim_model_early(const struct sim_model *model, const s
     return lowest;
 }
 
+/* Whether the lowest of the early events is next. */
+static bool is_early_due(const struct sim_model *model, const struct sim_log *log, int list)
+{
+    const struct sim_waiting *early = sim_model_early(model, log, list);
+    return early && log->events[early->event].version <= sim_model_next(model, log, list, &log->events[early->event]);
+}
+
+/* Nobody can tell whether all events of the revision before it have come. */
+static bool is_asked_for(const struct sim_model *model, const struct sim_log *log, int list)
+{
+    const struct sim_event *event = &log->events[sim_model_early(model, log, list)->event];
+    return event->numbers.numbers == VF_NUMBERS_REVISION && !sim_version_is_late(&model->aggregates[list].last, event);
+}
+
 bool sim_model_is_draining(const struct sim_model *model, const struct sim_log *log, int list, enum vf_list *ret_which)
 {
     const struct sim_aggregate *aggregate = &model->aggregates[list];
@@ -41,8 +56,39 @@ bool sim_model_is_draining(const struct sim_model *model, const struct sim_log *
         (aggregate->has_link || !aggregate->linked || aggregate->seeks) && sim_model_first(model, list, VF_LIST_OWN))
         return true;
     *ret_which = VF_LIST_EARLY;
-    if (!aggregate->early)
-        return false;
-    int64_t version = log->events[sim_model_early(model, log, list)->event].version;
-    return version <= sim_model_next(model, log, list, &log->events[sim_model_early(model, log, list)->event]);
+    return is_early_due(model, log, list) && (aggregate->asked || !is_asked_for(model, log, list));
+}
+
+bool sim_model_is_released(const struct sim_model *model, const struct sim_log *log)
+{
+    for (int i = 0; i < model->aggregate_count; i++) {
+        const struct sim_waiting *first = sim_model_first(model, i, VF_LIST_OWN);
+        if ((model->aggregates[i].parked && !first->misfit) ||
+            (!first && is_early_due(model, log, i) && is_asked_for(model, log, i)))
+            return false;
+    }
+    return true;
+}
+
+void sim_step_find_asked(struct sim_step *step)
+{
+    for (int i = 0; i < step->model->waiting_count; i++) {
+        const struct sim_waiting *waiting = &step->model->waiting[i];
+        if (waiting->which == VF_LIST_EARLY &&
+            sim_is_asked(step->log->decisions, step->model->aggregates[waiting->list].name) &&
+            sim_step_find(step, step->commit->taken, step->commit->taken_count, waiting) >= 0)
+            step->model->aggregates[waiting->list].asked = true;
+    }
+}
+
+void sim_step_note_asked(struct sim_step *step)
+{
+    for (size_t i = 0; i < step->commit->aggregate_count; i++) {
+        const struct vf_aggregate *next = &step->commit->aggregates[i].next;
+        bool has_others =
+            next->aside_to > next->aside_from || next->waiters_to > next->waiters_from || next->waits_for.size > 0;
+        for (int a = 0; a < step->model->aggregate_count && step->commit->aggregates[i].intent == VF_WRITE; a++)
+            if (vf_bytes_is(next->aggregate, step->model->aggregates[a].name))
+                step->model->aggregates[a].asked &= next->draining && !has_others;
+    }
 }

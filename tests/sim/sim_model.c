@@ -515,8 +515,7 @@ static void drain(struct sim_step *step, int list)
         } else if (which == VF_LIST_EARLY) {
             const struct sim_version *last = &model->aggregates[owner].last;
             const struct sim_event *event = &step->log->events[index];
-            if ((!last->exists || event->version > last->version) &&
-                !sim_model_is_given_up(model, step->log, owner, event)) {
+            if (!sim_version_is_late(last, event) && !sim_model_is_given_up(model, step->log, owner, event)) {
                 model->situations.filled++;
                 come(step, owner, index);
             }
@@ -543,8 +542,7 @@ void sim_step_drain(struct sim_step *step)
 static bool is_early(const struct sim_model *model, const struct sim_event *event,
                      const struct sim_aggregate *aggregate)
 {
-    if (!model->parks || event->numbers.numbers != VF_NUMBERS_SEQUENCE || event->numbers.allowed ||
-        model->versions == VF_VERSIONS_NONE)
+    if (!model->parks || !sim_event_is_counted(event) || event->numbers.allowed || model->versions == VF_VERSIONS_NONE)
         return false;
     return aggregate->last.exists ? event->version > aggregate->last.version + 1
                                   : !event->numbers.any && event->version > event->numbers.first;
@@ -590,7 +588,8 @@ static void arrive(struct sim_step *step, size_t index)
     }
     model->dealt[event->original] = true;
     if (model->versions != VF_VERSIONS_NONE &&
-        (((event->numbers.allowed || sim_model_has_given_up(model, step->log, owner)) &&
+        (((event->numbers.allowed || event->numbers.numbers == VF_NUMBERS_REVISION ||
+           sim_model_has_given_up(model, step->log, owner)) &&
           sim_version_is_late(&aggregate->last, event)) ||
          sim_model_is_given_up(model, step->log, owner, event))) {
         model->situations.late++;
@@ -600,6 +599,14 @@ static void arrive(struct sim_step *step, size_t index)
     if (is_early(model, event, aggregate) && event->version > sim_model_next(model, step->log, owner, event)) {
         model->situations.early++;
         wait_in(step, owner, VF_LIST_EARLY, owner, index, false);
+        return;
+    }
+    const struct sim_waiting *early = sim_model_early(model, step->log, owner);
+    if (early && event->numbers.numbers == VF_NUMBERS_REVISION &&
+        event->version >= step->log->events[early->event].version) { /* behind what only waits to be asked for */
+        model->situations.early++;
+        wait_in(step, owner, VF_LIST_EARLY, owner, index, false);
+        sim_step_open(step, owner);
         return;
     }
     model->situations.allowed +=
@@ -727,6 +734,7 @@ enum vf_code sim_model_step(struct sim_model *model, const struct sim_log *log, 
     for (int i = 0; i < model->aggregate_count; i++)
         was_parked[i] = model->aggregates[i].parked && commit->dropped_count == 0;
     sim_step_find_flaked(&step);
+    sim_step_find_asked(&step);
     enum vf_code code = sim_step_carry_out(&step, error);
     /* Lists that an earlier commit has left are gone on with in commits of their own, or before anything new of their aggregate. */
     for (size_t i = 0; i < commit->aggregate_count && commit->progress_count == 0; i++) {
@@ -754,6 +762,7 @@ enum vf_code sim_model_step(struct sim_model *model, const struct sim_log *log, 
         if (!code)
             code = move_progress(&step, error);
     }
+    sim_step_note_asked(&step);
     if (!code && model->impossible)
         code = vf_fail(error, VF_E_DATA, "%s/%d@%lld, %s/%s %s, was taken in, and cannot be", model->impossible->topic,
                        model->impossible->partition, (long long)model->impossible->offset, model->impossible->kind,

@@ -60,6 +60,7 @@ struct sim_aggregate {
     int early;           /* how many came before numbers that are missing */
     bool parked;         /* the first one in its own list failed */
     bool seeks;          /* its link is not known, and may be said further behind in its own list */
+    bool asked;          /* what came before its revision is being taken in, as somebody wanted */
     bool behind; /* its events go behind others: some of its own have waited, and its list is not done with yet */
 };
 
@@ -185,6 +186,9 @@ int64_t sim_model_next(const struct sim_model *model, const struct sim_log *log,
 
 /* Whether something in an aggregate's lists need not wait any more, and in which of them the next one is. */
 bool sim_model_is_draining(const struct sim_model *model, const struct sim_log *log, int list, enum vf_list *ret_which);
+
+/* Whether nothing is set aside that goes on only when somebody tries it again, but what can never be taken in. */
+bool sim_model_is_released(const struct sim_model *model, const struct sim_log *log);
 
 /* The lowest of an aggregate's early events, or NULL. */
 const struct sim_waiting *sim_model_early(const struct sim_model *model, const struct sim_log *log, int list);

@@ -221,9 +221,8 @@ static void choose_id(struct sim_producer *producer, struct sim_event *event)
 
 static void choose_number(struct sim_producer *producer, const struct sim_history *history, struct sim_event *event)
 {
-    bool in_order = event->numbers.numbers == VF_NUMBERS_SEQUENCE || event->numbers.numbers == VF_NUMBERS_REVISION;
     event->version = history->last + 1;
-    if (in_order && history->count == 0)
+    if (sim_event_is_counted(event) && history->count == 0)
         event->version = event->numbers.any ? (int64_t)below(producer, 1000) - 500 : event->numbers.first;
     switch (event->numbers.numbers) {
     case VF_NUMBERS_SEQUENCE:
@@ -327,8 +326,7 @@ static bool may_be_late(const struct sim_producer *producer, const struct sim_hi
     if (event->numbers
             .allowed) /* without joins the producer has said whether its partition stops at it, or before it */
         return producer->joins || (!event->stops && event->says == SIM_SAYS_NOTHING);
-    return producer->with_gaps && event->numbers.numbers == VF_NUMBERS_SEQUENCE &&
-           !(event->numbers.any && history->count == 0);
+    return producer->with_gaps && sim_event_is_counted(event) && !(event->numbers.any && history->count == 0);
 }
 
 void sim_produce(struct sim_producer *producer)

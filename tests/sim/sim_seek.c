@@ -27,9 +27,15 @@ bool sim_step_stays_first(const struct sim_step *step, int list)
            model->unlinked != VF_UNLINKED_IGNORE && !sim_model_is_left_out(model, step->log, first);
 }
 
-/* Whether the commit says that this record goes on being drained. */
+/* Whether the commit says that this record goes on being sought in: not where it has come to what follows that. */
 static bool goes_on(const struct sim_step *step, int list)
 {
+    for (int i = 0; i < step->model->waiting_count; i++) {
+        const struct sim_waiting *waiting = &step->model->waiting[i];
+        if (waiting->list == list && waiting->which == VF_LIST_EARLY &&
+            sim_step_find(step, step->commit->taken, step->commit->taken_count, waiting) >= 0)
+            return false;
+    }
     for (size_t i = 0; i < step->commit->aggregate_count; i++)
         if (vf_bytes_is(step->commit->aggregates[i].next.aggregate, step->model->aggregates[list].name))
             return step->commit->aggregates[i].intent != VF_WRITE || step->commit->aggregates[i].next.draining;

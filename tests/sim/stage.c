@@ -138,20 +138,35 @@ void stage_use_joins(struct stage *stage)
 
 /* --- acting ------------------------------------------------------------------------------------------------------- */
 
-int64_t stage_send_to(struct stage *stage, const char *topic, int32_t partition, const char *id, int64_t version,
-                      const char *type, const char *to)
+static int64_t append(struct stage *stage, const char *topic, int32_t partition, const char *id, int64_t version,
+                      const char *event_id, const char *type, const char *to)
 {
     size_t kind = 0;
     while (strcmp(topic_names[kind], topic) != 0)
         kind++;
     struct vf_buffer value;
     vf_buffer_init(&value);
-    vf_buffer_printf(&value, "{\"kind\":\"%s\",\"id\":\"%s\",\"version\":%lld,\"type\":\"%s\",\"data\":{\"to\":%s}}",
+    vf_buffer_printf(&value, "{\"kind\":\"%s\",\"id\":\"%s\",\"version\":%lld,\"type\":\"%s\",\"data\":{\"to\":%s}",
                      kinds[kind], id, (long long)version, type, to);
+    if (event_id)
+        vf_buffer_printf(&value, ",\"event_id\":\"%s\"", event_id);
+    vf_buffer_printf(&value, "}");
     int64_t offset = vf_memory_log_append(stage->log, (struct vf_partition){topic, partition}, vf_bytes_from(id),
                                           vf_bytes(value.data, value.size), 1772359200000);
     vf_buffer_done(&value);
     return offset;
+}
+
+int64_t stage_send_to(struct stage *stage, const char *topic, int32_t partition, const char *id, int64_t version,
+                      const char *type, const char *to)
+{
+    return append(stage, topic, partition, id, version, NULL, type, to);
+}
+
+int64_t stage_send_of_revision(struct stage *stage, const char *topic, const char *id, int64_t revision,
+                               const char *event_id, const char *type, const char *to)
+{
+    return append(stage, topic, 0, id, revision, event_id, type, to);
 }
 
 int64_t stage_send(struct stage *stage, const char *topic, const char *id, int64_t version, const char *type,

@@ -58,6 +58,10 @@ int64_t stage_send_to(struct stage *stage, const char *topic, int32_t partition,
 int64_t stage_send(struct stage *stage, const char *topic, const char *id, int64_t version, const char *type,
                    const char *to);
 
+/* Appends one of the events of a revision. */
+int64_t stage_send_of_revision(struct stage *stage, const char *topic, const char *id, int64_t revision,
+                               const char *event_id, const char *type, const char *to);
+
 /* Appends an event of a card, which says its account. */
 int64_t stage_send_via(struct stage *stage, const char *id, int64_t version, const char *type, const char *via);
 

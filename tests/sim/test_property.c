@@ -620,8 +620,10 @@ static bool choose_deed(void *self, struct vf_bytes aggregate, enum vf_aside_sta
     static const uint64_t deeds[] = {1, [VF_ASIDE_HELD] = 6, [VF_ASIDE_GAP] = 1, [VF_ASIDE_PARKED] = 2};
     struct sim_decision decision;
     struct sim_log log = log_of(sim);
+    bool is_tried = state == VF_ASIDE_PARKED || (state == VF_ASIDE_GAP && (sim->model.mended || below(sim, 4) == 0));
     if (!sim->drops || sim->model.mended || below(sim, deeds[state]))
-        return state == VF_ASIDE_PARKED;
+        return is_tried && sim_ask(&sim->decisions, aggregate);
+    (void)sim_ask(&sim->decisions, aggregate);
     if (!sim_decide(&sim->decisions, &sim->model, &log, aggregate, &decision))
         return false;
     ret_retry->drop_missing = decision.missing;
@@ -646,13 +648,10 @@ static int retry_parked(struct sim *sim)
     return sim_retry_all(&retry);
 }
 
-/* Whether nothing is parked but what can never be taken in. */
 static bool is_released(struct sim *sim)
 {
-    for (int i = 0; i < sim->model.aggregate_count; i++)
-        if (sim->model.aggregates[i].parked && !sim_model_first(&sim->model, i, VF_LIST_OWN)->misfit)
-            return false;
-    return true;
+    struct sim_log log = log_of(sim);
+    return sim_model_is_released(&sim->model, &log);
 }
 
 /* What failed is mended, and somebody tries it again. */

@@ -29,6 +29,9 @@ vf_test(test_written unit sim/test_written.c sim/stage.c LIBS vf_sim vf_run vf_m
 # The same for what fails, what is missing, and what operators decide about it.
 vf_test(test_parking unit sim/test_parking.c sim/stage.c LIBS vf_sim vf_run vf_memory vf_core)
 
+# The same for gaps in numbers that several events share.
+vf_test(test_revisions unit sim/test_revisions.c sim/stage.c LIBS vf_sim vf_run vf_memory vf_core)
+
 # The same for what the sweep lets go of, and keeps.
 vf_test(test_sweep unit sim/test_sweep.c sim/stage.c LIBS vf_sim vf_run vf_memory vf_core)
 
