@@ -36,9 +36,11 @@ static bool goes_on(const struct sim_step *step, int list)
             sim_step_find(step, step->commit->taken, step->commit->taken_count, waiting) >= 0)
             return false;
     }
-    for (size_t i = 0; i < step->commit->aggregate_count; i++)
-        if (vf_bytes_is(step->commit->aggregates[i].next.aggregate, step->model->aggregates[list].name))
-            return step->commit->aggregates[i].intent != VF_WRITE || step->commit->aggregates[i].next.draining;
+    for (size_t i = 0; i < step->commit->aggregate_count; i++) {
+        const struct vf_aggregate *next = &step->commit->aggregates[i].next;
+        if (vf_bytes_is(next->aggregate, step->model->aggregates[list].name))
+            return step->commit->aggregates[i].intent != VF_WRITE || (next->draining && !next->has_link);
+    }
     return true;
 }
 
