@@ -269,7 +269,7 @@ static void add_waits(struct vf_buffer *out, const struct vf_aggregate *record)
     if (record->early_count > 0 && record->state == VF_ASIDE_GAP) {
         vf_buffer_printf(out, ", waits for what is missing before number %lld%s",
                          (long long)vf_early_number(record->early_from),
-                         vf_early_is_asked_for(record->early_from) ? ", and a retry" : "");
+                         vf_early_is_asked_for(record->early_from) ? ", and for a retry" : "");
     } else if (record->draining) {
         vf_buffer_add_text(out, ", its link is known and workers are taking it in");
     } else if (record->waits_for.size > 0) {

@@ -266,6 +266,52 @@ def what_is_missing_is_waited_for_or_given_up():
         fleet.stop()
 
 
+def of_revisions(world, name, revisions):
+    """Two events of each, in order."""
+    for revision in revisions:
+        for event in "ab":
+            value = {"id": name, "version": revision, "type": "Counted", "event_id": f"{name}-{revision}{event}", "data": {}}
+            yield {"topic": world.orders_topic, "key": name, "value": json.dumps(value)}
+
+
+def what_is_missing_of_a_revision_is_waited_for_until_somebody_says_that_it_is_there():
+    def twice(*revisions):
+        return sorted(2 * revisions)
+
+    with world_of("revisions") as world:
+        world.write_config(settings={
+            "topics": {"orders": {"topic": world.orders_topic, "kind": "order", "override": {"version": {"numbers": "revision"}}}}})  # fmt: skip
+        fleet = Fleet(world)
+        for name in ("o1", "o2"):
+            world.send(of_revisions(world, name, (1, 2, 4, 5)))
+        fleet.start()
+        fleet.wait_caught_up()
+        compare(world, {"o1": twice(1, 2), "o2": twice(1, 2)})
+        found = sorted((one["store"], one["aggregate"], one["state"], one["missing_before"], one["count"])
+                       for one in lines(parked(world, "list", "--json")))  # fmt: skip
+        check(found == [(store, f"order/{name}", "gap", 4, 4) for store in STORES for name in ("o1", "o2")], f"listed {found}")
+        parked(world, "retry", "order/o1", status=75)
+        for record in of_revisions(world, "o1", (3,)):
+            world.send([record])
+            fleet.wait_caught_up()
+        world.send(of_revisions(world, "o1", (4,)))  # again
+        compare(world, {"o1": twice(1, 2, 3), "o2": twice(1, 2)})
+        parked(world, "retry", "order/o1", "--dry-run")
+        parked(world, "retry", "order/o1")
+        parked(world, "drop", "order/o2", "--yes")
+        wanted = {"o1": twice(1, 2, 3, 4, 5), "o2": twice(1, 2, 4, 5)}
+        compare(world, wanted)
+        check_nothing_aside(world)
+        fleet.stop()
+        # Built anew, o1's events come in the same order, and o2's number stays given up.
+        done = run_viewfold("generations", "drop", VIEW, "--yes", "-c", world.config)
+        check(done.returncode == 0, f"generations drop ended with {done.returncode}: {done.stderr}")
+        fleet.once()
+        parked(world, "retry", "order/o1")
+        compare(world, wanted)
+        check_nothing_aside(world)
+
+
 def where_gaps_are_allowed_what_comes_late_is_left_out():
     with world_of("allowed") as world:
         world.write_config(settings={
@@ -327,6 +373,7 @@ if __name__ == "__main__":
         poison_is_parked_shown_mended_and_taken_in_while_events_arrive,
         what_is_dropped_is_left_out_and_nothing_else,
         what_is_missing_is_waited_for_or_given_up,
+        what_is_missing_of_a_revision_is_waited_for_until_somebody_says_that_it_is_there,
         where_gaps_are_allowed_what_comes_late_is_left_out,
         a_retry_that_is_killed_again_and_again_is_finished_by_the_next_one,
     )
