@@ -346,6 +346,31 @@ static void what_came_early_may_miss_nothing_any_more(void **state)
     assert_non_null(strstr(scene->out, "\"missing_before\":null"));
 }
 
+/* Of a revision only the operator knows whether what is missing has come. */
+static void what_came_before_a_revision_that_is_missing_is_told_by_its_number(void **state)
+{
+    struct scene *scene = *state;
+    int64_t place = vf_early_place_of_revision(4, 0);
+    scene_write(scene, "viewfold.yaml", ONE_STORE);
+    scene_prepare(scene, scene->redis, SCENE_SCRIPT);
+    scene_set_aside(
+        scene, scene->redis,
+        &(struct vf_aggregate){.aggregate = VF_LITERAL("order/7"),
+                               .early_count = 2,
+                               .early_from = place,
+                               .early_last = place + 1,
+                               .since_ms = 1772359200000,
+                               .state = VF_ASIDE_GAP},
+        (struct scene_aside[]){{VF_LIST_EARLY, place, NULL, 4, 50}, {VF_LIST_EARLY, place + 1, NULL, 4, 51}}, 2);
+    assert_int_equal(scene_run(scene, "parked list --json"), 0);
+    assert_non_null(strstr(scene->out, "\"missing_before\":4,"));
+    assert_int_equal(scene_run(scene, "parked list"), 0);
+    assert_non_null(strstr(scene->out, "waits for what is missing before number 4, and for a retry"));
+    assert_int_equal(scene_run(scene, "parked show order/7"), 0);
+    assert_non_null(
+        strstr(scene->out, "when all events of the missing revisions have come: viewfold parked retry order/7"));
+}
+
 /* `gaps: wait` gives what is missing some time. */
 static void a_gap_that_is_waited_for_is_minded_when_its_time_is_over(void **state)
 {
@@ -394,6 +419,7 @@ int main(void)
         SCENE_TEST(show_of_a_record_that_cannot_be_read_advises_to_look_at_the_configuration),
         SCENE_TEST(what_is_asked_in_a_wrong_way_is_refused),
         SCENE_TEST(what_came_early_may_miss_nothing_any_more),
+        SCENE_TEST(what_came_before_a_revision_that_is_missing_is_told_by_its_number),
         SCENE_TEST(a_gap_that_is_waited_for_is_minded_when_its_time_is_over),
         SCENE_TEST(status_counts_what_is_set_aside_and_check_minds),
     };
