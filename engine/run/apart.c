@@ -35,7 +35,11 @@ enum vf_fold_outcome vf_fold_drain_list(struct vf_fold *fold, const struct vf_fo
     struct vf_cached_aggregate *record;
     enum vf_code code = vf_fold_need_aggregate(&run, aggregate, &record, &fold->error);
     /* Of a gap that may have been filled by way of another partition nobody has taken notice. */
-    if (!code && record->early_count > 0)
+    bool is_tried = !code && record->early_count > 0;
+    /* GUARD tried-alone: where the batch is full before that, the next one would take it for what somebody has asked for */
+    if (is_tried && vf_early_is_asked_for(record->early_from))
+        is_tried = !vf_cached_drains_waiters(record) && !vf_cached_drains_own(record);
+    if (is_tried)
         record->early_ready = true;
     if (!code && vf_cached_is_draining(record)) {
         vf_fold_list_add(&run, &run.drains, record);
@@ -65,7 +69,8 @@ enum vf_fold_outcome vf_fold_retry(struct vf_fold *fold, const struct vf_fold_to
         vf_cached_set_parked(record, NULL);
         record->head.changed = true;
     }
-    record->early_asked = record->early_count > 0;
+    /* GUARD asked-itself: who tries a failure again would vouch for a revision that is still being read */
+    record->early_asked = record->early_count > 0 && !was_parked && (retry->asks || retry->drop_missing);
     vf_fold_try_early(record, false);
     /* What says the link came behind what failed, which might have said it. */
     /* GUARD link-sought: a later event that says a link would pass it, and what waits for it be called taken in */

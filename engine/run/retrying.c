@@ -38,6 +38,7 @@ struct attempt {
     int64_t missing_to;         /* or up to which number nothing is waited for, */
     int64_t waiters_to, own_to; /* or how far the lists went */
     bool acted;                 /* some batch has taken hold */
+    bool is_looked_at, asks;    /* with asks: it was nothing but behind a gap of revisions */
     bool is_vain;               /* nothing of what came before its revision is next */
     struct sent unknown;        /* its reply was lost */
     int conflicts;
@@ -307,6 +308,12 @@ static enum turn stays(struct vf_retrying *retrying, struct attempt *attempt, st
     return turn;
 }
 
+/* Whether it is behind a gap of which only the operator knows whether it is filled. */
+static bool is_open(const struct vf_aggregate *record)
+{
+    return record->exists && record->state == VF_ASIDE_GAP && vf_early_is_asked_for(record->early_from);
+}
+
 /* What is to be dropped is what is there when it is first looked at. */
 static void choose_victim(struct attempt *attempt)
 {
@@ -362,12 +369,6 @@ static enum vf_code look_for_victim(struct vf_retrying *retrying, struct attempt
         attempt->out->drop_missed = !attempt->acted && attempt->victim != VICTIM_HELD;
     }
     return code;
-}
-
-/* Whether it is behind a gap of which only the operator knows whether it is filled. */
-static bool is_open(const struct vf_aggregate *record)
-{
-    return record->state == VF_ASIDE_GAP && vf_early_is_asked_for(record->early_from);
 }
 
 static enum turn fold(struct vf_retrying *retrying, struct attempt *attempt, const struct vf_fold_retry *retry,
@@ -469,6 +470,9 @@ static enum vf_code look(struct vf_retrying *retrying, struct attempt *attempt, 
         code = settle_unknown(retrying, attempt, error);
     if (code)
         return code;
+    if (!attempt->is_looked_at)
+        attempt->asks = is_open(&attempt->out->record);
+    attempt->is_looked_at = true;
     if (attempt->drop_due && attempt->victim == VICTIM_NONE)
         choose_victim(attempt);
     return VF_OK;
@@ -488,11 +492,12 @@ static enum turn step(struct vf_retrying *retrying, struct attempt *attempt, str
         return TURN_FAILED;
     if (attempt->drop_due && look_for_victim(retrying, attempt, &retry, error))
         return TURN_FAILED;
+    retry.asks = attempt->asks;
     if (attempt->drop_due)
         return fold(retrying, attempt, &retry, error);
     bool was_tried = attempt->acted || attempt->deed == VF_DROP;
-    bool has_work = record->exists &&
-                    (record->draining || (record->parked && !was_tried) || (is_open(record) && !attempt->is_vain));
+    bool is_asked_for = attempt->asks && !attempt->is_vain && is_open(record);
+    bool has_work = record->exists && (record->draining || (record->parked && !was_tried) || is_asked_for);
     return has_work ? fold(retrying, attempt, &retry, error) : end(retrying, attempt, error);
 }
 

@@ -139,6 +139,32 @@ static void what_was_read_and_not_used_goes_and_the_rest_stays(void **state)
     vf_cache_free(scene.cache);
 }
 
+/* A record is drained for all of its lists; but what came before a revision that was missing is only if nothing else is. */
+static void what_drains_for_others_is_not_asked_for_itself(void **state)
+{
+    (void)state;
+    struct scene scene;
+    set_up(&scene, 1 << 20);
+    struct vf_aggregate record = {.aggregate = VF_LITERAL("account/9"),
+                                  .exists = true,
+                                  .has_link = true,
+                                  .link = VF_LITERAL("4b"),
+                                  .early_count = 1,
+                                  .early_from = vf_early_place_of_revision(2, 0),
+                                  .early_last = vf_early_place_of_revision(2, 0),
+                                  .draining = true};
+    struct vf_cached_aggregate *asked = vf_cache_put_aggregate(scene.cache, &record);
+    assert_true(asked->early_asked && asked->early_ready && vf_cached_is_draining(asked));
+    record.aggregate = VF_LITERAL("account/10");
+    record.waiters_to = 2;
+    struct vf_cached_aggregate *for_others = vf_cache_put_aggregate(scene.cache, &record);
+    assert_true(!for_others->early_asked && !for_others->early_ready && vf_cached_is_draining(for_others));
+    record.aggregate = VF_LITERAL("account/11");
+    record.early_from = record.early_last = 2;
+    assert_true(vf_cache_put_aggregate(scene.cache, &record)->early_ready);
+    vf_cache_free(scene.cache);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -146,6 +172,7 @@ int main(void)
         cmocka_unit_test(what_was_read_and_not_used_goes_and_the_rest_stays),
         cmocka_unit_test(a_document_that_is_used_time_and_again_stays_warm),
         cmocka_unit_test(a_resting_document_takes_less_room),
+        cmocka_unit_test(what_drains_for_others_is_not_asked_for_itself),
         cmocka_unit_test(what_a_batch_in_hand_has_used_is_not_evicted),
     };
     return cmocka_run_group_tests_name("cache", tests, NULL, NULL);

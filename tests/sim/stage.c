@@ -24,6 +24,8 @@ static void on_commit(void *self, const struct vf_commit *commit)
     stage->conditions = commit->document_count;
     if (commit->taken_count > stage->taken_most)
         stage->taken_most = commit->taken_count;
+    if (stage->commits_left > 0 && --stage->commits_left == 0)
+        vf_memory_server_set_down(stage->server, true);
 }
 
 /* --- setting up --------------------------------------------------------------------------------------------------- */
@@ -224,7 +226,7 @@ static bool choose(void *self, struct vf_bytes aggregate, enum vf_aside_state st
 
 void stage_retry(struct stage *stage)
 {
-    stage_retry_as(stage, &(struct vf_fold_retry){0});
+    stage_retry_as(stage, &(struct vf_fold_retry){.asks = true});
 }
 
 void stage_retry_as(struct stage *stage, const struct vf_fold_retry *wanted)

@@ -40,6 +40,7 @@ struct stage {
     size_t conditions;     /* documents in the last commit that was applied */
     size_t retry_rows_max; /* of a batch of stage_retry's; 100 */
     size_t taken_most;     /* the most events that one commit has taken out of lists */
+    size_t commits_left;   /* not 0: after so many more the store is down */
 };
 
 /* cmocka's fixture: *state is the stage. */
@@ -89,7 +90,7 @@ void stage_decide(struct stage *stage, const struct vf_dropped *dropped);
 void stage_adopt(struct stage *stage, const char *text);
 void stage_drop(struct stage *stage, bool whole);
 
-/* As an operator does who tries again all that is parked. */
+/* As an operator does who tries again all that is parked, and says of revisions that all of their events are there. */
 void stage_retry(struct stage *stage);
 /* Or who wants this of all of which something is set aside. */
 void stage_retry_as(struct stage *stage, const struct vf_fold_retry *wanted);

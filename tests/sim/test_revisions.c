@@ -283,7 +283,55 @@ static void what_is_missing_behind_a_failure_is_waited_for_behind_it(void **stat
     assert_int_equal(stage_waiting(stage, "customer/c1"), 3);
     vf_plain_mended = true;
     ask(stage);
+    expect(stage, EVENTS("1a", "2b!", "2c", "3a"));
+    ask(stage);
     expect_all(stage, EVENTS("1a", "2b!", "2c", "3a", "4d", "4e"));
+}
+
+/* What waits for the link is taken in in parts, and what came early is next. */
+static void who_drains_what_waits_for_a_link_does_not_vouch_for_a_revision(void **state)
+{
+    struct stage *stage = *state;
+    static const char *const cards[] = {"k1", "k2", "k3", "k4"};
+    stage->setups[0].batch.events_max = 2;
+    stage_use_joins(stage);
+    stage->readings[2].envelope.numbers = VF_NUMBERS_REVISION;
+    stage_send_of_revision(stage, "accounts", "a1", 2, "e3", "Changed", "null");
+    for (size_t i = 0; i < sizeof cards / sizeof cards[0]; i++)
+        stage_send_via(stage, cards[i], 1, "Issued", "a1");
+    stage_open(stage, 0);
+    stage_run(stage);
+    stage_send_of_revision(stage, "accounts", "a1", 1, "e1", "Created", "\"c1\"");
+    stage->commits_left = 2; /* two by two: who goes on then is somebody else */
+    stage_run(stage);
+    assert_int_equal(stage_waiting(stage, NULL), 1);
+    vf_memory_server_set_down(stage->server, false);
+    stage_close(stage, 0);
+    stage_open(stage, 0);
+    stage_run(stage);
+    assert_int_equal(stage_waiting(stage, NULL), 1);
+    assert_int_equal(stage_waiting(stage, "/early/account/a1"), 1);
+    stage_send_of_revision(stage, "accounts", "a1", 1, "e2", "Changed", "null");
+    stage_run(stage);
+    assert_int_equal(stage_handled(stage, "c1", "account/a1"), 2);
+    ask(stage);
+    assert_int_equal(stage_handled(stage, "c1", "account/a1"), 3);
+    assert_int_equal(stage_waiting(stage, NULL), 0);
+}
+
+/* Whoever tries a failure again says nothing of what is behind it. */
+static void who_tries_a_failure_again_does_not_vouch_for_a_revision(void **state)
+{
+    struct stage *stage = *state;
+    run(stage, EVENTS("1a", "2b!", "4d"));
+    run(stage, EVENTS("3a"));
+    vf_plain_mended = true;
+    stage_retry_as(stage, &(struct vf_fold_retry){0});
+    stage_run(stage);
+    run(stage, EVENTS("3b"));
+    expect(stage, EVENTS("1a", "2b!", "3a", "3b"));
+    ask(stage);
+    expect_all(stage, EVENTS("1a", "2b!", "3a", "3b", "4d"));
 }
 
 /* A revision has as many events as are remembered of one. */
@@ -350,6 +398,8 @@ int main(void)
         REVISIONS(what_waits_comes_first_where_its_gap_is_not_minded_any_more),
         REVISIONS(what_fills_a_gap_comes_first_where_gaps_are_not_minded_any_more),
         REVISIONS(what_is_missing_behind_a_failure_is_waited_for_behind_it),
+        REVISIONS(who_drains_what_waits_for_a_link_does_not_vouch_for_a_revision),
+        REVISIONS(who_tries_a_failure_again_does_not_vouch_for_a_revision),
         REVISIONS(more_events_than_a_revision_may_have_are_parked),
         REVISIONS(what_finds_no_room_behind_what_waits_to_be_asked_for_is_not_tried_in_vain),
         cmocka_unit_test(a_place_tells_the_number),
