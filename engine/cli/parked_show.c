@@ -479,7 +479,11 @@ static void add_done(struct vf_buffer *out, const struct vf_retried *retried, bo
         vf_buffer_printf(out, "%s%lld event%s %staken in", separator, (long long)retried->taken,
                          retried->taken == 1 ? "" : "s", tried ? "would be " : "");
     }
-    if (retried->drop_missed) {
+    const struct vf_aggregate *record = &retried->record;
+    if (retried->drop_missed && record->early_count > 0 && vf_early_is_asked_for(record->early_from)) {
+        vf_buffer_printf(out, ": nothing is missing before number %lld, and nothing was given up (retry takes it in)",
+                         (long long)vf_early_number(record->early_from));
+    } else if (retried->drop_missed) {
         vf_buffer_add_text(
             out, ": what had failed is not there any more (somebody else was faster), and nothing was left out");
     }

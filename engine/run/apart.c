@@ -35,11 +35,7 @@ enum vf_fold_outcome vf_fold_drain_list(struct vf_fold *fold, const struct vf_fo
     struct vf_cached_aggregate *record;
     enum vf_code code = vf_fold_need_aggregate(&run, aggregate, &record, &fold->error);
     /* Of a gap that may have been filled by way of another partition nobody has taken notice. */
-    bool is_tried = !code && record->early_count > 0;
-    /* GUARD tried-alone: where the batch is full before that, the next one would take it for what somebody has asked for */
-    if (is_tried && vf_early_is_asked_for(record->early_from))
-        is_tried = !vf_cached_drains_waiters(record) && !vf_cached_drains_own(record);
-    if (is_tried)
+    if (!code && record->early_count > 0)
         record->early_ready = true;
     if (!code && vf_cached_is_draining(record)) {
         vf_fold_list_add(&run, &run.drains, record);
@@ -70,8 +66,9 @@ enum vf_fold_outcome vf_fold_retry(struct vf_fold *fold, const struct vf_fold_to
         record->head.changed = true;
     }
     /* GUARD asked-itself: who tries a failure again would vouch for a revision that is still being read */
-    record->early_asked = record->early_count > 0 && !was_parked && (retry->asks || retry->drop_missing);
-    vf_fold_try_early(record, false);
+    record->early_asked = retry->asks && !was_parked;
+    record->early_asked_to = retry->asks_to;
+    record->early_ready = record->early_count > 0;
     /* What says the link came behind what failed, which might have said it. */
     /* GUARD link-sought: a later event that says a link would pass it, and what waits for it be called taken in */
     /* GUARD seeks-on: what another batch of the same command goes on with would never come to an end */

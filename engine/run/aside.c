@@ -209,6 +209,7 @@ enum vf_code vf_fold_is_early(struct vf_fold_state *run, const struct vf_cached_
     struct vf_aside *found;
     size_t count = 0;
     *ret_there = false;
+    *ret_place = 0;
     if (!has_place(event))
         return VF_OK;
     bool is_revision = event->numbers == VF_NUMBERS_REVISION;
@@ -247,7 +248,8 @@ enum vf_code vf_fold_hold_early(struct vf_fold_state *run, struct vf_fold_row *r
         run->fold->counts.duplicates++;
         return VF_OK;
     }
-    if (vf_early_number(place) != row->event.version) /* it has as many siblings as there may be */
+    if (!has_place(&row->event) ||
+        vf_early_number(place) != row->event.version) /* it has as many siblings as there may be */
         return vf_version_fail(&row->event, &row->last, VF_UNFIT, error);
     code = put(run, row, record, record, VF_LIST_EARLY, place, error);
     if (code)
@@ -364,7 +366,7 @@ static enum vf_code park(struct vf_fold_state *run, struct vf_fold_row *row, str
     if (run->is_judged)
         vf_fold_see(run, row, record);
     vf_fold_park_first(run, record, row, why);
-    vf_fold_try_early(record, false); /* it comes behind it then */
+    record->early_ready = record->early_count > 0; /* what came early may be next to it, and comes behind it then */
     return record->early_ready ? vf_fold_wake(run, record, error) : VF_OK;
 }
 

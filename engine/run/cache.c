@@ -551,11 +551,7 @@ struct vf_cached_aggregate *vf_cache_put_aggregate(struct vf_cache *cache, const
         aggregate->since_ms = from->since_ms;
         aggregate->base_state = from->state;
         aggregate->base_draining = from->draining;
-        /* GUARD asked-alone: who goes on with what waited for the link would vouch for a revision that is still being read */
-        bool is_early = !vf_cached_waits(aggregate) && !vf_cached_has_waiters(aggregate);
-        bool is_revision = aggregate->early_count > 0 && vf_early_is_asked_for(aggregate->early_from);
-        aggregate->early_asked = from->draining && is_revision && is_early;
-        aggregate->early_ready = from->draining && (!is_revision || aggregate->early_asked);
+        aggregate->early_ready = from->draining && from->early_count > 0 && !vf_early_is_asked_for(from->early_from);
         aggregate->seeks_link = from->draining && !from->has_link;
         if (from->parked)
             vf_cached_set_parked(aggregate, &from->failure);

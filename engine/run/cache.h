@@ -78,10 +78,11 @@ struct vf_cached_aggregate {
     struct vf_failure failure;
     int64_t since_ms;
     bool early_ready; /* the hole before its first early event may be filled */
-    bool early_asked; /* somebody has asked for its early events, which are of revisions: they are being taken in */
-    bool by_link;     /* its kind goes by links: the cache's owner says so */
-    bool seeks_link;  /* its link is not known, and the event that says it may be further behind in its own list */
-    bool queued;      /* the fold under way is going to drain it */
+    bool early_asked; /* somebody vouches for the revisions before its early events, up to this number */
+    int64_t early_asked_to;
+    bool by_link;    /* its kind goes by links: the cache's owner says so */
+    bool seeks_link; /* its link is not known, and the event that says it may be further behind in its own list */
+    bool queued;     /* the fold under way is going to drain it */
 };
 
 /* The record is to be written with this batch. */
@@ -132,6 +133,12 @@ static inline bool vf_cached_is_behind_early(const struct vf_cached_aggregate *a
 static inline bool vf_cached_is_draining(const struct vf_cached_aggregate *aggregate)
 {
     return vf_cached_drains_waiters(aggregate) || vf_cached_drains_own(aggregate) || vf_cached_drains_early(aggregate);
+}
+/* The same for whoever goes on with it: he cannot vouch for revisions. */
+static inline bool vf_cached_stays_draining(const struct vf_cached_aggregate *aggregate)
+{
+    bool drains_early = vf_cached_drains_early(aggregate) && !vf_early_is_asked_for(aggregate->early_from);
+    return vf_cached_drains_waiters(aggregate) || vf_cached_drains_own(aggregate) || drains_early;
 }
 
 /* Whether there is anything to keep about it. */

@@ -119,11 +119,7 @@ static enum vf_code take_first(struct vf_fold_state *run, struct page *page, str
         ++*first_place(page);
         return VF_OK;
     }
-    if (--page->record->early_count > 0)
-        return find_next_early(run, page, place, error);
-    /* GUARD asked-once: what comes early later on would be taken in without being asked for */
-    page->record->early_ready = page->record->early_asked = false;
-    return VF_OK;
+    return --page->record->early_count > 0 ? find_next_early(run, page, place, error) : VF_OK;
 }
 
 enum vf_code vf_fold_read_aside(struct vf_fold_state *run, const struct vf_aside *aside, struct vf_fold_row *row,
@@ -174,10 +170,9 @@ static void drop_event(struct vf_fold_state *run, struct vf_fold_row *row, const
 }
 
 /* Somebody has decided that the numbers before this event are not waited for any more. */
-static void drop_missing(struct vf_fold_state *run, const struct vf_fold_row *row,
-                         const struct vf_cached_aggregate *record)
+static void drop_missing(struct vf_fold_state *run, const struct vf_fold_row *row, struct vf_cached_aggregate *record)
 {
-    run->gives_up_missing = false;
+    record->early_asked = true; /* what is there is wanted */
     drop(run, (struct vf_dropped){.aggregate = record->head.key,
                                   .missing_from = vf_fold_next(run, &row->event, &row->last),
                                   .missing_to = row->event.version});
@@ -465,11 +460,22 @@ enum vf_code vf_fold_release_first(struct vf_fold_state *run, struct vf_cached_a
     return release_first(run, &page, error);
 }
 
-void vf_fold_try_early(struct vf_cached_aggregate *record, bool gaps_allowed)
+/* Whether the first of the early events is taken in although numbers are missing before it, or may be. */
+static bool is_allowed(const struct vf_fold_state *run, const struct vf_fold_row *row)
 {
-    /* GUARD revision-ready: where its batch is full, the next one would take it for what somebody has asked for */
-    bool may_be = !vf_early_is_asked_for(record->early_from) || record->early_asked || gaps_allowed;
-    record->early_ready |= record->early_count > 0 && may_be;
+    /* GUARD allowed-late: what fills the gap lies in the log, and is passed by who has not read so far */
+    bool has_read = run->rows || run->tools->has_read_all;
+    if (row->event.numbers == VF_NUMBERS_REVISION)
+        has_read = run->rows ? run->passes_gaps : run->tools->has_read_all;
+    return row->envelope->gaps_allowed && has_read;
+}
+
+/* Nobody can tell whether all events of the revision before it have come: those that come later would be passed as repeats. */
+static bool is_vouched_for(const struct vf_fold_row *row, const struct vf_cached_aggregate *record)
+{
+    /* GUARD asked-to: of a revision that came since it was asked for, it would be said that all of it is there */
+    return row->event.numbers != VF_NUMBERS_REVISION ||
+           (record->early_asked && row->event.version <= record->early_asked_to);
 }
 
 /* Takes in the first of the early events, if the hole before it is filled. */
@@ -487,19 +493,20 @@ static enum vf_code release_early(struct vf_fold_state *run, struct page *page, 
         return fail_first(run, code);
     enum vf_order order = row->unreadable ? VF_NEXT : vf_fold_order(run, &row->event, &row->last);
     /* GUARD allowed-early: what came early waits on when gaps are allowed now */
-    /* GUARD allowed-late: what fills the gap lies in the log, and is passed by who has not read so far */
-    bool is_allowed = row->envelope->gaps_allowed && (run->rows || run->tools->has_read_all);
-    bool is_asked_for = is_allowed || record->early_asked || row->event.numbers != VF_NUMBERS_REVISION;
-    bool is_missing = order == VF_GAP && !is_allowed && !run->gives_up_missing;
-    run->fold->counts.gaps += is_allowed && order == VF_GAP;
+    bool allowed = is_allowed(run, row);
+    bool gives_up = order == VF_GAP && !allowed && run->gives_up_missing;
+    /* GUARD gives-up-first: of a hole that is filled, the next one would be given up */
+    run->gives_up_missing = false;
+    bool is_missing = order == VF_GAP && !allowed && !gives_up;
+    run->fold->counts.gaps += allowed && order == VF_GAP;
     /* GUARD revision-asked: a transaction's second event would be lost where its first one fills the hole */
-    if (is_missing || (order == VF_NEXT && !is_asked_for)) {
+    if (is_missing || (order == VF_NEXT && !allowed && !is_vouched_for(row, record))) {
         if (record->base_draining) /* that is over, until a number comes that fills the hole */
             vf_cached_mark_changed(record);
         record->early_ready = record->early_asked = false;
         return VF_OK;
     }
-    if (order == VF_GAP && !is_allowed)
+    if (gives_up)
         drop_missing(run, row, record);
     code = take_first(run, page, added, aside, error);
     if (code)
@@ -577,7 +584,7 @@ static enum vf_code drain_record(struct vf_fold_state *run, struct vf_cached_agg
             code = release_first(run, &waiters, error);
         } else if (vf_cached_drains_own(record)) {
             code = release_first(run, &own, error);
-            vf_fold_try_early(record, false);
+            record->early_ready = record->early_count > 0;
         } else {
             code = settle_record(run, record, error);
             code = code ? code : release_early(run, &early, error);

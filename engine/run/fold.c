@@ -232,7 +232,8 @@ enum vf_code vf_fold_apply_in_turn(struct vf_fold_state *run, struct vf_fold_row
                                                            : apply_plain(run, row, record, error);
     if (code || !record)
         return code;
-    vf_fold_try_early(record, false);
+    if (record->early_count > 0) /* what came early may be next */
+        record->early_ready = true;
     return vf_cached_is_draining(record) ? vf_fold_wake(run, record, error) : VF_OK;
 }
 
@@ -283,9 +284,12 @@ static enum vf_code go_behind_early(struct vf_fold_state *run, struct vf_fold_ro
     enum vf_code code = vf_fold_hold_early(run, row, record, error);
     if (code)
         return code;
-    vf_fold_try_early(record, row->envelope->gaps_allowed);
+    record->early_ready = true;
     code = vf_fold_wake(run, record, error);
-    return code ? code : vf_fold_drain(run, error);
+    run->passes_gaps = row->envelope->gaps_allowed;
+    code = code ? code : vf_fold_drain(run, error);
+    run->passes_gaps = false;
+    return code;
 }
 
 /* The aggregate's record, where the event cannot be judged without it. */

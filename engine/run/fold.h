@@ -123,7 +123,8 @@ struct vf_fold_retry {
                           The decision is kept. Of its own list, or else of those who wait for its link */
     bool
         drop_missing; /* the numbers that are missing before the early events are not waited for. The decision is kept */
-    bool asks;        /* all events of the revisions before the early ones have come */
+    bool asks;        /* all events of the revisions before the early ones have come, up to this number */
+    int64_t asks_to;  /* with asks or drop_missing */
 };
 
 /* A batch without rows: what is parked of an aggregate is taken in, as far as a batch goes (the rest is draining then, and any

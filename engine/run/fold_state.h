@@ -81,7 +81,8 @@ struct vf_fold_state {
     struct vf_fold_list dropped;   /* struct vf_dropped: decisions that this fold applies */
     bool drops_first;              /* the next event that leaves a list is dropped */
     struct vf_bytes dropped_error; /* what it had failed with */
-    bool gives_up_missing;         /* what is missing before the early events is not waited for any more */
+    bool gives_up_missing;         /* what is missing before the first early event is not waited for any more */
+    bool passes_gaps;              /* gaps are allowed, and the event in hand is behind all that came early */
     bool is_draining;              /* vf_fold_drain is at work: what is woken meanwhile comes behind */
     struct vf_counts *loads;
 };
@@ -227,9 +228,6 @@ VF_MUSTCHECK enum vf_code vf_fold_read_aside(struct vf_fold_state *run, const st
 /* Takes the first event out of one of the record's lists, whether its turn has come or not. */
 VF_MUSTCHECK enum vf_code vf_fold_release_first(struct vf_fold_state *run, struct vf_cached_aggregate *record,
                                                 enum vf_list list, struct vf_error *error);
-
-/* What came early may be next now. `gaps_allowed`: an event says so that is behind it. */
-void vf_fold_try_early(struct vf_cached_aggregate *record, bool gaps_allowed);
 
 /* What waits in the record's lists need not wait any more: it comes into run->drains. */
 VF_MUSTCHECK enum vf_code vf_fold_wake(struct vf_fold_state *run, struct vf_cached_aggregate *record,

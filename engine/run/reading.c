@@ -48,8 +48,9 @@ void vf_readings_rewind_to_stored(struct vf_readings *readings)
 {
     for (size_t i = 0; i < readings->count; i++) {
         struct vf_reading *reading = &readings->all[i];
+        /* GUARD end-stays: the end of a partition where nothing comes is told once, and what waits for the ends would wait on */
+        reading->folded_end &= vf_progress_equal(&reading->folded, &reading->stored);
         reading->sent = reading->folded = reading->stored;
         reading->last = NULL;
-        reading->folded_end = false;
     }
 }

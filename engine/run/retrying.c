@@ -38,7 +38,8 @@ struct attempt {
     int64_t missing_to;         /* or up to which number nothing is waited for, */
     int64_t waiters_to, own_to; /* or how far the lists went */
     bool acted;                 /* some batch has taken hold */
-    bool is_looked_at, asks;    /* with asks: it was nothing but behind a gap of revisions */
+    bool is_looked_at, asks;    /* with asks: it was nothing but behind a gap of revisions, */
+    int64_t asks_to;            /* and was without a hole up to this one */
     bool is_vain;               /* nothing of what came before its revision is next */
     struct sent unknown;        /* its reply was lost */
     int conflicts;
@@ -383,8 +384,11 @@ static enum turn fold(struct vf_retrying *retrying, struct attempt *attempt, con
     case VF_FOLDED:
         /* GUARD retry-empty: what others have taken in since the look would be told to be parked still */
         attempt->is_vain = fold->empty && is_open(&attempt->out->record);
-        if (attempt->is_vain)
+        if (attempt->is_vain) { /* of what was to be given up, too: it is there */
+            attempt->out->drop_missed |= attempt->drop_due;
+            attempt->drop_due = false;
             return TURN_AGAIN;
+        }
         if (fold->empty)
             return meet_conflict(retrying, attempt, error);
         return attempt->is_dry ? rehearsed(retrying, attempt, error) : commit(retrying, attempt, error);
@@ -470,8 +474,13 @@ static enum vf_code look(struct vf_retrying *retrying, struct attempt *attempt, 
         code = settle_unknown(retrying, attempt, error);
     if (code)
         return code;
-    if (!attempt->is_looked_at)
-        attempt->asks = is_open(&attempt->out->record);
+    /* Of a revision that comes later nobody has said that all of it is there. */
+    if (!attempt->is_looked_at && is_open(&attempt->out->record)) {
+        attempt->asks = true;
+        code = vf_retrying_unbroken(retrying, &attempt->out->record, &attempt->asks_to, error);
+        if (code)
+            return code;
+    }
     attempt->is_looked_at = true;
     if (attempt->drop_due && attempt->victim == VICTIM_NONE)
         choose_victim(attempt);
@@ -492,12 +501,15 @@ static enum turn step(struct vf_retrying *retrying, struct attempt *attempt, str
         return TURN_FAILED;
     if (attempt->drop_due && look_for_victim(retrying, attempt, &retry, error))
         return TURN_FAILED;
-    retry.asks = attempt->asks;
+    retry.asks = attempt->asks && (attempt->deed == VF_RETRY || attempt->acted);
+    retry.asks_to = attempt->asks_to;
     if (attempt->drop_due)
         return fold(retrying, attempt, &retry, error);
     bool was_tried = attempt->acted || attempt->deed == VF_DROP;
     bool is_asked_for = attempt->asks && !attempt->is_vain && is_open(record);
-    bool has_work = record->exists && (record->draining || (record->parked && !was_tried) || is_asked_for);
+    /* GUARD parked-ends: what failed would be tried again and again where others drain what came early */
+    bool is_draining = record->draining && !record->parked;
+    bool has_work = record->exists && (is_draining || (record->parked && !was_tried) || is_asked_for);
     return has_work ? fold(retrying, attempt, &retry, error) : end(retrying, attempt, error);
 }
 

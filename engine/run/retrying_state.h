@@ -42,6 +42,10 @@ VF_MUSTCHECK enum vf_code vf_retrying_need_store(struct vf_retrying *retrying, s
 /* After a call of the store has failed: true when it may be tried again, on a new connection. */
 bool vf_retrying_is_lost(struct vf_retrying *retrying, enum vf_code code);
 
+/* The last number that is among the record's early events with all before it that are. */
+VF_MUSTCHECK enum vf_code vf_retrying_unbroken(struct vf_retrying *retrying, const struct vf_aggregate *record,
+                                               int64_t *ret_number, struct vf_error *error);
+
 /* The generation that readers see, with its script and what has been decided about it; and lets go of it. */
 VF_MUSTCHECK enum vf_code vf_retrying_load_generation(struct vf_retrying *retrying, struct vf_error *error);
 void vf_retrying_forget_script(struct vf_retrying *retrying);

@@ -6,6 +6,8 @@
 
 /* So many aggregates are asked for at once. */
 #define PAGE 200
+/* About so many bytes of a list at once. */
+#define PAGE_BYTES ((size_t)1 << 20)
 /* A store that goes away is waited for so long. */
 #define RECONNECT_WAIT_MS 500
 #define RECONNECT_MAX_MS  30000
@@ -259,4 +261,37 @@ enum vf_code vf_retrying_first(struct vf_retrying *retrying, const struct vf_agg
         return code;
     }
     return VF_OK;
+}
+
+enum vf_code vf_retrying_unbroken(struct vf_retrying *retrying, const struct vf_aggregate *record, int64_t *ret_number,
+                                  struct vf_error *error)
+{
+    const struct vf_store_type *type = retrying->setup.store_type;
+    struct vf_arena *arena = vf_arena_new();
+    struct vf_bytes list = vf_list_key(retrying->arena, VF_LIST_EARLY, record->aggregate);
+    int64_t place = record->early_from, number = vf_early_number(place);
+    enum vf_code code = VF_OK;
+    size_t count = 1;
+    bool is_unbroken = true;
+    while (!code && count > 0 && is_unbroken) {
+        struct vf_aside *asides = NULL;
+        vf_arena_reset(arena); /* a list may be longer than the heap */
+        code = vf_retrying_need_store(retrying, error);
+        if (!code)
+            code = type->aside_load(retrying->store, vf_retrying_view(retrying), list, place, PAGE, PAGE_BYTES, arena,
+                                    &asides, &count, error);
+        if (code && vf_retrying_is_lost(retrying, code)) {
+            code = VF_OK;
+            count = 1;
+            continue;
+        }
+        for (size_t i = 0; i < count && !code && is_unbroken; i++) {
+            is_unbroken = vf_early_number(asides[i].place) <= number + 1;
+            number = is_unbroken ? vf_early_number(asides[i].place) : number;
+            place = asides[i].place + 1;
+        }
+    }
+    vf_arena_free(arena);
+    *ret_number = number;
+    return code;
 }

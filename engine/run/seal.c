@@ -147,7 +147,7 @@ static void seal_aggregate(struct vf_fold_state *run, const struct vf_cached_agg
     };
     next->state = state_of(aggregate);
     next->since_ms = next->state == VF_ASIDE_NONE ? 0 : aggregate->since_ms;
-    next->draining = vf_cached_is_draining(aggregate);
+    next->draining = vf_cached_stays_draining(aggregate);
     run->fold->left_draining |= next->draining;
 }
 

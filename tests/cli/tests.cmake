@@ -16,6 +16,7 @@ vf_test(test_cli_generations unit cli/test_cli_generations.c cli/cli_scene.c LIB
 vf_test(test_cli_parked unit cli/test_cli_parked.c cli/cli_scene.c LIBS vf_cli vf_memory)
 vf_test(test_cli_retry unit cli/test_cli_retry.c cli/retry_scene.c cli/cli_scene.c LIBS vf_cli vf_memory vf_lua)
 vf_test(test_cli_lost unit cli/test_cli_lost.c cli/retry_scene.c cli/cli_scene.c LIBS vf_cli vf_memory vf_lua)
+vf_test(test_cli_revisions unit cli/test_cli_revisions.c cli/retry_scene.c cli/cli_scene.c LIBS vf_cli vf_memory vf_lua)
 # That main.c hands the connectors' own checks to whoever reads the configuration, no server being there.
 add_test(NAME cli_wrong_addresses COMMAND viewfold lint ${CMAKE_CURRENT_SOURCE_DIR}/cli/wrong_addresses.yaml)
 set_tests_properties(cli_wrong_addresses PROPERTIES LABELS unit TIMEOUT 60 PASS_REGULAR_EXPRESSION

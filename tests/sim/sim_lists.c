@@ -81,14 +81,8 @@ void sim_step_find_asked(struct sim_step *step)
     }
 }
 
-void sim_step_note_asked(struct sim_step *step)
+void sim_step_forget_asked(struct sim_step *step)
 {
-    for (size_t i = 0; i < step->commit->aggregate_count; i++) {
-        const struct vf_aggregate *next = &step->commit->aggregates[i].next;
-        bool has_others =
-            next->aside_to > next->aside_from || next->waiters_to > next->waiters_from || next->waits_for.size > 0;
-        for (int a = 0; a < step->model->aggregate_count && step->commit->aggregates[i].intent == VF_WRITE; a++)
-            if (vf_bytes_is(next->aggregate, step->model->aggregates[a].name))
-                step->model->aggregates[a].asked &= next->draining && !has_others;
-    }
+    for (int i = 0; i < step->model->aggregate_count; i++)
+        step->model->aggregates[i].asked = false;
 }

@@ -762,7 +762,7 @@ enum vf_code sim_model_step(struct sim_model *model, const struct sim_log *log, 
         if (!code)
             code = move_progress(&step, error);
     }
-    sim_step_note_asked(&step);
+    sim_step_forget_asked(&step);
     if (!code && model->impossible)
         code = vf_fail(error, VF_E_DATA, "%s/%d@%lld, %s/%s %s, was taken in, and cannot be", model->impossible->topic,
                        model->impossible->partition, (long long)model->impossible->offset, model->impossible->kind,

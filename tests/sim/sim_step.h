@@ -50,10 +50,9 @@ void sim_step_find_flaked(struct sim_step *step);
 /* Whether the commit says that the first event in this list, which had not failed, has. */
 bool sim_step_says_parked(const struct sim_step *step, int list);
 
-/* sim_lists.c: whose early events, of revisions, this commit takes in as somebody has asked for them; and of whom others go on with
- * that. */
+/* sim_lists.c: whose early events, of revisions, this commit takes in as somebody has asked for them. No other one does. */
 void sim_step_find_asked(struct sim_step *step);
-void sim_step_note_asked(struct sim_step *step);
+void sim_step_forget_asked(struct sim_step *step);
 
 bool sim_model_is_misfit(const struct sim_model *model, const struct sim_event *event, const struct sim_version *last);
 bool sim_model_has_flaked(const struct sim_model *model, const struct sim_event *event);

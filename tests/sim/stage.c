@@ -226,7 +226,7 @@ static bool choose(void *self, struct vf_bytes aggregate, enum vf_aside_state st
 
 void stage_retry(struct stage *stage)
 {
-    stage_retry_as(stage, &(struct vf_fold_retry){.asks = true});
+    stage_retry_as(stage, &(struct vf_fold_retry){.asks = true, .asks_to = INT64_MAX});
 }
 
 void stage_retry_as(struct stage *stage, const struct vf_fold_retry *wanted)

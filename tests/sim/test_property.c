@@ -622,6 +622,7 @@ static bool choose_deed(void *self, struct vf_bytes aggregate, enum vf_aside_sta
     struct sim_log log = log_of(sim);
     bool is_tried = state == VF_ASIDE_PARKED || (state == VF_ASIDE_GAP && (sim->model.mended || below(sim, 4) == 0));
     ret_retry->asks = state == VF_ASIDE_GAP && sim_ask(&sim->decisions, aggregate);
+    ret_retry->asks_to = INT64_MAX;
     if (!sim->drops || sim->model.mended || below(sim, deeds[state]))
         return is_tried;
     if (!sim_decide(&sim->decisions, &sim->model, &log, aggregate, &decision))
