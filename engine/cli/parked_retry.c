@@ -87,6 +87,7 @@ static void open_work(struct retry *retry, struct work *work)
         .store = work->target->store,
         .view = work->target->view,
         .at_hand = retry->at_hand_name ? &retry->at_hand : NULL,
+        .only_parked = retry->all,
     };
     enum vf_code code = vf_retrying_open(&setup, &work->retrying, &error);
     if (code == VF_OK) {

@@ -168,6 +168,17 @@ bool vf_fold_may_be_filled(const struct vf_event *event, const struct vf_last *l
     return has_place(event) && (last->exists || event->version > event->first);
 }
 
+/* Whether what the store has there has left the list in this batch. */
+static bool has_left(const struct vf_fold_state *run, struct vf_bytes key, int64_t place)
+{
+    for (size_t i = 0; i < run->taken.count; i++) {
+        const struct vf_aside *taken = run->taken.items[i];
+        if (taken->place == place && vf_bytes_equal(taken->list, key))
+            return true;
+    }
+    return false;
+}
+
 /* Whether this event of a list is the same one, of the same revision. */
 static bool is_same(struct vf_fold_state *run, const struct vf_aside *aside, const struct vf_event *event)
 {
@@ -195,7 +206,7 @@ static enum vf_code find_in_revision(struct vf_fold_state *run, struct vf_bytes 
         size_t count = 0;
         code = vf_fold_load_list(run, key, next, SIBLINGS, &asides, &count, error);
         for (size_t i = 0; i < count && !code && asides[i].place < end; i++) {
-            *ret_there |= is_same(run, &asides[i], event);
+            *ret_there |= !has_left(run, key, asides[i].place) && is_same(run, &asides[i], event);
             *ret_place = asides[i].place >= *ret_place ? asides[i].place + 1 : *ret_place;
         }
         next = !code && count > 0 ? asides[count - 1].place + 1 : end;
@@ -248,8 +259,10 @@ enum vf_code vf_fold_hold_early(struct vf_fold_state *run, struct vf_fold_row *r
         run->fold->counts.duplicates++;
         return VF_OK;
     }
-    if (!has_place(&row->event) ||
-        vf_early_number(place) != row->event.version) /* it has as many siblings as there may be */
+    bool is_full = !has_place(&row->event) || vf_early_number(place) != row->event.version;
+    if (is_full && row->dropped) /* its number is there without it */
+        return VF_OK;
+    if (is_full) /* it has as many siblings as there may be */
         return vf_version_fail(&row->event, &row->last, VF_UNFIT, error);
     code = put(run, row, record, record, VF_LIST_EARLY, place, error);
     if (code)

@@ -194,7 +194,14 @@ static enum vf_code check_order(struct vf_fold_state *run, struct vf_fold_row *r
      * numbers that were given up, or are not waited for, for these */
     bool is_beyond = order == VF_GAP && (row->last.exists || row->event.version > row->event.first);
     bool was_next = is_beyond && vf_version_order(&row->event, &seen) == VF_DUPLICATE;
-    if (code || order == VF_NEXT || was_next)
+    bool is_next = order == VF_NEXT || was_next;
+    bool is_new = row->event.numbers == VF_NUMBERS_REVISION && vf_version_order(&row->event, &seen) != VF_DUPLICATE;
+    /* GUARD own-behind-early: what could not be read would pass what came before it, and that be passed as a repeat */
+    if (!code && is_next && is_new && vf_cached_is_behind_early(record, &row->event)) {
+        *ret_done = true;
+        return vf_fold_hold_early(run, row, record, error);
+    }
+    if (code || is_next)
         return code;
     /* What is dropped and is not next leaves nothing behind: its number is missing, or was passed. */
     *ret_done = row->dropped || (order == VF_DUPLICATE && vf_version_is_last(&row->event, &row->last));
@@ -236,6 +243,8 @@ static enum vf_code apply_aside(struct vf_fold_state *run, struct page *page, co
     }
     if (vf_is_nobodys(aside->aggregate))
         return vf_fold_apply(run, row, error); /* it was never seen: as if it came now */
+    if (row->overtaken)
+        return vf_version_fail(&row->event, &row->last, VF_DUPLICATE, error);
     /* What came early is next to what waits: as if it came now. */
     /* GUARD early-link: what waits for a link would be waited for by what says it */
     row->in_turn = page->list != VF_LIST_EARLY || !vf_cached_waits(record);
@@ -461,21 +470,22 @@ enum vf_code vf_fold_release_first(struct vf_fold_state *run, struct vf_cached_a
 }
 
 /* Whether the first of the early events is taken in although numbers are missing before it, or may be. */
-static bool is_allowed(const struct vf_fold_state *run, const struct vf_fold_row *row)
+static bool is_allowed(const struct vf_fold_state *run, const struct vf_fold_row *row,
+                       const struct vf_cached_aggregate *record)
 {
     /* GUARD allowed-late: what fills the gap lies in the log, and is passed by who has not read so far */
     bool has_read = run->rows || run->tools->has_read_all;
-    if (row->event.numbers == VF_NUMBERS_REVISION)
-        has_read = run->rows ? run->passes_gaps : run->tools->has_read_all;
+    if (row->event.numbers == VF_NUMBERS_REVISION && run->rows)
+        has_read = run->passing == record && row->event.version <= run->passing_to;
     return row->envelope->gaps_allowed && has_read;
 }
 
 /* Nobody can tell whether all events of the revision before it have come: those that come later would be passed as repeats. */
-static bool is_vouched_for(const struct vf_fold_row *row, const struct vf_cached_aggregate *record)
+static bool is_vouched_for(const struct vf_cached_aggregate *record)
 {
     /* GUARD asked-to: of a revision that came since it was asked for, it would be said that all of it is there */
-    return row->event.numbers != VF_NUMBERS_REVISION ||
-           (record->early_asked && row->event.version <= record->early_asked_to);
+    return !vf_early_is_asked_for(record->early_from) ||
+           (record->early_asked && vf_early_number(record->early_from) <= record->early_asked_to);
 }
 
 /* Takes in the first of the early events, if the hole before it is filled. */
@@ -493,14 +503,14 @@ static enum vf_code release_early(struct vf_fold_state *run, struct page *page, 
         return fail_first(run, code);
     enum vf_order order = row->unreadable ? VF_NEXT : vf_fold_order(run, &row->event, &row->last);
     /* GUARD allowed-early: what came early waits on when gaps are allowed now */
-    bool allowed = is_allowed(run, row);
+    bool allowed = is_allowed(run, row, record);
     bool gives_up = order == VF_GAP && !allowed && run->gives_up_missing;
     /* GUARD gives-up-first: of a hole that is filled, the next one would be given up */
     run->gives_up_missing = false;
     bool is_missing = order == VF_GAP && !allowed && !gives_up;
     run->fold->counts.gaps += allowed && order == VF_GAP;
     /* GUARD revision-asked: a transaction's second event would be lost where its first one fills the hole */
-    if (is_missing || (order == VF_NEXT && !allowed && !is_vouched_for(row, record))) {
+    if (is_missing || (order == VF_NEXT && !allowed && !is_vouched_for(record))) {
         if (record->base_draining) /* that is over, until a number comes that fills the hole */
             vf_cached_mark_changed(record);
         record->early_ready = record->early_asked = false;
@@ -511,8 +521,12 @@ static enum vf_code release_early(struct vf_fold_state *run, struct page *page, 
     code = take_first(run, page, added, aside, error);
     if (code)
         return fail_first(run, code);
+    /* GUARD early-overtaken: of a revision it may not be a repeat, and would be lost, unsaid */
+    row->overtaken = order == VF_DUPLICATE && row->event.numbers == VF_NUMBERS_REVISION && !allowed &&
+                     vf_version_order(&row->event, &row->last) == VF_DUPLICATE &&
+                     !vf_version_is_last(&row->event, &row->last);
     /* Else what has come once more by another partition meanwhile would be taken in twice */
-    if (order == VF_DUPLICATE) {
+    if (order == VF_DUPLICATE && !row->overtaken) {
         run->fold->counts.duplicates++;
         return VF_OK;
     }

@@ -286,9 +286,10 @@ static enum vf_code go_behind_early(struct vf_fold_state *run, struct vf_fold_ro
         return code;
     record->early_ready = true;
     code = vf_fold_wake(run, record, error);
-    run->passes_gaps = row->envelope->gaps_allowed;
+    run->passing = record;
+    run->passing_to = row->event.version;
     code = code ? code : vf_fold_drain(run, error);
-    run->passes_gaps = false;
+    run->passing = NULL;
     return code;
 }
 

@@ -21,6 +21,7 @@ struct vf_fold_row {
     bool in_turn;        /* it leaves a list in which its aggregate's events wait: it need not go behind them */
     bool overtakes;      /* it says the link that others of its aggregate wait for */
     bool is_first;       /* with in_turn: it was the first of its aggregate's own list */
+    bool overtaken;      /* it leaves a list, and later ones have been taken in */
     bool seen;           /* its number has been counted as the last one seen */
     bool dropped;        /* somebody has decided that it is not to be taken in: its number counts, and nothing else */
     struct vf_last last; /* of its aggregate, before it: borrows from the cache until the event is entered */
@@ -82,8 +83,10 @@ struct vf_fold_state {
     bool drops_first;              /* the next event that leaves a list is dropped */
     struct vf_bytes dropped_error; /* what it had failed with */
     bool gives_up_missing;         /* what is missing before the first early event is not waited for any more */
-    bool passes_gaps;              /* gaps are allowed, and the event in hand is behind all that came early */
-    bool is_draining;              /* vf_fold_drain is at work: what is woken meanwhile comes behind */
+    const struct vf_cached_aggregate
+        *passing; /* an event of its is behind some that came early; or NULL. And up to which: */
+    int64_t passing_to;
+    bool is_draining; /* vf_fold_drain is at work: what is woken meanwhile comes behind */
     struct vf_counts *loads;
 };
 

@@ -190,7 +190,9 @@ static void took_hold(struct attempt *attempt, const struct sent *sent)
     attempt->out->dropped += sent->dropped;
     attempt->out->given_up += sent->given_up;
     attempt->acted = true;
-    attempt->drop_due &= attempt->victim == VICTIM_HELD; /* one by one */
+    /* GUARD drop-reached: a batch that is full before it comes to that would be taken for the one that gives up numbers */
+    bool goes_on = attempt->victim == VICTIM_HELD || (attempt->victim == VICTIM_MISSING && sent->given_up == 0);
+    attempt->drop_due &= goes_on; /* one by one */
     attempt->conflicts = 0;
     attempt->unknown.stamp = 0;
 }
@@ -316,13 +318,15 @@ static bool is_open(const struct vf_aggregate *record)
 }
 
 /* What is to be dropped is what is there when it is first looked at. */
-static void choose_victim(struct attempt *attempt)
+static void choose_victim(const struct vf_retrying *retrying, struct attempt *attempt)
 {
     const struct vf_aggregate *record = &attempt->out->record;
     if (!record->exists || record->state == VF_ASIDE_NONE)
         return;
     if (record->parked) {
         attempt->victim = VICTIM_FAILED;
+    } else if (retrying->setup.only_parked) {
+        return;
     } else if (record->state == VF_ASIDE_GAP) {
         attempt->victim = VICTIM_MISSING;
         attempt->missing_to = record->early_from;
@@ -466,6 +470,24 @@ static enum vf_code settle_unknown(struct vf_retrying *retrying, struct attempt 
     return VF_OK;
 }
 
+/* What there is behind a gap of revisions, as the record says that was looked at: of what comes later nobody has said that all of it
+ * is there. */
+static enum vf_code look_at_gap(struct vf_retrying *retrying, struct attempt *attempt, struct vf_error *error)
+{
+    struct vf_aggregate *record = &attempt->out->record;
+    enum vf_code code = VF_OK;
+    uint64_t stamp = 0;
+    /* GUARD asked-named: what is only found to be behind a gap would be vouched for by somebody who has not named it */
+    while (!code && !retrying->setup.only_parked && is_open(record) && record->stamp != stamp) {
+        stamp = record->stamp;
+        attempt->asks = true;
+        code = vf_retrying_unbroken(retrying, record, &attempt->asks_to, error);
+        if (!code) /* the list is of another moment than the record, where others have written that since */
+            code = vf_retrying_load(retrying, attempt->aggregate, retrying->arena, record, error);
+    }
+    return code;
+}
+
 /* The record, and whether what was sent and not answered has become of it. */
 static enum vf_code look(struct vf_retrying *retrying, struct attempt *attempt, struct vf_error *error)
 {
@@ -474,16 +496,13 @@ static enum vf_code look(struct vf_retrying *retrying, struct attempt *attempt, 
         code = settle_unknown(retrying, attempt, error);
     if (code)
         return code;
-    /* Of a revision that comes later nobody has said that all of it is there. */
-    if (!attempt->is_looked_at && is_open(&attempt->out->record)) {
-        attempt->asks = true;
-        code = vf_retrying_unbroken(retrying, &attempt->out->record, &attempt->asks_to, error);
-        if (code)
-            return code;
-    }
+    if (!attempt->is_looked_at)
+        code = look_at_gap(retrying, attempt, error);
+    if (code)
+        return code;
     attempt->is_looked_at = true;
     if (attempt->drop_due && attempt->victim == VICTIM_NONE)
-        choose_victim(attempt);
+        choose_victim(retrying, attempt);
     return VF_OK;
 }
 
@@ -501,7 +520,8 @@ static enum turn step(struct vf_retrying *retrying, struct attempt *attempt, str
         return TURN_FAILED;
     if (attempt->drop_due && look_for_victim(retrying, attempt, &retry, error))
         return TURN_FAILED;
-    retry.asks = attempt->asks && (attempt->deed == VF_RETRY || attempt->acted);
+    /* GUARD drop-asks: who gives nothing up would vouch for what is there */
+    retry.asks = attempt->asks && (attempt->deed == VF_RETRY || attempt->out->given_up > 0);
     retry.asks_to = attempt->asks_to;
     if (attempt->drop_due)
         return fold(retrying, attempt, &retry, error);

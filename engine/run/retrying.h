@@ -25,6 +25,7 @@ struct vf_retrying_setup {
     const struct vf_store_entry *store;
     const char *view;
     const struct vf_projection_entry *at_hand; /* the script to rehearse with; NULL: the one that the generation runs */
+    bool only_parked; /* what is not parked (any more) when it is looked at is left alone: nobody has named it */
 };
 
 enum vf_retry_deed {

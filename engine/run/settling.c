@@ -430,7 +430,8 @@ struct vf_fold_tools vf_worker_tools(struct vf_worker *worker)
         .in_flight = worker->in_flight != NULL,
         .has_aside = worker->has_aside,
         /* GUARD read-all: what waits behind gaps that are allowed now would wait on where there is always more to do */
-        .has_read_all = vf_worker_has_read_all(worker),
+        /* GUARD stopped-unread: what fills a gap may lie behind what has stopped its partition */
+        .has_read_all = vf_worker_has_read_all(worker) && !vf_worker_has_stopped(worker),
         .parks = worker->setup.errors.then == VF_THEN_PARK,
         .suspects = worker->suspects,
         .drops = worker->drops,

@@ -347,6 +347,14 @@ bool vf_worker_has_read_all(const struct vf_worker *worker)
     return true;
 }
 
+bool vf_worker_has_stopped(const struct vf_worker *worker)
+{
+    for (size_t i = 0; i < worker->readings.count; i++)
+        if (worker->readings.all[i].state == VF_STOPPED)
+            return true;
+    return false;
+}
+
 bool vf_worker_is_at_ends(const struct vf_worker *worker)
 {
     return worker->assigned && worker->store && worker->positioned && !worker->in_flight && !worker->chunks &&

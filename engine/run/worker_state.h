@@ -161,6 +161,7 @@ bool vf_worker_upkeep(struct vf_worker *worker);
 /* Every partition has reached the end that it had at the start, or stopped; and nothing is under way. Whether, with `once`, the
  * aggregates with gaps are to be looked at before it ends. */
 bool vf_worker_has_read_all(const struct vf_worker *worker);
+bool vf_worker_has_stopped(const struct vf_worker *worker);
 bool vf_worker_is_at_ends(const struct vf_worker *worker);
 bool vf_worker_owes_look(const struct vf_worker *worker);
 void vf_worker_upkeep_reset(struct vf_worker *worker); /* what it knew of the log and the store is out of date */

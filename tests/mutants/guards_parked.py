@@ -40,7 +40,7 @@ PARKED = [
     Guard("room-behind", [("(which == VF_LIST_OWN && is_behind)", "(which == VF_LIST_OWN && (is_behind || true))")], ["test_room :what_found_no_room_goes_on_when_what_failed_before_it_is_taken_in"]),
     Guard("behind-early", [("if (record && vf_cached_is_behind_early(record, &row->event))", "if (record && vf_cached_is_behind_early(record, &row->event) && false)")], ["test_parking :what_waits_comes_first_where_its_gap_is_not_minded_any_more"]),
     Guard("allowed-late", [("return row->envelope->gaps_allowed && has_read;", "return row->envelope->gaps_allowed || (has_read && false);")], ["test_parking :what_waits_comes_first_where_its_gap_is_not_minded_any_more"]),
-    Guard("read-all", [(".has_read_all = vf_worker_has_read_all(worker),", ".has_read_all = vf_worker_is_at_ends(worker),")], ["test_parking :what_waits_comes_while_others_keep_the_worker_busy"]),
+    Guard("read-all", [(".has_read_all = vf_worker_has_read_all(worker) && !vf_worker_has_stopped(worker),", ".has_read_all = vf_worker_is_at_ends(worker),")], ["test_parking :what_waits_comes_while_others_keep_the_worker_busy"]),
     Guard("gaps-again", [("bool is_looked_at = !worker->drain_due;", "bool is_looked_at = true;")], ["test_parking :who_has_caught_up_leaves_nothing_early_that_is_next"]),
     Guard("given-up-late", [("    if (event->version < next)\n        return VF_DUPLICATE;\n", "    if (order == VF_NEXT)\n        return order;\n")], ["test_parking :what_was_given_up_is_not_taken_in_by_a_rebuild"]),
     Guard("allowed-early", [("bool is_missing = order == VF_GAP && !allowed && !gives_up;", "bool is_missing = order == VF_GAP && !gives_up;")], ["test_parking :what_waits_comes_first_where_its_gap_is_not_minded_any_more"]),

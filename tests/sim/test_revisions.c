@@ -1,4 +1,5 @@
 /* Gaps in `revision` numbers, of which several events may share one: a test's name says what holds. */
+#include "core/envelope.h"
 #include "core/versions.h"
 #include "sim/stage.h"
 
@@ -380,6 +381,96 @@ static void what_finds_no_room_behind_what_waits_to_be_asked_for_is_not_tried_in
     expect_all(stage, EVENTS("1a", "2a", "3c", "3d"));
 }
 
+/* An event whose number is text, which is read as one when the envelope says so. */
+static void send_unreadable(struct stage *stage, const char *topic, const char *revision, const char *event_id)
+{
+    char value[256];
+    snprintf(value, sizeof value,
+             "{\"kind\":\"customer\",\"id\":\"c1\",\"version\":%s,\"type\":\"Changed\",\"data\":{\"to\":null},"
+             "\"event_id\":\"%s\"}",
+             revision, event_id);
+    vf_memory_log_append(stage->log, (struct vf_partition){topic, 0}, vf_bytes_from("c1"), vf_bytes_from(value),
+                         1772359200000);
+}
+
+static void mend_envelope(struct stage *stage)
+{
+    static struct vf_envelope_plan plan;
+    plan = vf_envelope_standard;
+    plan.parts[VF_PART_VERSION].as = VF_AS_INT;
+    stage->readings[0].envelope.plan = &plan;
+}
+
+/* 3a was behind a hole, as 2a could not be read. */
+static void what_could_not_be_read_does_not_pass_what_came_before_it(void **state)
+{
+    struct stage *stage = *state;
+    send(stage, EVENTS("1a"));
+    send_unreadable(stage, "customers", "\"2\"", "e0");
+    send(stage, EVENTS("3a"));
+    send_unreadable(stage, "customers", "\"3\"", "e1");
+    send_unreadable(stage, "customers", "\"4\"", "e0");
+    stage_open(stage, 0);
+    stage_run(stage);
+    stage_close(stage, 0);
+    mend_envelope(stage);
+    stage_open(stage, 0);
+    stage_retry_as(stage, &(struct vf_fold_retry){0});
+    stage_run(stage);
+    ask(stage);
+    expect_all(stage, EVENTS("1a", "2a", "3a", "3b", "4a"));
+}
+
+/* By another topic, whose worker has not seen yet that something is set aside. */
+static void what_is_passed_all_the_same_is_said(void **state)
+{
+    struct stage *stage = *state;
+    send(stage, EVENTS("1a", "3a", "3b", "2a"));
+    stage_open(stage, 0);
+    for (int turn = 0; turn < 12; turn++) {
+        stage_turn(stage, 0);
+        vf_sim_clock_advance(&stage->clock, 20);
+    }
+    stage->retry_rows_max = 1;
+    stage_retry(stage);
+    send_unreadable(stage, "orders", "4", "e0"); /* it can be read */
+    stage_run(stage);
+    ask(stage);
+    assert_true(stage_record(stage, "customer/c1")->parked);
+    assert_int_equal(stage_waiting(stage, "customer/c1"), 1);
+}
+
+/* The rest of 2 lies in the log behind what stops it. */
+static void a_partition_that_has_stopped_has_not_been_read(void **state)
+{
+    struct stage *stage = *state;
+    stage->readings[0].envelope.unreadable_stops = true;
+    run(stage, EVENTS("1a", "3b", "3c", "2y"));
+    stage_close(stage, 0);
+    stage->readings[0].envelope.gaps_allowed = true;
+    send_unreadable(stage, "customers", "\"2\"", "e9");
+    run(stage, EVENTS("2z"));
+    stage_run(stage);
+    assert_int_equal(stage_handled(stage, "c1", "customer/c1"), 2);
+    stage_close(stage, 0);
+    mend_envelope(stage);
+    stage_open(stage, 0);
+    stage_run(stage);
+    stage_run(stage);
+    assert_int_equal(stage_handled(stage, "c1", "customer/c1"), 6);
+}
+
+static void what_comes_behind_some_of_them_lets_in_these_and_no_others(void **state)
+{
+    struct stage *stage = *state;
+    run(stage, EVENTS("1a", "3b", "5b"));
+    stage_close(stage, 0);
+    stage->readings[0].envelope.gaps_allowed = true;
+    run(stage, EVENTS("2a", "2b", "4a", "4b"));
+    stage_run(stage);
+    expect_all(stage, EVENTS("1a", "2a", "2b", "3b", "4a", "4b", "5b"));
+}
+
 static void a_place_tells_the_number(void **state)
 {
     static const int64_t numbers[] = {VF_EARLY_REVISION_MIN, -1, 0, 1, 7, VF_EARLY_REVISION_MAX};
@@ -416,6 +507,10 @@ int main(void)
         REVISIONS(what_fills_a_gap_comes_first_where_gaps_are_not_minded_any_more),
         REVISIONS(what_is_missing_behind_a_failure_is_waited_for_behind_it),
         REVISIONS(who_drains_what_waits_for_a_link_does_not_vouch_for_a_revision),
+        REVISIONS(what_could_not_be_read_does_not_pass_what_came_before_it),
+        REVISIONS(what_is_passed_all_the_same_is_said),
+        REVISIONS(a_partition_that_has_stopped_has_not_been_read),
+        REVISIONS(what_comes_behind_some_of_them_lets_in_these_and_no_others),
         REVISIONS(who_tries_a_failure_again_does_not_vouch_for_a_revision),
         REVISIONS(more_events_than_a_revision_may_have_are_parked),
         REVISIONS(what_finds_no_room_behind_what_waits_to_be_asked_for_is_not_tried_in_vain),
