@@ -57,8 +57,7 @@ def failing(command, how, times):
 def every_error_of_mongodb_is_waited_out_or_asked_about(scene):
     """One error after the other, from once to several times in a row, while events come: so long that a driver's own second try, a
     commit that is repeated and a connection made anew meet it too."""
-    for _ in range(2):
-        scene.fleet.start()
+    begin(scene)
     names = list(SHORT) if scene.short else list(ERRORS) * 3
     scene.chance.shuffle(names)
     for name in names:
